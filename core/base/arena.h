@@ -1,0 +1,27 @@
+/* Memory that lives as long as one piece of work: allocated piecemeal, freed at once.
+ * One thread at a time. Poisoned behind its use under ASan. */
+#ifndef CORE_BASE_ARENA_H
+#define CORE_BASE_ARENA_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+typedef struct arena_block arena_block;
+typedef struct {
+    arena_block *blocks;   /* newest first, owned */
+    char *at, *end;        /* free part of the newest */
+    size_t total, limit;   /* bytes taken from the system, and their bound */
+} arena;
+
+/* Valid on zeroed memory too (limit 0: none). */
+void arena_init(arena *a, size_t limit);
+/* Zeroed, aligned for anything. NULL: over the limit or out of memory. */
+void *arena_alloc(arena *a, size_t size);
+char *arena_strndup(arena *a, const char *text, size_t len);
+char *arena_vprintf(arena *a, const char *format, va_list args);
+char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Calls fn(arg) when the arena ends, newest first. false: no memory, fn is not called. */
+int arena_defer(arena *a, void (*fn)(void *arg), void *arg);
+void arena_done(arena *a);
+
+#endif

@@ -1,0 +1,55 @@
+/* The configuration: option tables of the core and of plugins, filled from the file, conf.d beside it and the
+ * environment. All errors are gathered and reported at once, with file and line. Read-only once loaded (live
+ * options: a new config object replaces the old one by config_swap). */
+#ifndef CORE_CONFIG_CONFIG_H
+#define CORE_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <steward/option.h>
+
+typedef struct config config;
+
+/* The core's own options: { section, table }. In core/config/core_options.c. */
+typedef struct {
+    const char *section;      /* "server" */
+    const sw_option *options;
+    size_t count;
+} config_section;
+extern const config_section CORE_SECTIONS[];
+extern const size_t CORE_SECTION_COUNT;
+
+config *config_new(void);
+void config_free(config *c);
+
+/* Step 1: reads the text of FILE (NULL: none), conf.d/ *.conf beside it, and the environment; core sections are checked.
+ * Plugin sections are kept until step 2. false: errors, see config_errors. */
+bool config_load(config *c, const char *file, char **environment);
+/* Step 2: declares and checks the options of a plugin ([plugin:NAME]). */
+bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32_t row_size, uint32_t count);
+/* Step 3: what is left over (a [plugin:X] of no known plugin, unknown keys) becomes errors. `known` tells whether a
+ * plugin of that name exists. */
+bool config_finish(config *c, bool (*known)(void *arg, const char *plugin), void *arg);
+/* Errors so far, one per line "file:line: message"; "" when none. */
+const char *config_errors(const config *c);
+void config_add_error(config *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Values by full name "limits.body", "plugin:chat.retention". The name must be declared (assert). */
+const char *config_text(const config *c, const char *name);
+int64_t config_int(const config *c, const char *name);   /* also ms and bytes */
+bool config_bool(const config *c, const char *name);
+size_t config_list_count(const config *c, const char *name);
+const char *config_list_item(const config *c, const char *name, size_t i);
+bool config_list_has(const config *c, const char *name, const char *word);
+bool config_is_default(const config *c, const char *name);
+/* NULL when no such option is declared. */
+const char *config_find(const config *c, const char *name);
+/* For every declared option: section, row, current value ("(secret)" for secrets). */
+void config_each(const config *c, void (*each)(void *arg, const char *section, const sw_option *o, const char *value),
+                 void *arg);
+/* The annotated config file from the tables: what config/steward.conf is generated from. */
+void config_print_template(FILE *out, const config *c);
+
+#endif

@@ -1,0 +1,47 @@
+/* SQLite behind <steward/db.h>: the store (file, keys, migrations), connections with prepared statements, rows.
+ * A connection belongs to one thread at a time; no locks here. */
+#ifndef CORE_DB_DB_H
+#define CORE_DB_DB_H
+
+#include "core/base/arena.h"
+#include <sqlite3.h>
+#include <steward/db.h>
+
+typedef struct store store;
+
+typedef struct {
+    const char *path;          /* the database file; ":memory:" is refused: readers share the file */
+    bool full_sync;            /* synchronous=FULL, else NORMAL */
+    int64_t cache_bytes;       /* divided over `connections` */
+    int connections;
+    uint8_t key_check[32];     /* derived from master.key: must match the store's, or the start is refused */
+} store_options;
+
+/* Opens or creates the file: WAL, the core's own tables (schema of migrations, key check), version check.
+ * On failure *ret_error is one line for a person (static or store-owned). */
+sw_status store_open(const store_options *o, store **ret, char *error, size_t error_size);
+void store_close(store *s);
+/* Tells the statement tables of a plugin; before any connection is opened. The table must live as long as the store. */
+sw_status store_add_statements(store *s, const char *plugin, sw_table statements);
+/* Applies what is missing of a plugin's migrations, on `writer`. Refuses a changed one, and a store that holds migrations
+ * this build does not know. */
+sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table migrations, char *error, size_t error_size);
+
+sw_db *db_open(store *s, bool writer);
+void db_close(sw_db *db);
+sqlite3 *db_raw(sw_db *db);
+/* Lends the connection to a piece of work: rows and texts use `a`. `deadline_ms` (monotonic, 0: none) interrupts. */
+void db_lend(sw_db *db, arena *a, int64_t deadline_ms);
+/* Ends it: every statement that is still running is reset. */
+void db_return(sw_db *db);
+/* Plain SQL of the core: BEGIN, SAVEPOINT … prepared once each. `sql` must be a literal. */
+sw_status db_exec(sw_db *db, const char *sql);
+/* The deadline passed during the last piece of work. */
+bool db_interrupted(const sw_db *db);
+/* Rows changed and last rowid of the latest statement. */
+int64_t db_changes(const sw_db *db);
+int64_t db_last_id(const sw_db *db);
+/* As sw_db_query, arguments as a va_list. */
+sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **ret_rows, const char *format, va_list args);
+
+#endif

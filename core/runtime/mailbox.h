@@ -1,0 +1,43 @@
+/* Mail to an event loop: from any thread, in order per sender, one eventfd write per empty-to-full change. */
+#ifndef CORE_RUNTIME_MAILBOX_H
+#define CORE_RUNTIME_MAILBOX_H
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+typedef struct loop loop;
+
+/* Embedded in what is sent; run() is called on the loop and owns it from then on. */
+typedef struct mail {
+    struct mail *next;
+    void (*run)(struct mail *m, loop *l);
+} mail;
+
+typedef struct {
+    pthread_mutex_t lock;
+    mail *first, **last;
+    int fd;               /* eventfd */
+    struct event *event;
+} mailbox;
+
+/* One event loop and its thread. http and ws hang their per-loop state here. */
+struct loop {
+    struct event_base *base;
+    unsigned index;
+    mailbox box;
+    pthread_t thread;
+    struct runtime *rt;
+    void *http;           /* core/http's */
+    void *ws;             /* core/ws's   */
+    _Atomic long long now_ms; /* monotonic, refreshed at each wake-up */
+};
+
+/* Any thread. */
+void loop_post(loop *l, mail *m);
+/* Is the calling thread this loop's? */
+bool loop_here(const loop *l);
+/* The loop of the calling thread, NULL on other threads. */
+loop *loop_current(void);
+
+#endif

@@ -1,0 +1,84 @@
+/* The piece of work behind <steward/request.h>: what HTTP exchanges, WebSocket events and tasks begin with. */
+#ifndef CORE_RUNTIME_REQUEST_H
+#define CORE_RUNTIME_REQUEST_H
+
+#include "core/base/arena.h"
+#include "core/base/json_write.h"
+#include "core/db/db.h"
+#include "core/runtime/mailbox.h"
+#include <steward/plugin.h>
+
+typedef struct runtime runtime;
+typedef struct worker worker;
+
+/* The unit of a lane's queue. */
+typedef struct job {
+    struct job *next;
+    void (*run)(struct job *j, worker *w);   /* on a lane's thread; owns the job */
+} job;
+
+typedef enum { REQUEST_HTTP = 1, REQUEST_FRAME, REQUEST_TASK } request_kind;
+
+typedef enum { NEXT_DONE = 0, NEXT_MOVE, NEXT_WRITE, NEXT_DEFER } request_next;
+
+/* A response header of the reply, in the arena. */
+typedef struct reply_header {
+    struct reply_header *next;
+    const char *name, *value;
+} reply_header;
+
+typedef struct {
+    sw_status status;
+    const char *code, *text, *detail;   /* arena or literals */
+    int retry_after;
+} failure;
+
+/* First member of http_exchange (core/http) and ws_event (core/ws). One thread at a time: loop → worker → writer → loop. */
+struct sw_request {
+    job job;                  /* while queued on a lane or at the writer */
+    mail mail;                /* while on its way to a loop              */
+    request_kind kind;
+    arena arena;
+    sw_host *host;            /* the plugin whose handler runs           */
+    sw_principal who;
+    uint32_t generation;      /* of the principal, see principal.h       */
+    const char *address, *id; /* "" when none; arena or owner            */
+    int64_t tag;
+    sw_db *db;                /* lent by the thread that runs it now     */
+
+    sw_handler handler;       /* what runs next                          */
+    request_next next;
+    sw_lane lane;
+    sw_step step;
+    void *arg;
+    const void *data;         /* an event's data, for `after` subscribers */
+
+    failure failure;
+    failure sticky;           /* the first parameter error; status 0: none */
+    int http_status;          /* 0: no reply yet */
+    sw_json reply;            /* body; reply.out is taken by http */
+    const char *content_type; /* NULL: application/json */
+    reply_header *headers;
+    int64_t ack_id, ack_at;   /* sw_tx_ack */
+    bool acked;
+    uint64_t defer_handle;
+    int64_t started_ns;
+
+    /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a failure
+     * (req->failure is filled). Owns the request from then on. Must not block. */
+    void (*finish)(sw_request *req, sw_status status);
+    void *owner;              /* of finish */
+};
+
+/* Runs req->handler on this thread with `db` (may be NULL) and deals with what it asked for: finish, move, write, defer. */
+void request_run(sw_request *req, sw_db *db);
+/* Fills failure from status where the handler gave none: HTTP status and code by status. */
+int failure_http_status(sw_status status);
+const char *failure_code(sw_status status);
+void request_fill_failure(sw_request *req, sw_status status);
+/* A task: arena of its own, freed after it ran. NULL: no memory. */
+sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
+/* Frees arena and reply of a request (not the struct). */
+void request_done(sw_request *req);
+
+#endif

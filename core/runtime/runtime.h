@@ -1,0 +1,64 @@
+/* The running server: loops, lanes, writer, and the modules that are loaded. One per process (tests make their own). */
+#ifndef CORE_RUNTIME_RUNTIME_H
+#define CORE_RUNTIME_RUNTIME_H
+
+#include "core/base/crypto.h"
+#include "core/config/config.h"
+#include "core/runtime/principal.h"
+#include "core/runtime/request.h"
+#include "core/runtime/writer.h"
+
+typedef enum { MODULE_LOADED = 1, MODULE_ENABLED, MODULE_DRAINING, MODULE_DISABLED, MODULE_QUARANTINED } module_state;
+
+/* One loaded plugin; the core itself is module 0 ("core"). Opaque to plugins as sw_host. */
+struct sw_host {
+    runtime *rt;
+    const char *name;
+    const sw_plugin *plugin;      /* the plugin's own descriptor, or a copy zero-filled to our size */
+    void *state;
+    _Atomic int status;           /* module_state */
+    char error[256];              /* why it is quarantined */
+    _Atomic uint32_t slow_running; /* of the slow lane */
+    _Atomic uint64_t calls, nanoseconds; /* callback time */
+    void *handle;                 /* dlopen's */
+};
+
+enum { RUNTIME_MODULES_MAX = 64 };
+
+struct runtime {
+    config *config;
+    keyring keys;
+    store *store;
+    loop *loops;
+    unsigned loop_count;
+    struct lanes *lanes;
+    writer *writer;
+    principals *principals;
+    struct hub *hub;              /* core/ws's */
+    struct defers *defers;
+    sw_host *modules[RUNTIME_MODULES_MAX];
+    unsigned module_count;
+    const char *data_dir;
+    const char *version;
+    _Atomic bool draining, ready;
+    int64_t started_ms;           /* monotonic */
+    /* Set by core/plugin: publishing from a step. */
+    sw_status (*publish)(sw_tx *tx, const char *event, const void *data, size_t len);
+};
+
+/* ---- lanes (runtime/lanes.c) ---- */
+/* Any thread. false: full, draining of that lane, or the plugin's share of the slow lane is used up. */
+bool lane_submit(runtime *rt, sw_lane lane, job *j);
+/* As lane_submit for a request: sets handler and the job. */
+bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handler);
+struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max);
+void lanes_stop(struct lanes *l);   /* runs what is queued, then joins */
+sw_db *worker_db(worker *w);        /* NULL on hash and slow lanes without one; slow has one */
+
+/* ---- loops (runtime/loop.c) ---- */
+bool loops_open(runtime *rt, unsigned count);   /* bases and mailboxes, no threads yet */
+bool loops_start(runtime *rt);
+void loops_stop(runtime *rt);                   /* breaks and joins */
+void loops_close(runtime *rt);
+
+#endif

@@ -1,0 +1,28 @@
+/* The hub: every open WebSocket, by user and role, and delivery to them from any thread. */
+#ifndef CORE_WS_HUB_H
+#define CORE_WS_HUB_H
+
+#include "core/http/server.h"
+
+typedef struct hub hub;
+
+/* Before loops_start. */
+hub *hub_open(runtime *rt);
+/* http's take_over. */
+void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up);
+/* Adds the frame handlers and the recovery of a module. A type taken twice: false. Before loops_start. */
+bool hub_add_module(hub *h, sw_host *module, char *error, size_t error_size);
+/* Any thread. */
+bool hub_user_online(const hub *h, int64_t user_id);
+void hub_close_user(hub *h, int64_t user_id, int code, const char *reason);
+void hub_close_all(hub *h, int code, const char *reason);
+/* SHUTDOWN frame, then 1001, to all. */
+void hub_shutdown(hub *h, int64_t restart_expected_ms);
+unsigned hub_open_sockets(const hub *h);
+/* After loops_stop. */
+void hub_close(hub *h);
+/* Publishes socket events: set by core/plugin. */
+typedef void (*hub_socket_event)(runtime *rt, bool opened, int64_t user_id, sw_role role, bool last);
+void hub_on_socket(hub *h, hub_socket_event fn);
+
+#endif

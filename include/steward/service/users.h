@@ -1,0 +1,43 @@
+/* Service "users/1": the table of users. Works on a check step's and on a write step's connection. Texts
+ * live as long as the piece of work that the connection is lent to. */
+#ifndef STEWARD_SERVICE_USERS_H
+#define STEWARD_SERVICE_USERS_H
+
+#include <steward/db.h>
+#include <steward/tx.h>
+
+SW_BEGIN_DECLS
+
+typedef struct {
+    int64_t id;
+    sw_role role;
+    const char *name;
+    const char *password_hash;  /* "" for AGENT and BUTLER */
+    int64_t generation;         /* the JWT claim `ver`     */
+    int64_t created_ms;
+    bool removed;               /* only from by_id_any     */
+} sw_user;
+
+typedef struct {
+    uint32_t size;   /* sizeof(sw_users_service) */
+    /* SW_NOT_FOUND when there is none (removed users are not found, but by by_id_any). */
+    sw_status (*by_id)(void *self, sw_db *db, int64_t id, sw_user *ret);
+    sw_status (*by_id_any)(void *self, sw_db *db, int64_t id, sw_user *ret);
+    sw_status (*by_name)(void *self, sw_db *db, const char *name, sw_user *ret);       /* any case */
+    sw_status (*by_api_token)(void *self, sw_db *db, const char *token, size_t len, sw_user *ret);
+    sw_status (*butler)(void *self, sw_db *db, sw_user *ret);
+    /* The ADMIN with the lowest id. */
+    sw_status (*first_admin)(void *self, sw_db *db, sw_user *ret);
+    /* Every ADMIN by id: calls `each` until it returns false. */
+    sw_status (*each_admin)(void *self, sw_db *db, bool (*each)(void *arg, const sw_user *user), void *arg);
+    /* Replaces the hash (rehash at login); the generation stays. Only while it is still `old_hash`. */
+    sw_status (*set_password_hash)(void *self, sw_tx *tx, int64_t id, const char *old_hash, const char *new_hash);
+    /* The latest report of an agent (shown as last_report). */
+    sw_status (*note_report)(void *self, sw_tx *tx, int64_t id, const char *content);
+    /* Writes the user object of the contract (login's answer has its own, shorter form). `hint`: include
+     * token_hint. */
+    void (*write)(void *self, sw_host *host, sw_json *out, const char *key, const sw_user *user, bool hint);
+} sw_users_service;
+
+SW_END_DECLS
+#endif
