@@ -1,6 +1,7 @@
 /* A client on libwebsockets: connects, sends one frame, prints every text frame it gets, one a line, until it has
  * printed COUNT. usage: lws_client HOST PORT PATH FRAME COUNT; exit 0 when all came. */
 #include <libwebsockets.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
