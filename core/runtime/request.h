@@ -51,6 +51,7 @@ struct sw_request {
     sw_lane lane;
     sw_step step;
     void *arg;
+    void *kept;               /* sw_request_keep() */
     const void *data;         /* an event's data, for `after` subscribers */
 
     failure failure;

@@ -42,6 +42,8 @@ SW_EXPORT bool sw_option_has(const sw_host *host, const char *name, const char *
 SW_EXPORT const char *sw_option_item(const sw_host *host, const char *name, size_t index);
 /* A core option by its full name ("server.env", "auth.bcrypt_cost"), NULL when there is none. */
 SW_EXPORT const char *sw_option_core(const sw_host *host, const char *full_name);
+/* The same as a number (int, ms, bytes; bool as 0 or 1); 0 when there is none. */
+SW_EXPORT int64_t sw_option_core_int(const sw_host *host, const char *full_name);
 
 SW_END_DECLS
 #endif

@@ -67,6 +67,11 @@ SW_EXPORT void sw_fail_retry_after(sw_request *req, int seconds);
 /* Goes on with `next` on another lane. Call it last: return sw_move(…). SW_BUSY when it is full. */
 SW_EXPORT SW_MUST_USE sw_status sw_move(sw_request *req, sw_lane lane, sw_handler next);
 
+/* A pointer that the handlers of one request pass on, over sw_move() and sw_defer(); from the request's memory.
+ * NULL until it is set. */
+SW_EXPORT void sw_request_keep(sw_request *req, void *kept);
+SW_EXPORT void *sw_request_kept(const sw_request *req);
+
 /* Hands `step` to the writer. Call it last: return sw_write(…). `arg` must come from the request's
  * memory. The worker does not wait; the reply leaves when the batch is durable. */
 SW_EXPORT SW_MUST_USE sw_status sw_write(sw_request *req, sw_step step, void *arg);

@@ -16,6 +16,7 @@ typedef struct {
     int64_t generation;         /* the JWT claim `ver`     */
     int64_t created_ms;
     bool removed;               /* only from by_id_any     */
+    sw_db *db;                  /* where it was read: write() reads the rest of the row there */
 } sw_user;
 
 typedef struct {
