@@ -7,10 +7,12 @@
 #include <stddef.h>
 
 typedef struct arena_block arena_block;
+typedef struct arena_deferred arena_deferred;
 typedef struct {
     arena_block *blocks;   /* newest first, owned */
     char *at, *end;        /* free part of the newest */
     size_t total, limit;   /* bytes taken from the system, and their bound */
+    arena_deferred *deferred; /* newest first, in the arena's own memory */
 } arena;
 
 /* Valid on zeroed memory too (limit 0: none). */
@@ -22,6 +24,7 @@ char *arena_vprintf(arena *a, const char *format, va_list args);
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Calls fn(arg) when the arena ends, newest first. false: no memory, fn is not called. */
 int arena_defer(arena *a, void (*fn)(void *arg), void *arg);
+/* Runs what was deferred and frees everything; the arena is empty, its limit stays. */
 void arena_done(arena *a);
 
 #endif

@@ -7,6 +7,9 @@
 
 typedef struct { uint8_t master[32]; } keyring;
 
+/* HKDF-SHA256 (RFC 5869), the first 32 bytes. An empty salt is 32 zero bytes; `info` at most 256 bytes. */
+sw_status hkdf_sha256(const void *secret, size_t secret_len, const void *salt, size_t salt_len, const void *info,
+                      size_t info_len, uint8_t out[32]);
 /* HKDF-SHA256(master, label) → 32 bytes. */
 sw_status keyring_derive(const keyring *k, const char *label, uint8_t out[32]);
 sw_status hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t out[32]);

@@ -14,6 +14,8 @@ void log_set_level(sw_log_level level);   /* any thread */
 bool log_wanted(sw_log_level level);
 /* `part`: "http", "writer", a plugin's name … */
 void log_line(sw_log_level level, const char *part, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_vline(sw_log_level level, const char *part, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 /* A line that is built already, with its newline: the access log's. Buffered per thread by the caller. */
 void log_raw(const char *bytes, size_t len);
 log_format log_current_format(void);

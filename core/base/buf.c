@@ -1,0 +1,109 @@
+#include "core/base/buf.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_init(buf *b, size_t limit)
+{
+    *b = (buf){.limit = limit};
+}
+
+/* Makes the capacity at least `need`, twice the old one when the limit lets it. */
+static bool grow(buf *b, size_t need)
+{
+    size_t cap = b->cap == 0 ? 256 : b->cap;
+    while (cap < need && cap <= SIZE_MAX / 4)
+        cap *= 2;
+    if (b->limit != 0 && cap > b->limit)
+        cap = b->limit;
+    if (cap < need)
+        return false;
+    char *at = realloc(b->at, cap + BUF_SLACK);
+    if (at == NULL)
+        return false;
+    b->at = at;
+    b->cap = cap;
+    return true;
+}
+
+char *buf_reserve(buf *b, size_t len)
+{
+    if (b->failed)
+        return NULL;
+    if (b->at == NULL || len > b->cap - b->len) {
+        if (len > SIZE_MAX / 4 || !grow(b, b->len + len)) {
+            b->failed = true;
+            return NULL;
+        }
+    }
+    return b->at + b->len;
+}
+
+void buf_add(buf *b, const void *bytes, size_t len)
+{
+    char *at = buf_reserve(b, len);
+    if (at == NULL || len == 0)
+        return;
+    memcpy(at, bytes, len);
+    b->len += len;
+}
+
+void buf_add_text(buf *b, const char *text)
+{
+    buf_add(b, text, strlen(text));
+}
+
+void buf_printf(buf *b, const char *format, ...)
+{
+    va_list args;
+    char small[256];
+    va_start(args, format);
+    int len = vsnprintf(small, sizeof small, format, args);
+    va_end(args);
+    if (len < 0) {
+        b->failed = true;
+        return;
+    }
+    if ((size_t)len < sizeof small) {
+        buf_add(b, small, (size_t)len);
+        return;
+    }
+    char *at = buf_reserve(b, (size_t)len);
+    if (at == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(at, (size_t)len + 1, format, args); /* the NUL falls into the slack */
+    va_end(args);
+    b->len += (size_t)len;
+}
+
+char *buf_take(buf *b, size_t *ret_len)
+{
+    if (b->failed || buf_reserve(b, 0) == NULL) {
+        buf_done(b);
+        return NULL;
+    }
+    char *at = b->at;
+    at[b->len] = '\0';
+    if (ret_len != NULL)
+        *ret_len = b->len;
+    *b = (buf){.limit = b->limit};
+    return at;
+}
+
+void buf_clear(buf *b)
+{
+    b->len = 0;
+    b->failed = false;
+}
+
+void buf_done(buf *b)
+{
+    if (b == NULL)
+        return;
+    free(b->at);
+    *b = (buf){.limit = b->limit};
+}

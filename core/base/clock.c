@@ -1,0 +1,144 @@
+#include "core/base/clock.h"
+
+#include <steward/host.h>
+#include <time.h>
+
+enum { DAY_MS = 86400000 };
+static const int64_t FIRST_MS = -62167219200000; /* 0000-01-01T00:00:00.000Z */
+static const int64_t LAST_MS = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t sw_now_ms(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t sw_monotonic_ms(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+/* The last `width` digits of a number. */
+static void digits(char *out, uint32_t value, int width)
+{
+    for (int i = width - 1; i >= 0; i--, value /= 10)
+        out[i] = (char)('0' + value % 10);
+}
+
+/* Calendar arithmetic counts days from 0000-03-01: so the leap day is the last one of its year, and the months
+ * from March on have 31, 30, 31, 30, 31 days in turn, which (153 * m + 2) / 5 sums up. */
+enum { DAYS_TO_1970 = 719468, DAYS_400_YEARS = 146097 };
+
+/* `unix_ms` outside of the years 0 to 9999 is brought to their ends: the text has room for no other. */
+void sw_time_format(int64_t unix_ms, char out[25])
+{
+    unix_ms = unix_ms < FIRST_MS ? FIRST_MS : unix_ms > LAST_MS ? LAST_MS : unix_ms;
+    /* 800 years on, so that no number below is negative. */
+    uint64_t ms = (uint64_t)(unix_ms + (int64_t)(DAYS_TO_1970 + 2 * DAYS_400_YEARS) * DAY_MS);
+    uint32_t day = (uint32_t)(ms / DAY_MS), rest = (uint32_t)(ms % DAY_MS);
+    uint32_t era = day / DAYS_400_YEARS, of_era = day % DAYS_400_YEARS;
+    uint32_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint32_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t march_month = (5 * of_year + 2) / 153;
+    uint32_t month = march_month < 10 ? march_month + 3 : march_month - 9;
+    uint32_t year = era * 400 + year_of_era + (month <= 2) - 800;
+    uint32_t seconds = rest / 1000;
+
+    digits(out, year, 4);
+    out[4] = '-';
+    digits(out + 5, month, 2);
+    out[7] = '-';
+    digits(out + 8, of_year - (153 * march_month + 2) / 5 + 1, 2);
+    out[10] = 'T';
+    digits(out + 11, seconds / 3600, 2);
+    out[13] = ':';
+    digits(out + 14, seconds / 60 % 60, 2);
+    out[16] = ':';
+    digits(out + 17, seconds % 60, 2);
+    out[19] = '.';
+    digits(out + 20, rest % 1000, 3);
+    out[23] = 'Z';
+    out[24] = '\0';
+}
+
+/* Exactly `width` digits; moves on behind them. */
+static bool take_number(const char **at, int width, int *ret)
+{
+    int value = 0;
+    for (int i = 0; i < width; i++, (*at)++) {
+        if (**at < '0' || **at > '9')
+            return false;
+        value = value * 10 + (**at - '0');
+    }
+    *ret = value;
+    return true;
+}
+
+static bool take_char(const char **at, char a, char b)
+{
+    if (**at != a && **at != b)
+        return false;
+    (*at)++;
+    return true;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month == 2 && leap ? 29 : DAYS[month - 1];
+}
+
+static int64_t days_since_1970(int year, int month, int day)
+{
+    int64_t y = year - (month <= 2) + 400;
+    int march_month = month > 2 ? month - 3 : month + 9;
+    return y * 365 + y / 4 - y / 100 + y / 400 + (153 * march_month + 2) / 5 + day - 1 - DAYS_400_YEARS - DAYS_TO_1970;
+}
+
+/* "Z", "+08:00": minutes to take off. */
+static bool take_offset(const char **at, int *ret_minutes)
+{
+    if (take_char(at, 'Z', 'z')) {
+        *ret_minutes = 0;
+        return true;
+    }
+    int hours, minutes, sign = **at == '-' ? -1 : 1;
+    if (!take_char(at, '+', '-') || !take_number(at, 2, &hours) || !take_char(at, ':', ':') ||
+        !take_number(at, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *ret_minutes = sign * (hours * 60 + minutes);
+    return true;
+}
+
+bool time_parse(const char *text, int64_t *ret_ms)
+{
+    const char *at = text;
+    int year, month, day, hour, minute, second, ms = 0, offset;
+    if (!take_number(&at, 4, &year) || !take_char(&at, '-', '-') || !take_number(&at, 2, &month) ||
+        !take_char(&at, '-', '-') || !take_number(&at, 2, &day) || !take_char(&at, 'T', 't') ||
+        !take_number(&at, 2, &hour) || !take_char(&at, ':', ':') || !take_number(&at, 2, &minute) ||
+        !take_char(&at, ':', ':') || !take_number(&at, 2, &second))
+        return false;
+    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
+        second > 60)
+        return false;
+    if (*at == '.') {
+        at++;
+        if (*at < '0' || *at > '9')
+            return false;
+        for (int scale = 100; *at >= '0' && *at <= '9'; at++, scale /= 10)
+            ms += scale * (*at - '0');
+    }
+    if (!take_offset(&at, &offset) || *at != '\0')
+        return false;
+    *ret_ms = days_since_1970(year, month, day) * DAY_MS +
+              ((hour * 60 + minute - offset) * INT64_C(60) + second) * 1000 + ms;
+    return true;
+}

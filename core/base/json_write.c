@@ -1,0 +1,278 @@
+#include "core/base/json_write.h"
+
+#include "core/base/utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <steward/host.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+void json_init(sw_json *j, size_t limit)
+{
+    *j = (sw_json){.comma = false};
+    buf_init(&j->out, limit);
+}
+
+bool json_failed(const sw_json *j)
+{
+    return j->out.failed;
+}
+
+void json_done(sw_json *j)
+{
+    if (j != NULL)
+        buf_done(&j->out);
+}
+
+size_t sw_json_length(const sw_json *j)
+{
+    return j->out.len;
+}
+
+sw_str sw_json_str(sw_json *j)
+{
+    if (buf_reserve(&j->out, 0) == NULL)
+        return (sw_str){NULL, 0};
+    j->out.at[j->out.len] = '\0'; /* in the slack */
+    return (sw_str){j->out.at, j->out.len};
+}
+
+/* Writes the comma and the key that are due, and makes room for `len` bytes more: gives their place, NULL after a
+ * failure. Keys are literals of the code: written as they are. */
+static char *member(sw_json *j, const char *key, size_t len)
+{
+    size_t key_len = key == NULL ? 0 : strlen(key);
+    char *at = buf_reserve(&j->out, len + (j->comma ? 1 : 0) + (key == NULL ? 0 : key_len + 3));
+    if (at == NULL)
+        return NULL;
+    if (j->comma)
+        *at++ = ',';
+    if (key != NULL) {
+        *at++ = '"';
+        memcpy(at, key, key_len);
+        at += key_len;
+        *at++ = '"';
+        *at++ = ':';
+    }
+    j->comma = true;
+    return at;
+}
+
+/* The text now ends at `end`. */
+static void written_to(sw_json *j, const char *end)
+{
+    j->out.len = (size_t)(end - j->out.at);
+}
+
+static void member_bytes(sw_json *j, const char *key, const char *bytes, size_t len)
+{
+    char *at = member(j, key, len);
+    if (at == NULL)
+        return;
+    if (len > 0)
+        memcpy(at, bytes, len);
+    written_to(j, at + len);
+}
+
+static void open_with(sw_json *j, const char *key, char bracket)
+{
+    member_bytes(j, key, &bracket, 1);
+    j->comma = false;
+}
+
+static void close_with(sw_json *j, char bracket)
+{
+    buf_add(&j->out, &bracket, 1);
+    j->comma = true;
+}
+
+void sw_json_object_begin(sw_json *j, const char *key)
+{
+    open_with(j, key, '{');
+}
+
+void sw_json_object_end(sw_json *j)
+{
+    close_with(j, '}');
+}
+
+void sw_json_array_begin(sw_json *j, const char *key)
+{
+    open_with(j, key, '[');
+}
+
+void sw_json_array_end(sw_json *j)
+{
+    close_with(j, ']');
+}
+
+void sw_json_int(sw_json *j, const char *key, int64_t value)
+{
+    char digits[20];
+    size_t i = sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        digits[--i] = (char)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (value < 0)
+        digits[--i] = '-';
+    member_bytes(j, key, digits + i, sizeof digits - i);
+}
+
+/* The shortest of 15 to 17 digits that reads back as the same number; null for what JSON cannot say. */
+void sw_json_double(sw_json *j, const char *key, double value)
+{
+    char text[40];
+    if (!isfinite(value)) {
+        sw_json_null(j, key);
+        return;
+    }
+    int len = 0;
+    for (int precision = 15; precision <= 17; precision++) {
+        len = snprintf(text, sizeof text, "%.*g", precision, value);
+        double again = strtod(text, NULL);
+        if (memcmp(&again, &value, sizeof value) == 0)
+            break;
+    }
+    member_bytes(j, key, text, (size_t)len);
+}
+
+void sw_json_bool(sw_json *j, const char *key, bool value)
+{
+    member_bytes(j, key, value ? "true" : "false", value ? 4 : 5);
+}
+
+void sw_json_null(sw_json *j, const char *key)
+{
+    member_bytes(j, key, "null", 4);
+}
+
+void sw_json_raw(sw_json *j, const char *key, const char *json, size_t len)
+{
+    member_bytes(j, key, json, len);
+}
+
+void sw_json_time(sw_json *j, const char *key, int64_t unix_ms)
+{
+    char text[25];
+    char *at = member(j, key, 26);
+    if (at == NULL)
+        return;
+    sw_time_format(unix_ms, text);
+    at[0] = '"';
+    memcpy(at + 1, text, 24);
+    at[25] = '"';
+    written_to(j, at + 26);
+}
+
+void sw_json_text(sw_json *j, const char *key, const char *value)
+{
+    sw_json_textn(j, key, value == NULL ? "" : value, value == NULL ? 0 : strlen(value));
+}
+
+void sw_json_text_opt(sw_json *j, const char *key, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        sw_json_text(j, key, value);
+}
+
+/* ---- texts ---- */
+
+/* Copies the leading bytes that stand for themselves (printable ASCII but " and \), and gives their number. Reads
+ * and writes whole blocks: up to 15 bytes behind the copied ones are overwritten (the buffer's slack). */
+static size_t copy_plain(char *out, const char *text, size_t len)
+{
+    size_t i = 0;
+#ifdef __SSE2__
+    const __m128i space = _mm_set1_epi8(0x20), quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    for (; i + 16 <= len; i += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+        _mm_storeu_si128((__m128i *)(void *)(out + i), block);
+        /* Signed: bytes from 80 on are below the space too. */
+        __m128i special = _mm_or_si128(_mm_cmplt_epi8(block, space),
+                                       _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)));
+        unsigned mask = (unsigned)_mm_movemask_epi8(special);
+        if (mask != 0)
+            return i + (size_t)__builtin_ctz(mask);
+    }
+#else
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    for (; i + 8 <= len; i += 8) {
+        uint64_t word, q, b;
+        memcpy(&word, text + i, 8);
+        q = word ^ ones * '"';
+        b = word ^ ones * '\\';
+        /* The high bit of a byte: not ASCII, below the space, the quote or the backslash (or, rarely, the byte above
+         * one: the loop below looks again). */
+        if (((word | (word - ones * 0x20) | (q - ones) | (b - ones)) & high) != 0)
+            break;
+        memcpy(out + i, &word, 8);
+    }
+#endif
+    for (; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+            break;
+        out[i] = (char)c;
+    }
+    return i;
+}
+
+/* The escaped form of a control character, quote or backslash; its length. */
+static size_t escape(unsigned char c, char out[6])
+{
+    static const char HEX[] = "0123456789abcdef";
+    static const char SHORT[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    out[0] = '\\';
+    if (c == '"' || c == '\\' || (c < sizeof SHORT && SHORT[c] != '\0')) {
+        out[1] = c < sizeof SHORT ? SHORT[c] : (char)c;
+        return 2;
+    }
+    memcpy(out + 1, "u00", 3);
+    out[4] = HEX[c >> 4];
+    out[5] = HEX[c & 15];
+    return 6;
+}
+
+/* Every byte of the text becomes at least one byte: so there is always room for the `left` bytes to come, and only
+ * what grows asks for more. */
+void sw_json_textn(sw_json *j, const char *key, const char *value, size_t len)
+{
+    char *out = member(j, key, len + 2);
+    if (out == NULL)
+        return;
+    *out++ = '"';
+    for (size_t i = 0;;) {
+        size_t plain = copy_plain(out, value + i, len - i);
+        out += plain;
+        i += plain;
+        if (i == len)
+            break;
+        char form[6] = "\xEF\xBF\xBD"; /* U+FFFD */
+        size_t taken = 1, made = 3;
+        if ((unsigned char)value[i] < 0x80)
+            made = escape((unsigned char)value[i], form);
+        else if ((taken = utf8_sequence(value + i, len - i)) != 0) {
+            do { /* a run of them: no room to make */
+                memcpy(out, value + i, taken);
+                out += taken;
+                i += taken;
+            } while (i < len && (unsigned char)value[i] >= 0x80 && (taken = utf8_sequence(value + i, len - i)) != 0);
+            continue;
+        } else
+            taken = utf8_broken(value + i, len - i);
+        i += taken;
+        written_to(j, out);
+        out = buf_reserve(&j->out, made + (len - i) + 1);
+        if (out == NULL)
+            return;
+        memcpy(out, form, made);
+        out += made;
+    }
+    *out++ = '"';
+    written_to(j, out);
+}

@@ -1,0 +1,174 @@
+#include "core/base/log.h"
+
+#include "core/base/json_write.h"
+#include "core/base/utf8.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 8192 }; /* what is longer is cut */
+
+/* The one piece of state that belongs to the process and not to a server: every thread writes to it. `level` and
+ * `format` change at any time, `fd` and `path` only in log_open() and log_close(). */
+static struct {
+    atomic_int level;
+    atomic_int format;
+    int fd;
+    char *path; /* owned; NULL: stderr */
+} out = {.level = SW_LOG_INFO, .format = LOG_TEXT, .fd = STDERR_FILENO};
+
+static const char *const LEVELS[] = {
+    [SW_LOG_ERROR] = "error", [SW_LOG_WARN] = "warn", [SW_LOG_INFO] = "info", [SW_LOG_DEBUG] = "debug"};
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+bool log_open(log_format format, sw_log_level level, const char *file)
+{
+    log_close();
+    atomic_store(&out.format, format);
+    log_set_level(level);
+    if (file == NULL || file[0] == '\0')
+        return true;
+    int fd = open_file(file);
+    char *path = strdup(file);
+    if (fd < 0 || path == NULL) {
+        if (fd >= 0)
+            close(fd);
+        free(path);
+        return false;
+    }
+    out.fd = fd;
+    out.path = path;
+    return true;
+}
+
+/* The number of the descriptor stays, so that nobody who writes just now is disturbed. */
+void log_reopen(void)
+{
+    if (out.path == NULL)
+        return;
+    int fd = open_file(out.path);
+    if (fd < 0) {
+        log_error("log", "cannot open %s again: %s", out.path, strerror(errno));
+        return;
+    }
+    dup3(fd, out.fd, O_CLOEXEC);
+    close(fd);
+}
+
+void log_close(void)
+{
+    if (out.path != NULL)
+        close(out.fd);
+    free(out.path);
+    out.path = NULL;
+    out.fd = STDERR_FILENO;
+}
+
+void log_set_level(sw_log_level level)
+{
+    atomic_store_explicit(&out.level, level, memory_order_relaxed);
+}
+
+bool log_wanted(sw_log_level level)
+{
+    return (int)level <= atomic_load_explicit(&out.level, memory_order_relaxed);
+}
+
+log_format log_current_format(void)
+{
+    return (log_format)atomic_load_explicit(&out.format, memory_order_relaxed);
+}
+
+/* One write(); more only when the system took a part of it. A log that cannot be written is no reason to stop. */
+void log_raw(const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t done = write(out.fd, bytes, len);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return;
+        bytes += done;
+        len -= (size_t)done;
+    }
+}
+
+/* Adds a message so that it stays on its line: control characters (C0, DEL, C1) and broken UTF-8 as \xNN. */
+static void add_visible(buf *line, const char *message, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)message[i];
+        size_t n = utf8_sequence(message + i, len - i);
+        bool control = n == 0 || c < 0x20 || c == 0x7F || (c == 0xC2 && (unsigned char)message[i + 1] < 0xA0);
+        if (c == '\n')
+            buf_add(line, "\\n", 2);
+        else if (control)
+            for (size_t k = 0; k < (n == 0 ? 1 : n); k++)
+                buf_printf(line, "\\x%02x", (unsigned char)message[i + k]);
+        else
+            buf_add(line, message + i, n);
+        i += n == 0 ? 1 : n;
+    }
+}
+
+static void text_line(buf *line, const char *level, const char *part, const char *message, size_t len)
+{
+    char time[25];
+    sw_time_format(sw_now_ms(), time);
+    buf_printf(line, "%s %s %s ", time, level, part);
+    add_visible(line, message, len);
+    buf_add(line, "\n", 1);
+}
+
+static void json_line(buf *line, const char *level, const char *part, const char *message, size_t len)
+{
+    sw_json j;
+    json_init(&j, 0);
+    sw_json_object_begin(&j, NULL);
+    sw_json_time(&j, "time", sw_now_ms());
+    sw_json_text(&j, "level", level);
+    sw_json_text(&j, "part", part);
+    sw_json_textn(&j, "message", message, len);
+    sw_json_object_end(&j);
+    buf_add(line, j.out.at, j.out.len);
+    buf_add(line, "\n", 1);
+    json_done(&j);
+}
+
+void log_vline(sw_log_level level, const char *part, const char *format, va_list args)
+{
+    if (!log_wanted(level))
+        return;
+    int saved = errno;
+    char message[MESSAGE_MAX];
+    int made = vsnprintf(message, sizeof message, format, args);
+    size_t len = made < 0 ? 0 : (size_t)made < sizeof message ? (size_t)made : sizeof message - 1;
+    const char *name = level >= SW_LOG_ERROR && level <= SW_LOG_DEBUG ? LEVELS[level] : "info";
+    buf line;
+    buf_init(&line, 0);
+    if (log_current_format() == LOG_JSON)
+        json_line(&line, name, part, message, len);
+    else
+        text_line(&line, name, part, message, len);
+    if (!line.failed)
+        log_raw(line.at, line.len);
+    buf_done(&line);
+    errno = saved;
+}
+
+void log_line(sw_log_level level, const char *part, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_vline(level, part, format, args);
+    va_end(args);
+}

@@ -1,0 +1,32 @@
+/* UTF-8: whole texts, single sequences, and texts that come in pieces. */
+#ifndef CORE_BASE_UTF8_H
+#define CORE_BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+bool utf8_valid(const char *text, size_t len);
+
+/* Bytes of the well-formed sequence at `at` (1..4), 0: there is none. `left` is at least 1. */
+size_t utf8_sequence(const char *at, size_t left);
+/* Bytes that one U+FFFD replaces where utf8_sequence() gave 0: the longest beginning of a sequence, at least 1. */
+size_t utf8_broken(const char *at, size_t left);
+/* Writes a code point (surrogates too, as three bytes); gives its length. */
+size_t utf8_put(uint32_t code, char out[4]);
+
+/* A text in pieces, as in WebSocket fragments. Zeroed: the start. */
+typedef struct {
+    uint8_t need;      /* continuation bytes that must follow       */
+    uint8_t low, high; /* what the next one may be                  */
+} utf8_state;
+
+/* false: the text is wrong already (stay away from the state then). */
+bool utf8_feed(utf8_state *s, const char *piece, size_t len);
+/* May the text end here? */
+static inline bool utf8_complete(const utf8_state *s)
+{
+    return s->need == 0;
+}
+
+#endif
