@@ -30,10 +30,32 @@ sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table mi
 sw_db *db_open(store *s, bool writer);
 void db_close(sw_db *db);
 sqlite3 *db_raw(sw_db *db);
-/* Lends the connection to a piece of work: rows and texts use `a`. `deadline_ms` (monotonic, 0: none) interrupts. */
+/* Lends the connection to a piece of work: rows and texts use `a`. `deadline_ms` (monotonic, 0: none) interrupts. A
+ * statement that writes is not interrupted before `deadline_ms` has passed four times over, since that undoes the whole
+ * transaction; but no further statement begins after it. */
 void db_lend(sw_db *db, arena *a, int64_t deadline_ms);
 /* Ends it: every statement that is still running is reset. */
 void db_return(sw_db *db);
+/* Closes the connection and opens it anew in place, after a failure that may have left it in doubt. What was prepared
+ * is forgotten. On failure the connection stays shut: every query fails, and it may be called again. */
+sw_status db_reopen(sw_db *db);
+/* A connection for checkpoints alone. */
+sw_db *db_open_checkpointer(store *s);
+/* Moves frames of the WAL into the file. Without `truncate` it waits for nobody; with it, up to `wait_ms` for readers,
+ * and the WAL file is cut to nothing (SW_BUSY: a reader is in the way). *ret_left: frames that are still to be moved. */
+sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left);
+/* Bytes of the WAL that are in use, as of this connection's latest commit. Any thread. */
+int64_t db_wal_bytes(const sw_db *db);
+/* Any thread while the connection is open: ends what it is running now, with SW_BUSY. */
+void db_interrupt(sw_db *db);
+/* Monotonic ms since which it is lent, 0: it is not. Any thread. */
+int64_t db_lent_since(const sw_db *db);
+/* No transaction is open: also after SQLite rolled one back by itself. */
+bool db_autocommit(const sw_db *db);
+/* Storage failed (full, I/O, memory, damage) since the connection was lent, whatever came of it. */
+bool db_storage_failed(const sw_db *db);
+/* SQLite's words for the latest failure; "" when there was none. For the log. */
+const char *db_error_text(const sw_db *db);
 /* Plain SQL of the core: BEGIN, SAVEPOINT … prepared once each. `sql` must be a literal. */
 sw_status db_exec(sw_db *db, const char *sql);
 /* The deadline passed during the last piece of work. */

@@ -64,6 +64,8 @@ struct sw_request {
     bool acked;
     uint64_t defer_handle;
     int64_t started_ns;
+    loop *home;               /* sw_move(SW_LANE_LOOP) goes there; NULL: loop 0 */
+    bool counted;             /* in host->in_flight */
 
     /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a failure
      * (req->failure is filled). Owns the request from then on. Must not block. */
@@ -77,6 +79,8 @@ void request_run(sw_request *req, sw_db *db);
 int failure_http_status(sw_status status);
 const char *failure_code(sw_status status);
 void request_fill_failure(sw_request *req, sw_status status);
+/* Ends a request with its outcome: fills the failure, drops the reply of a failed one, calls finish. Any thread. */
+void request_finish(sw_request *req, sw_status status);
 /* A task: arena of its own, freed after it ran. NULL: no memory. */
 sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
 /* Frees arena and reply of a request (not the struct). */

@@ -19,11 +19,21 @@ struct sw_host {
     _Atomic int status;           /* module_state */
     char error[256];              /* why it is quarantined */
     _Atomic uint32_t slow_running; /* of the slow lane */
+    _Atomic uint32_t slow_queued;
+    _Atomic uint32_t in_flight;    /* requests of this module, from the first handler to finish() */
     _Atomic uint64_t calls, nanoseconds; /* callback time */
+    _Atomic uint64_t interrupted;        /* steps and handlers cut off by limits.write_step, limits.read_step */
     void *handle;                 /* dlopen's */
 };
 
-enum { RUNTIME_MODULES_MAX = 64 };
+enum { RUNTIME_MODULES_MAX = 64, RUNTIME_READERS_MAX = 512 };
+
+/* Valid on zeroed memory. See readers.h. */
+typedef struct {
+    pthread_mutex_t lock;
+    sw_db *all[RUNTIME_READERS_MAX];
+    unsigned count;
+} reader_list;
 
 struct runtime {
     config *config;
@@ -44,6 +54,11 @@ struct runtime {
     int64_t started_ms;           /* monotonic */
     /* Set by core/plugin: publishing from a step. */
     sw_status (*publish)(sw_tx *tx, const char *event, const void *data, size_t len);
+    /* Set by core/ws: closing sockets after a commit. On the writer; must not block. */
+    void (*close_user)(runtime *rt, int64_t user_id, int code, const char *reason);
+    void (*close_all)(runtime *rt, int code, const char *reason);
+    reader_list readers;          /* every read connection of a lane, so that a checkpoint can end long reads */
+    size_t reply_limit;           /* bytes of one reply; 0: 32 MiB */
 };
 
 /* ---- lanes (runtime/lanes.c) ---- */
@@ -54,6 +69,19 @@ bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handl
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max);
 void lanes_stop(struct lanes *l);   /* runs what is queued, then joins */
 sw_db *worker_db(worker *w);        /* NULL on hash and slow lanes without one; slow has one */
+
+typedef struct {
+    uint32_t queued, running, threads, limit;
+} lane_numbers;
+lane_numbers lanes_read(struct lanes *l, sw_lane lane);
+
+/* ---- answers that come later, and timers (runtime/defers.c, timers.c): one thread of their own ---- */
+struct defers *defers_start(runtime *rt);
+void defers_stop(struct defers *d);   /* timers end; open defers finish with SW_BUSY */
+/* Runs a plugin's timer on the worker lane every every_ms, never twice at once. `timer` must outlive it. */
+bool timer_add(runtime *rt, sw_host *host, const sw_timer *timer);
+/* No further run of that module's timers begins. */
+void timers_remove(runtime *rt, sw_host *host);
 
 /* ---- loops (runtime/loop.c) ---- */
 bool loops_open(runtime *rt, unsigned count);   /* bases and mailboxes, no threads yet */

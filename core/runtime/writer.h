@@ -21,6 +21,7 @@ struct sw_tx {
     effect *first, **last;
     int64_t now_ms;
     bool housekeeping;
+    struct writer *writer;
 };
 
 typedef struct writer writer;
@@ -34,9 +35,19 @@ bool writer_submit(writer *w, sw_request *req);
 
 typedef struct {
     _Atomic uint64_t batches, steps, failed_batches, interrupted, housekeeping;
+    _Atomic uint64_t checkpoints, truncations; /* PASSIVE ones, and forced ones above storage.wal_limit */
+    _Atomic uint64_t size_buckets[12];         /* batches by steps: up to 1, 2, 4 … 1024, more */
+    _Atomic uint64_t time_buckets[12];         /* batches by time from begin to commit: up to 0.25, 0.5, 1 … 256 ms, more */
+    _Atomic uint64_t microseconds;             /* of all batches */
     _Atomic uint32_t queued;
 } writer_stats;
 
+/* Work between batches. `h` must outlive it. Any thread. false: too many. */
+bool writer_add_housekeeping(writer *w, sw_host *host, const sw_housekeeping *h);
+/* Ends that of a module; waits for a step of it that runs now (not from the writer). */
+void writer_remove_housekeeping(writer *w, sw_host *host);
+
+/* `db` stays the caller's: db_close() it after writer_stop(). NULL: no memory or threads. */
 writer *writer_start(runtime *rt, sw_db *db);
 /* Runs what is queued, then ends the thread. */
 void writer_stop(writer *w);

@@ -1,0 +1,95 @@
+/* Inside core/db: what a store and a connection are made of. */
+#ifndef CORE_DB_CONNECTION_H
+#define CORE_DB_CONNECTION_H
+
+#include "core/db/db.h"
+#include <stdatomic.h>
+
+enum {
+    STORE_TABLES_MAX = 66,      /* one per module, and the core's */
+    STORE_TEXT_MAX = 64 * 1024, /* of one statement with its clauses */
+    PREPARED_MAX = 64,          /* per statement: masks and second instances */
+    LITERALS_MAX = 24
+};
+
+/* The statement table of one plugin. `first`: index of its first row among all statements. */
+typedef struct {
+    const char *plugin;
+    const char *rows;
+    uint32_t row_size, count;
+    unsigned first;
+} statement_table;
+
+struct store {
+    char *path;                 /* owned */
+    bool full_sync;
+    int64_t cache_bytes;
+    int connections;
+    statement_table tables[STORE_TABLES_MAX];
+    unsigned table_count, statement_count;
+};
+
+/* One statement under one mask. A second one is made when the first is still running. */
+typedef struct prepared {
+    struct prepared *next;      /* latest used first */
+    sqlite3_stmt *stmt;
+    uint32_t mask;
+    bool running, read_only;
+    int parameters;
+} prepared;
+
+typedef struct {
+    prepared *first;
+    unsigned count;
+} prepared_list;
+
+typedef enum { DB_WRITER = 1, DB_READER, DB_CHECKPOINTER } db_kind;
+
+struct sw_db {
+    sqlite3 *raw;               /* NULL after a failed db_reopen() */
+    store *store;
+    db_kind kind;
+    prepared_list *lists;       /* by index of the statement */
+    unsigned list_count;
+    struct {
+        const char *sql;
+        sqlite3_stmt *stmt;
+    } literals[LITERALS_MAX];   /* db_exec */
+    unsigned literal_count;
+
+    arena *memory;              /* while lent */
+    sw_rows *open;              /* running queries, latest first */
+    int64_t deadline_ms, hard_deadline_ms;
+    bool writing;               /* the statement that runs now is one that writes */
+    bool guarded;               /* a plugin's SQL is being prepared: no transactions, no ATTACH */
+    bool interrupted, storage_failed, arena_failed;
+    int64_t changes;
+    int64_t logged_ms;          /* latest storage failure that was logged */
+    char conflict[128];
+    char error[256];
+    _Atomic int64_t lent_since;
+    _Atomic int64_t wal_bytes;
+    _Atomic bool cancelled;     /* db_interrupt() */
+};
+
+struct sw_rows {
+    sw_rows *next, **link;      /* in db->open while it runs */
+    sw_db *db;
+    prepared *p;                /* NULL once ended */
+    const char *name;           /* of the statement */
+    sw_status status;
+    bool on_row, first;         /* first: the first row is read already and not yet handed out */
+};
+
+/* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL: no such statement, or it is wrong. */
+sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, prepared **ret);
+/* The fields of a row that may be shorter than ours. */
+sw_statement statement_row(const statement_table *t, uint32_t row);
+void statements_forget(sw_db *db);
+
+/* error.c: notes what failed (conflict text, flags), says what it means for the caller. `name`: for the log. */
+sw_status db_failure(sw_db *db, int code, const char *name);
+/* The same without a log line and a statement. */
+sw_status db_failure_quiet(sw_db *db, int code);
+
+#endif
