@@ -1,0 +1,285 @@
+/* HTTP requests to other machines: libcurl's multi interface on a thread of its own. */
+#include "core/base/buf.h"
+#include "core/outbound/outbound.h"
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CALLS_MAX = 64, CALLS_WAITING_MAX = 1024, HEADERS_MAX = 64 * 1024, TIMEOUT_MS = 30000, POLL_MS = 60000 };
+#define ANSWER_MAX ((size_t)4 << 20)
+
+/* One request; owned by the client from the call on, by its thread once taken from the queue. */
+typedef struct http_call {
+    struct http_call *next;
+    CURL *easy;
+    struct curl_slist *headers;
+    buf body, answer, answer_headers;
+    sw_http_done done;
+    void *arg;
+} http_call;
+
+struct http_client {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    CURLM *multi;
+    char *ca_file, *proxy;
+    http_call *waiting, **waiting_last;   /* under the lock */
+    unsigned waiting_count;               /* under the lock */
+    bool stopping;                        /* under the lock */
+    http_call *running;                   /* the thread's */
+};
+
+static size_t collect(char *bytes, size_t size, size_t count, void *arg)
+{
+    buf *b = arg;
+
+    buf_add(b, bytes, size * count);
+    return b->failed ? 0 : size * count;
+}
+
+static void call_free(http_call *c)
+{
+    if (!c)
+        return;
+    curl_easy_cleanup(c->easy);
+    curl_slist_free_all(c->headers);
+    buf_done(&c->body);
+    buf_done(&c->answer);
+    buf_done(&c->answer_headers);
+    free(c);
+}
+
+/* Tells the outcome and frees the call. On the client's thread. */
+static void call_end(http_call *c, CURLcode code, const char *error)
+{
+    sw_http_answer answer = { .size = sizeof answer, .error = "" };
+    long status = 0;
+
+    buf_add(&c->answer, "", 1);
+    buf_add(&c->answer_headers, "", 1);
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (error || code != CURLE_OK || c->answer.failed || c->answer_headers.failed) {
+        answer.error = error ? error : c->answer.failed ? "the answer is too long" : curl_easy_strerror(code);
+        answer.body = answer.headers = "";
+    } else {
+        answer.status = (int)status;
+        answer.body = c->answer.at;
+        answer.body_len = c->answer.len - 1;
+        answer.headers = c->answer_headers.at;
+    }
+    c->done(c->arg, &answer);
+    call_free(c);
+}
+
+static bool set_headers(http_call *c, const char *const *headers)
+{
+    for (; headers && *headers; headers++) {
+        if (strpbrk(*headers, "\r\n"))
+            return false;
+        struct curl_slist *more = curl_slist_append(c->headers, *headers);
+        if (!more)
+            return false;
+        c->headers = more;
+    }
+    struct curl_slist *more = curl_slist_append(c->headers, "Expect:");
+    if (!more)
+        return false;
+    c->headers = more;
+    return curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers) == CURLE_OK;
+}
+
+static bool set_options(const http_client *client, http_call *c, const sw_http_call *call, bool tls)
+{
+    CURL *e = c->easy;
+    const char *method = call->method ? call->method : "GET";
+
+    bool ok = curl_easy_setopt(e, CURLOPT_URL, call->url) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http") == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_MS)) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, collect) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_WRITEDATA, &c->answer) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, collect) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_HEADERDATA, &c->answer_headers) == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_PRIVATE, c) == CURLE_OK;
+    if (ok && *client->ca_file)
+        ok = curl_easy_setopt(e, CURLOPT_CAINFO, client->ca_file) == CURLE_OK;
+    if (ok && !tls)
+        ok = curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
+    else if (ok && *client->proxy)
+        ok = curl_easy_setopt(e, CURLOPT_PROXY, client->proxy) == CURLE_OK;
+    if (ok && (call->body_len > 0 || strcmp(method, "POST") == 0)) {
+        buf_add(&c->body, call->body, call->body_len);
+        buf_add(&c->body, "", 1);
+        ok = !c->body.failed && curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len) == CURLE_OK
+            && curl_easy_setopt(e, CURLOPT_POSTFIELDS, c->body.at) == CURLE_OK;
+    }
+    return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK && set_headers(c, call->headers);
+}
+
+sw_status http_client_call(http_client *client, const sw_http_call *call, sw_http_done done, void *arg)
+{
+    outbound_url url;
+    sw_status status = SW_OK;
+
+    if (!outbound_url_parse(call->url, "https", "http", &url))
+        return SW_INVALID;
+    http_call *c = calloc(1, sizeof *c);
+    if (!c)
+        return SW_NO_MEMORY;
+    c->done = done;
+    c->arg = arg;
+    buf_init(&c->body, call->body_len + 1);
+    buf_init(&c->answer, (call->max_answer ? call->max_answer : ANSWER_MAX) + 1);
+    buf_init(&c->answer_headers, HEADERS_MAX);
+    c->easy = curl_easy_init();
+    if (!c->easy || !set_options(client, c, call, url.tls)) {
+        call_free(c);
+        return SW_NO_MEMORY;
+    }
+    pthread_mutex_lock(&client->lock);
+    if (client->stopping || client->waiting_count >= CALLS_WAITING_MAX) {
+        status = SW_BUSY;
+    } else {
+        *client->waiting_last = c;
+        client->waiting_last = &c->next;
+        client->waiting_count++;
+    }
+    pthread_mutex_unlock(&client->lock);
+    if (status != SW_OK)
+        call_free(c);
+    else
+        curl_multi_wakeup(client->multi);
+    return status;
+}
+
+/* ---- the thread ---- */
+
+/* Moves waiting calls into libcurl, at most CALLS_MAX at once. false: stopping. */
+static bool take_waiting(http_client *client, unsigned *running)
+{
+    pthread_mutex_lock(&client->lock);
+    bool stopping = client->stopping;
+    while (!stopping && client->waiting && *running < CALLS_MAX) {
+        http_call *c = client->waiting;
+        client->waiting = c->next;
+        if (!client->waiting)
+            client->waiting_last = &client->waiting;
+        client->waiting_count--;
+        c->next = client->running;
+        client->running = c;
+        curl_multi_add_handle(client->multi, c->easy);
+        (*running)++;
+    }
+    pthread_mutex_unlock(&client->lock);
+    return !stopping;
+}
+
+static void forget_running(http_client *client, http_call *gone)
+{
+    for (http_call **at = &client->running; *at; at = &(*at)->next)
+        if (*at == gone) {
+            *at = gone->next;
+            return;
+        }
+}
+
+/* Ends what is finished. true: a place became free, so look at the waiting ones before sleeping. */
+static bool finish_done(http_client *client, unsigned *running)
+{
+    CURLMsg *message;
+    int left;
+    bool any = false;
+
+    while ((message = curl_multi_info_read(client->multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = message->data.result;
+        char *private_pointer = NULL;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private_pointer);
+        http_call *c = (http_call *)(void *)private_pointer;
+        curl_multi_remove_handle(client->multi, c->easy);
+        forget_running(client, c);
+        (*running)--;
+        any = true;
+        call_end(c, code, NULL);
+    }
+    return any;
+}
+
+static void end_all(http_client *client, http_call *list, bool added)
+{
+    while (list) {
+        http_call *c = list;
+        list = c->next;
+        if (added)
+            curl_multi_remove_handle(client->multi, c->easy);
+        call_end(c, CURLE_OK, "stopped");
+    }
+}
+
+static void *client_main(void *arg)
+{
+    http_client *client = arg;
+    unsigned running = 0;
+    int active;
+
+    while (take_waiting(client, &running)) {
+        curl_multi_perform(client->multi, &active);
+        if (!finish_done(client, &running))
+            curl_multi_poll(client->multi, NULL, 0, POLL_MS, NULL);
+    }
+    end_all(client, client->running, true);
+    end_all(client, client->waiting, false);
+    client->running = client->waiting = NULL;
+    return NULL;
+}
+
+http_client *http_client_start(const char *ca_file, const char *proxy)
+{
+    http_client *client = calloc(1, sizeof *client);
+    sigset_t all, before;
+
+    if (!client)
+        return NULL;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    pthread_mutex_init(&client->lock, NULL);
+    client->waiting_last = &client->waiting;
+    client->ca_file = strdup(ca_file);
+    client->proxy = strdup(proxy);
+    client->multi = curl_multi_init();
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    bool started = client->ca_file && client->proxy && client->multi
+        && pthread_create(&client->thread, NULL, client_main, client) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started) {
+        pthread_setname_np(client->thread, "http-out");
+        return client;
+    }
+    if (client->multi)
+        curl_multi_cleanup(client->multi);
+    free(client->ca_file);
+    free(client->proxy);
+    free(client);
+    return NULL;
+}
+
+void http_client_stop(http_client *client)
+{
+    if (!client)
+        return;
+    pthread_mutex_lock(&client->lock);
+    client->stopping = true;
+    pthread_mutex_unlock(&client->lock);
+    curl_multi_wakeup(client->multi);
+    pthread_join(client->thread, NULL);
+    curl_multi_cleanup(client->multi);
+    pthread_mutex_destroy(&client->lock);
+    free(client->ca_file);
+    free(client->proxy);
+    free(client);
+}

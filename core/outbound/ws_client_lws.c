@@ -1,0 +1,235 @@
+/* The libwebsockets half of the outbound client. Everything here runs on the service thread. Debian's 4.1.6 verifies chain
+ * and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with the colon. */
+#include "core/outbound/ws_client.h"
+#include <string.h>
+
+enum { OPEN_TIMEOUT_MS = 15000, READ_BUFFER = 16384, KEEPALIVE_S = 30, KEEPALIVE_PROBES = 3 };
+
+static void end_with(ws_connection *n, sw_ws_end *why)
+{
+    pthread_mutex_lock(&n->client->lock);
+    bool first = !n->gone;
+    n->gone = true;
+    pthread_mutex_unlock(&n->client->lock);
+    if (!first)
+        return;
+    lws_sul_schedule(n->client->context, 0, &n->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
+    n->wsi = NULL;
+    why->size = sizeof *why;
+    why->opened = n->opened;
+    why->close_code = n->received_code;
+    if (!why->handshake_status)
+        why->handshake_status = why->handshake_message = why->handshake_code = "";
+    n->call.ended(n->arg, n->handle, why);
+}
+
+void ws_connection_end(ws_connection *n, const char *error)
+{
+    pthread_mutex_lock(&n->client->lock);
+    bool first = !n->gone;
+    n->gone = true;
+    pthread_mutex_unlock(&n->client->lock);
+    if (first) {
+        sw_ws_end why = { .size = sizeof why, .opened = n->opened, .close_code = n->received_code, .error = error,
+                          .handshake_status = "", .handshake_message = "", .handshake_code = "" };
+        n->call.ended(n->arg, n->handle, &why);
+    }
+}
+
+static void too_late(lws_sorted_usec_list_t *timer)
+{
+    ws_connection *n = lws_container_of(timer, ws_connection, timer);
+
+    if (n->wsi && !n->opened)
+        lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+static void copy_header(struct lws *wsi, const char *name, char *out, int size)
+{
+    int len = (int)strlen(name);
+
+    out[0] = '\0';
+    if (lws_hdr_custom_length(wsi, name, len) > 0 && lws_hdr_custom_copy(wsi, out, size, name, len) < 0)
+        out[0] = '\0';
+}
+
+static void on_refused(struct lws *wsi, ws_connection *n, const char *text, size_t len)
+{
+    char status[32], message[256], code[32], error[160];
+    sw_ws_end why = { .error = error, .handshake_status = status, .handshake_message = message, .handshake_code = code };
+
+    snprintf(error, sizeof error, "%.*s", text ? (int)len : 14, text ? text : "cannot connect");
+    copy_header(wsi, "handshake-status:", status, sizeof status);
+    copy_header(wsi, "handshake-msg:", message, sizeof message);
+    copy_header(wsi, "handshake-autherrcode:", code, sizeof code);
+    why.http_status = (int)lws_http_client_http_response(wsi);
+    end_with(n, &why);
+}
+
+static int on_received(struct lws *wsi, ws_connection *n, const char *bytes, size_t len)
+{
+    if (lws_is_first_fragment(wsi)) {
+        buf_clear(&n->incoming);
+        n->message_binary = lws_frame_is_binary(wsi);
+    }
+    buf_add(&n->incoming, bytes, len);
+    if (n->incoming.failed) {
+        lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
+        return -1;
+    }
+    if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0) {
+        n->call.message(n->arg, n->handle, n->message_binary, n->incoming.at ? n->incoming.at : "", n->incoming.len);
+        buf_clear(&n->incoming);
+    }
+    return 0;
+}
+
+static int on_writable(struct lws *wsi, ws_connection *n)
+{
+    if (n->closing) {
+        lws_close_reason(wsi, (enum lws_close_status)n->close_code, NULL, 0);
+        return -1;
+    }
+    pthread_mutex_lock(&n->client->lock);
+    ws_outgoing *m = n->first;
+    if (m) {
+        n->first = m->next;
+        if (!n->first)
+            n->last = &n->first;
+        n->queued -= m->len;
+    }
+    bool more = n->first != NULL;
+    pthread_mutex_unlock(&n->client->lock);
+    if (!m)
+        return 0;
+    int sent = lws_write(wsi, m->bytes + LWS_PRE, m->len, m->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
+    bool failed = sent < (int)m->len;
+    free(m);
+    if (more)
+        lws_callback_on_writable(wsi);
+    return failed ? -1 : 0;
+}
+
+static void on_peer_close(ws_connection *n, const unsigned char *bytes, size_t len)
+{
+    if (len >= 2)
+        n->received_code = bytes[0] << 8 | bytes[1];
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    ws_connection *n = user;
+
+    switch (reason) {
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+        n->opened = true;
+        lws_sul_schedule(n->client->context, 0, &n->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
+        n->call.opened(n->arg, n->handle);
+        return 0;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+        if (n)
+            on_refused(wsi, n, in, len);
+        return 0;
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+        return on_received(wsi, n, in, len);
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+        return on_writable(wsi, n);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        on_peer_close(n, in, len);
+        return 0;
+    case LWS_CALLBACK_CLIENT_CLOSED:
+        if (n)
+            end_with(n, &(sw_ws_end){ .error = "connection closed" });
+        return 0;
+    case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
+        return 0;
+    default:
+        return lws_callback_http_dummy(wsi, reason, user, in, len);
+    }
+}
+
+static const struct lws_protocols PROTOCOLS[] = {
+    { .name = "outbound", .callback = on_event, .rx_buffer_size = READ_BUFFER },
+    { .name = NULL },
+};
+
+struct lws_context *ws_client_context(ws_client *c, const char *ca_file)
+{
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = PROTOCOLS,
+        .user = c,
+        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .client_ssl_ca_filepath = *ca_file ? ca_file : NULL,
+        .ka_time = KEEPALIVE_S,
+        .ka_probes = KEEPALIVE_PROBES,
+        .ka_interval = KEEPALIVE_S / KEEPALIVE_PROBES,
+    };
+
+    lws_set_log_level(0, NULL);   /* its lines may hold a URL; errors reach us by callback */
+    return lws_create_context(&info);
+}
+
+static void dial(ws_client *c, ws_connection *n)
+{
+    char host[300];
+    bool v6 = strchr(n->url.host, ':') != NULL;
+
+    snprintf(host, sizeof host, v6 ? "[%s]:%d" : "%s:%d", n->url.host, n->url.port);
+    struct lws_client_connect_info info = {
+        .context = c->context,
+        .address = n->url.host,
+        .port = n->url.port,
+        .path = n->url.path,
+        .host = host,
+        .ssl_connection = n->url.tls ? LCCSCF_USE_SSL : 0,
+        .local_protocol_name = PROTOCOLS[0].name,
+        .userdata = n,
+        .pwsi = &n->wsi,
+    };
+    int timeout = n->call.timeout_ms > 0 ? n->call.timeout_ms : OPEN_TIMEOUT_MS;
+
+    n->dialled = true;
+    lws_sul_schedule(c->context, 0, &n->timer, too_late, (lws_usec_t)timeout * 1000);
+    if (!lws_client_connect_via_info(&info))
+        end_with(n, &(sw_ws_end){ .error = "cannot connect" });
+}
+
+/* One connection's share of ws_client_apply; `write` and `close` were read under the lock. */
+static void apply(ws_client *c, ws_connection *n, bool write, bool close)
+{
+    if (!n->dialled && close) {
+        end_with(n, &(sw_ws_end){ .error = "closed" });
+        return;
+    }
+    if (!n->dialled)
+        dial(c, n);
+    if (!n->wsi)
+        return;
+    if (close && !n->closing) {
+        n->closing = true;
+        if (!n->opened || n->close_code == 0) {
+            lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+            return;
+        }
+    }
+    if (n->opened && (write || n->closing))
+        lws_callback_on_writable(n->wsi);
+}
+
+void ws_client_apply(ws_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    ws_connection *n = c->connections;
+    while (n) {
+        bool write = n->wants_write, close = n->close_asked, gone = n->gone;
+        if (n->opened)
+            n->wants_write = false;
+        pthread_mutex_unlock(&c->lock);
+        if (!gone)
+            apply(c, n, write, close);
+        pthread_mutex_lock(&c->lock);
+        n = n->next;
+    }
+    pthread_mutex_unlock(&c->lock);
+}
