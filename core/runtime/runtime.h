@@ -46,12 +46,14 @@ struct runtime {
     principals *principals;
     struct hub *hub;              /* core/ws's */
     struct defers *defers;
+    struct outbound *outbound;    /* core/outbound's; NULL while it does not run */
     sw_host *modules[RUNTIME_MODULES_MAX];
     unsigned module_count;
     const char *data_dir;
     const char *version;
     _Atomic bool draining, ready;
     int64_t started_ms;           /* monotonic */
+    struct registry *registry;    /* core/plugin's */
     /* Set by core/plugin: publishing from a step. */
     sw_status (*publish)(sw_tx *tx, const char *event, const void *data, size_t len);
     /* Set by core/ws: closing sockets after a commit. On the writer; must not block. */
