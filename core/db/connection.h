@@ -64,6 +64,7 @@ struct sw_db {
     bool guarded;               /* a plugin's SQL is being prepared: no transactions, no ATTACH */
     bool interrupted, storage_failed, arena_failed;
     int64_t changes;
+    int64_t frame_bytes;        /* of the WAL, with its header */
     int64_t logged_ms;          /* latest storage failure that was logged */
     char conflict[128];
     char error[256];
@@ -80,6 +81,9 @@ struct sw_rows {
     sw_status status;
     bool on_row, first;         /* first: the first row is read already and not yet handed out */
 };
+
+/* connection.c: as db_open; on failure `error` says why. */
+sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
 
 /* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL: no such statement, or it is wrong. */
 sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, prepared **ret);

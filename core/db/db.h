@@ -34,8 +34,9 @@ sqlite3 *db_raw(sw_db *db);
  * statement that writes is not interrupted before `deadline_ms` has passed four times over, since that undoes the whole
  * transaction; but no further statement begins after it. */
 void db_lend(sw_db *db, arena *a, int64_t deadline_ms);
-/* Ends it: every statement that is still running is reset. */
-void db_return(sw_db *db);
+/* Ends it: every statement that is still running is ended. The first failure of those: a broken foreign key may show up
+ * only then. */
+sw_status db_return(sw_db *db);
 /* Closes the connection and opens it anew in place, after a failure that may have left it in doubt. What was prepared
  * is forgotten. On failure the connection stays shut: every query fails, and it may be called again. */
 sw_status db_reopen(sw_db *db);

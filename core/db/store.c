@@ -1,0 +1,187 @@
+/* The store: the file, its identity and version, and the key it belongs to. */
+#include "core/db/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <steward/host.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { APPLICATION_ID = 0x53575244, CORE_SCHEMA = 1 }; /* "SWRD" */
+
+static const char CREATE_CORE[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE steward_core (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE steward_migrations (plugin TEXT NOT NULL, name TEXT NOT NULL, sha256 BLOB NOT NULL,"
+    " applied_ms INTEGER NOT NULL, PRIMARY KEY (plugin, name)) STRICT, WITHOUT ROWID;"
+    "PRAGMA application_id = 1398231620;"
+    "PRAGMA user_version = 1;";
+static const char PUT_KEY_CHECK[] = "INSERT INTO steward_core (key, value) VALUES ('key_check', ?1)";
+static const char GET_KEY_CHECK[] = "SELECT value FROM steward_core WHERE key = 'key_check'";
+
+_Static_assert(APPLICATION_ID == 1398231620 && CORE_SCHEMA == 1, "CREATE_CORE says the same");
+
+typedef struct {
+    char *text;
+    size_t size;
+} complaint;
+
+static sw_status complain(const complaint *c, sw_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static sw_status complain(const complaint *c, sw_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (c->size > 0)
+        vsnprintf(c->text, c->size, format, args);
+    va_end(args);
+    return status;
+}
+
+/* The first column of the first row as a number; -1: failed. */
+static int64_t ask_number(sqlite3 *raw, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t value = -1;
+    if (sqlite3_prepare_v2(raw, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+static sw_status create_core(sqlite3 *raw, const store_options *o, const complaint *c)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_exec(raw, CREATE_CORE, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(raw, PUT_KEY_CHECK, -1, &stmt, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_blob(stmt, 1, o->key_check, sizeof o->key_check, SQLITE_STATIC);
+        rc = sqlite3_step(stmt) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(raw);
+    }
+    sqlite3_finalize(stmt);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(raw, "COMMIT", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        return SW_OK;
+    sw_status status = complain(c, SW_UNAVAILABLE, "cannot create the store %s: %s", o->path, sqlite3_errmsg(raw));
+    if (!sqlite3_get_autocommit(raw))
+        sqlite3_exec(raw, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+static sw_status check_key(sqlite3 *raw, const store_options *o, const complaint *c)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool found = false, same = false;
+    if (sqlite3_prepare_v2(raw, GET_KEY_CHECK, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+        found = true;
+        const void *kept = sqlite3_column_blob(stmt, 0);
+        same = kept != NULL && sqlite3_column_bytes(stmt, 0) == (int)sizeof o->key_check &&
+               sw_equal_secret(kept, o->key_check, sizeof o->key_check);
+    }
+    sqlite3_finalize(stmt);
+    if (!found)
+        return complain(c, SW_UNAVAILABLE, "the store %s has lost its key check value: %s", o->path,
+                        sqlite3_errmsg(raw));
+    if (!same)
+        return complain(c, SW_INVALID,
+                        "master.key does not match the store %s: put back the master.key that this store was made with",
+                        o->path);
+    return SW_OK;
+}
+
+/* Is this ours, of a version we know, with our key? An empty file becomes a store. */
+static sw_status check_identity(sqlite3 *raw, const store_options *o, const complaint *c)
+{
+    int64_t id = ask_number(raw, "PRAGMA application_id");
+    int64_t version = ask_number(raw, "PRAGMA user_version");
+    int64_t things = ask_number(raw, "SELECT count(*) FROM sqlite_schema");
+    if (id < 0 || version < 0 || things < 0)
+        return complain(c, SW_UNAVAILABLE, "cannot read the store %s: %s", o->path, sqlite3_errmsg(raw));
+    if (id == 0 && version == 0 && things == 0)
+        return create_core(raw, o, c);
+    if (id != APPLICATION_ID)
+        return complain(c, SW_INVALID, "%s is a database of another program, not a store of this server", o->path);
+    if (version > CORE_SCHEMA)
+        return complain(c, SW_INVALID,
+                        "the store %s was written by a newer server (schema %lld, this one knows %d): "
+                        "install that version again or restore a backup",
+                        o->path, (long long)version, CORE_SCHEMA);
+    return check_key(raw, o, c);
+}
+
+/* SQLite would make the file readable for everybody; its -wal and -shm take the file's mode. */
+static sw_status make_file(const store_options *o, const complaint *c)
+{
+    int fd = open(o->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return complain(c, SW_UNAVAILABLE, "cannot open the store %s: %s", o->path, strerror(errno));
+    close(fd);
+    return SW_OK;
+}
+
+static sw_status prove(store *s, const store_options *o, const complaint *c)
+{
+    if (o->path == NULL || *o->path == '\0' || strcmp(o->path, ":memory:") == 0)
+        return complain(c, SW_INVALID, "the store must be a file: its readers share it");
+    sw_status status = make_file(o, c);
+    if (status != SW_OK)
+        return status;
+    char why[256] = "";
+    sw_db *db = connection_new(s, DB_WRITER, why, sizeof why);
+    if (db == NULL)
+        return complain(c, SW_UNAVAILABLE, "cannot open the store %s: %s", o->path, why);
+    status = check_identity(db->raw, o, c);
+    db_close(db);
+    return status;
+}
+
+sw_status store_open(const store_options *o, store **ret, char *error, size_t error_size)
+{
+    complaint c = {error, error_size};
+    store *s = calloc(1, sizeof *s);
+    if (s == NULL || (s->path = strdup(o->path != NULL ? o->path : "")) == NULL) {
+        store_close(s);
+        return complain(&c, SW_NO_MEMORY, "out of memory");
+    }
+    s->full_sync = o->full_sync;
+    s->cache_bytes = o->cache_bytes;
+    s->connections = o->connections > 1 ? o->connections : 1;
+    sw_status status = prove(s, o, &c);
+    if (status != SW_OK) {
+        store_close(s);
+        return status;
+    }
+    *ret = s;
+    return SW_OK;
+}
+
+void store_close(store *s)
+{
+    if (s == NULL)
+        return;
+    free(s->path);
+    free(s);
+}
+
+sw_status store_add_statements(store *s, const char *plugin, sw_table statements)
+{
+    if (statements.count == 0)
+        return SW_OK;
+    if (s->table_count == STORE_TABLES_MAX || statements.rows == NULL ||
+        statements.row_size < offsetof(sw_statement, sql) + sizeof(const char *))
+        return SW_INVALID;
+    s->tables[s->table_count++] = (statement_table){
+        .plugin = plugin,
+        .rows = statements.rows,
+        .row_size = statements.row_size,
+        .count = statements.count,
+        .first = s->statement_count,
+    };
+    s->statement_count += statements.count;
+    return SW_OK;
+}
