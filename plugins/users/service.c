@@ -1,0 +1,108 @@
+/* Service "users/1", for auth, messages, chat, feishu and dev-mock. `self` is this plugin's state. */
+#include "users.h"
+
+#include <string.h>
+
+static sw_status by_id(void *self, sw_db *db, int64_t id, sw_user *ret)
+{
+    (void)self;
+    return store_by_id(db, id, ret);
+}
+
+static sw_status by_id_any(void *self, sw_db *db, int64_t id, sw_user *ret)
+{
+    (void)self;
+    return store_by_id_any(db, id, ret);
+}
+
+static sw_status by_name(void *self, sw_db *db, const char *name, sw_user *ret)
+{
+    (void)self;
+    return store_by_name(db, name, ret);
+}
+
+static sw_status by_api_token(void *self, sw_db *db, const char *token, size_t len, sw_user *ret)
+{
+    const users_state *state = self;
+    uint8_t hash[32];
+
+    if (len < USERS_TOKEN_MIN || len > USERS_TOKEN_MAX)
+        return SW_NOT_FOUND;
+    SW_TRY(token_hash(state->host, token, len, hash));
+    return store_by_token(db, hash, ret);
+}
+
+static sw_status butler(void *self, sw_db *db, sw_user *ret)
+{
+    (void)self;
+    return store_butler(db, ret);
+}
+
+static sw_status first_admin(void *self, sw_db *db, sw_user *ret)
+{
+    (void)self;
+    return store_first_admin(db, ret);
+}
+
+static sw_status each_admin(void *self, sw_db *db, bool (*each)(void *arg, const sw_user *user), void *arg)
+{
+    (void)self;
+    return store_each_admin(db, each, arg);
+}
+
+static sw_status set_password_hash(void *self, sw_tx *tx, int64_t id, const char *old_hash, const char *new_hash)
+{
+    (void)self;
+    return store_rehash(tx, id, old_hash, new_hash);
+}
+
+/* The first 1 KiB, cut where a character ends. */
+static sw_status note_report(void *self, sw_tx *tx, int64_t id, const char *content)
+{
+    size_t len = strnlen(content, USERS_REPORT_MAX + 1);
+
+    (void)self;
+    if (len > USERS_REPORT_MAX) {
+        len = USERS_REPORT_MAX;
+        while (len > 0 && ((unsigned char)content[len] & 0xC0) == 0x80)
+            len--;
+    }
+    return store_note_report(tx, id, content, len);
+}
+
+/* A removed user has no profile: then only what `user` holds is written. */
+static void write_user(void *self, sw_host *host, sw_json *out, const char *key, const sw_user *user, bool hint)
+{
+    sw_rows *row = NULL;
+
+    (void)self;
+    if (user->db && store_profile(user->db, user->id, &row) == SW_OK && sw_rows_next(row)) {
+        user_write(out, key, row, host, hint, NULL);
+    } else {
+        sw_json_object_begin(out, key);
+        sw_json_int(out, "id", user->id);
+        sw_json_text(out, "username", user->name);
+        sw_json_text(out, "role", sw_role_name(user->role));
+        sw_json_text(out, "actor_type", actor_type(user->role));
+        sw_json_text(out, "status", "OFFLINE");
+        sw_json_bool(out, "online", false);
+        sw_json_time(out, "created_at", user->created_ms);
+        sw_json_object_end(out);
+    }
+    if (row && sw_rows_done(row) != SW_OK)
+        sw_log(host, SW_LOG_WARN, "user %lld could not be read in full", (long long)user->id);
+}
+
+const sw_users_service USERS_SERVICE = {
+    .size = sizeof USERS_SERVICE,
+    .by_id = by_id,
+    .by_id_any = by_id_any,
+    .by_name = by_name,
+    .by_api_token = by_api_token,
+    .butler = butler,
+    .first_admin = first_admin,
+    .each_admin = each_admin,
+    .set_password_hash = set_password_hash,
+    .note_report = note_report,
+    .write = write_user,
+};

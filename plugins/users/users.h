@@ -1,0 +1,150 @@
+/* users: who there is (humans, agents, Butler), their credentials as hashes, and their presence.
+ *
+ * plugin.c is the front door; store.c holds all SQL; model.c writes the user object; fields.c reads and checks body
+ * fields; token.c makes and hashes api tokens; fold.c compares names; first.c makes the first admin and Butler. */
+#ifndef USERS_H
+#define USERS_H
+
+#include <steward/plugin.h>
+#include <steward/service/users.h>
+
+enum {
+    USERS_NAME_MAX = 64,
+    USERS_KIND_MAX = 64,
+    USERS_DESCRIPTION_MAX = 1024,
+    USERS_REPORT_MAX = 1024,
+    USERS_TOKEN_MIN = 8,
+    USERS_TOKEN_MAX = 256,
+    USERS_TOKEN_SIZE = 48,     /* of one that the server makes: "ec_", 43 characters, NUL */
+    USERS_HINT_SIZE = 12,      /* "abcd...wxyz" */
+    USERS_HASH_SIZE = 192,     /* sw_password_hash()'s */
+    USERS_ADMIN_ID = 1,
+    USERS_BUTLER_ID = 2
+};
+
+/* Made by start(), freed by stop(). */
+typedef struct {
+    sw_host *host;
+    char admin_hash[USERS_HASH_SIZE]; /* of the configured first password, for the reset of dev-mock; "" else */
+    int64_t presence_cursor;          /* the writer's alone: the highest id that this minute's notes have reached */
+} users_state;
+
+/* A row to be stored. Empty texts are stored as NULL. */
+typedef struct {
+    int64_t id;                /* 0: the next one; filled in by store_add() */
+    const char *name;
+    sw_role role;
+    const char *password_hash; /* "" for AGENT and BUTLER */
+    const char *agent_kind, *runtime_kind, *description;
+    const uint8_t *token_hash; /* NULL: none; 32 bytes */
+    const char *token_hint;
+} new_user;
+
+/* Which rows a list shows. */
+typedef struct {
+    uint32_t exclude;          /* SW_ROLE_BITs */
+    const char *search;        /* "" : all */
+    int64_t limit;             /* -1: all */
+    int64_t offset;
+} users_filter;
+
+/* Columns of the profile statements in store.c, for model.c. */
+enum {
+    COL_ID, COL_NAME, COL_ROLE, COL_AGENT_KIND, COL_RUNTIME_KIND, COL_DESCRIPTION, COL_TOKEN_HINT, COL_TOKEN_UPDATED,
+    COL_CREATED, COL_LAST_SEEN, COL_LAST_REPORT
+};
+
+/* store.c: reading. SW_NOT_FOUND when there is no such row; removed users are only found by store_by_id_any(). */
+enum { USER_STATEMENT_COUNT = 27 };
+extern const sw_statement USER_STATEMENTS[USER_STATEMENT_COUNT];
+sw_status store_by_id(sw_db *db, int64_t id, sw_user *ret);
+sw_status store_by_id_any(sw_db *db, int64_t id, sw_user *ret);
+sw_status store_by_name(sw_db *db, const char *name, sw_user *ret);
+sw_status store_by_token(sw_db *db, const uint8_t hash[32], sw_user *ret);
+sw_status store_butler(sw_db *db, sw_user *ret);
+sw_status store_first_admin(sw_db *db, sw_user *ret);
+sw_status store_each_admin(sw_db *db, bool (*each)(void *arg, const sw_user *user), void *arg);
+sw_status store_other_admins(sw_db *db, int64_t id, int64_t *ret_count);
+sw_status store_any(sw_db *db, bool *ret_any);
+sw_status store_token_updated(sw_db *db, int64_t id, int64_t *ret_at_ms);
+sw_status store_profile(sw_db *db, int64_t id, sw_rows **ret_rows);
+sw_status store_list(sw_db *db, const users_filter *filter, sw_rows **ret_rows);
+sw_status store_count(sw_db *db, const users_filter *filter, int64_t *ret_count);
+sw_status store_each_id(sw_db *db, int64_t after, int64_t limit, sw_rows **ret_rows);
+sw_status store_last_seen(sw_db *db, int64_t id, int64_t *ret_at_ms);
+
+/* store.c: writing. SW_CONFLICT from store_add() and store_set_token() has become a 409 with its text. */
+sw_status store_add(sw_tx *tx, new_user *user);
+sw_status store_update(sw_tx *tx, int64_t id, const char *password_hash, sw_role role, const char *description,
+                       bool new_generation);
+sw_status store_rehash(sw_tx *tx, int64_t id, const char *old_hash, const char *new_hash);
+sw_status store_set_token(sw_tx *tx, int64_t id, const uint8_t hash[32], const char *hint);
+sw_status store_remove(sw_tx *tx, int64_t id);
+sw_status store_note_seen(sw_tx *tx, int64_t id, int64_t at_ms);
+sw_status store_note_report(sw_tx *tx, int64_t id, const char *report, size_t len);
+sw_status store_clear(sw_tx *tx);
+
+/* model.c. The row is a profile; `api_token` NULL but for the answer that made it; `hint`: the caller is human. */
+const char *actor_type(sw_role role);
+void user_write(sw_json *out, const char *key, const sw_rows *row, sw_host *host, bool hint, const char *api_token);
+void user_write_status(sw_json *out, const sw_rows *row, sw_host *host);
+/* The answer of a step: the user as it is now. */
+sw_status user_reply(sw_tx *tx, int http_status, int64_t id, const char *api_token);
+bool caller_is_human(const sw_request *req);
+
+/* fields.c: body fields, with sticky errors (sw_check() afterwards). */
+const char *field_username(sw_request *req);
+const char *field_agent_name(sw_request *req);
+const char *field_password(sw_request *req);
+sw_role field_human_role(sw_request *req, sw_role fallback);
+const char *field_kind(sw_request *req, const char *name, const char *fallback);
+/* NULL: not given. */
+const char *field_description(sw_request *req);
+/* NULL: not given. An empty one is taken as not given where `empty_is_absent`. */
+const char *field_api_token(sw_request *req, bool empty_is_absent);
+bool username_valid(const char *name);
+
+/* list.c: the query that GET /api/users and GET /api/users/agents share. */
+sw_status users_reply_list(sw_request *req, uint32_t hidden_roles);
+
+/* token.c */
+sw_status token_make(char out[USERS_TOKEN_SIZE]);
+sw_status token_hash(sw_host *host, const char *token, size_t len, uint8_t out[32]);
+void token_hint(const char *token, char out[USERS_HINT_SIZE]);
+sw_status token_publish(sw_tx *tx, int64_t id, const char *name, sw_role role, const char *raw_token);
+
+/* fold.c: `text` with every letter in lower case, into `out` of `size` bytes (as long as the text at most). */
+void fold(const char *text, char *out, size_t size);
+
+/* first.c */
+sw_status users_start(sw_host *host, void **ret_state);
+sw_status users_prepare(sw_tx *tx);
+void users_stop(void *state);
+sw_status first_users_add(sw_tx *tx, const users_state *state, const char *password_hash);
+
+/* presence.c: every minute, in steps. */
+sw_status presence_note_online(sw_tx *tx, bool *ret_more);
+
+extern const sw_users_service USERS_SERVICE;
+
+/* events/ */
+sw_status on_socket_opened(sw_request *req, const void *data);
+sw_status on_socket_closed(sw_request *req, const void *data);
+sw_status on_store_reset(sw_tx *tx, const void *data);
+
+/* routes/ */
+sw_status get_agents(sw_request *req);
+sw_status get_agents_status(sw_request *req);
+sw_status get_butler(sw_request *req);
+sw_status get_ops_status(sw_request *req);
+sw_status get_ops_list(sw_request *req);
+sw_status get_users(sw_request *req);
+sw_status post_users(sw_request *req);
+sw_status patch_user(sw_request *req);
+sw_status delete_user(sw_request *req);
+sw_status delete_agent(sw_request *req);
+sw_status post_agents(sw_request *req);
+sw_status post_agents_test_connection(sw_request *req);
+sw_status patch_agent_token(sw_request *req);
+
+#endif
