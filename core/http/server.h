@@ -17,8 +17,13 @@ typedef struct {
 
 /* Asks the provider for a principal, on the thread of a worker. SW_OK, SW_UNAUTHENTICATED, other: provider failed. */
 typedef sw_status (*http_authenticate)(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
-/* Takes over the connection of `request` (on its loop) or answers it. Set by core/ws. */
+/* Takes over the connection of `request`, on its loop, or answers with http_refuse(). Set by core/ws. The handshake is
+ * checked: GET, HTTP/1.1, Connection, Upgrade, version 13, a key of 16 bytes. Frames that came with the head are in the
+ * bufferevent's input. From then on the bufferevent's callbacks are the taker's and its end is evhttp_connection_free();
+ * evhttp's close callback stays http's, which counts the connection by it: leave it alone. */
 typedef void (*http_take_over)(loop *l, struct evhttp_request *request, const http_upgrade *up);
+/* From inside http_take_over alone: a JSON answer, and the connection closes. `code` NULL: the status's own. */
+void http_refuse(loop *l, struct evhttp_request *request, sw_status status, const char *code, const char *text);
 
 typedef struct http_server http_server;
 
@@ -34,7 +39,32 @@ void http_each_route(http_server *h, void (*each)(void *arg, const sw_host *modu
 void http_drain(http_server *h);
 /* Requests that have not been answered yet. */
 unsigned http_in_flight(const http_server *h);
-/* After loops_stop. */
+/* After loops_stop, and after the sockets that ws took over have gone. */
 void http_close(http_server *h);
+
+/* ---- numbers, for the metrics; any thread ---- */
+
+enum { HTTP_STATUSES = 24, HTTP_BUCKETS = 12 };
+/* What by_status[i] counts; 0: every other status. */
+extern const int HTTP_STATUS_LIST[HTTP_STATUSES];
+/* Upper bounds of buckets[i] in microseconds; the last one is unbounded (0). */
+extern const uint32_t HTTP_BUCKET_US[HTTP_BUCKETS];
+
+typedef struct {
+    uint64_t by_status[HTTP_STATUSES];
+    uint64_t buckets[HTTP_BUCKETS];   /* not cumulative */
+    uint64_t microseconds;            /* of all of them */
+} http_numbers;
+
+typedef struct {
+    uint64_t accepted, refused;       /* connections; refused by a cap */
+    uint64_t bad_heads, timed_out, stalled; /* connections ended for a malformed head, a slow request, a stuck reply */
+    uint32_t open, limit;             /* connections, WebSockets too */
+    uint64_t memory;                  /* bytes counted against limits.memory */
+} http_totals;
+
+/* For every route, and once with `route` NULL for requests without one. */
+void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_numbers *n), void *arg);
+http_totals http_read_totals(const http_server *h);
 
 #endif
