@@ -9,9 +9,9 @@
 typedef struct arena_block arena_block;
 typedef struct arena_deferred arena_deferred;
 typedef struct {
-    arena_block *blocks;   /* newest first, owned */
-    char *at, *end;        /* free part of the newest */
-    size_t total, limit;   /* bytes taken from the system, and their bound */
+    arena_block *blocks;      /* newest first, owned */
+    char *at, *end;           /* free part of the newest */
+    size_t total, limit;      /* bytes taken from the system, and their bound */
     arena_deferred *deferred; /* newest first, in the arena's own memory */
 } arena;
 

@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 typedef struct {
-    char *at;            /* owned, malloc; NULL while empty */
+    char *at; /* owned, malloc; NULL while empty */
     size_t len, cap, limit;
-    bool failed;         /* over the limit or out of memory: further appends do nothing */
+    bool failed; /* over the limit or out of memory: further appends do nothing */
 } buf;
 
 /* Bytes that may always be written behind the reserved ones: for copies in whole words, and a NUL. */
@@ -23,7 +23,7 @@ void buf_add_text(buf *b, const char *text);
 void buf_printf(buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The bytes, NUL-ended, become the caller's (free()); the buffer is empty. NULL: it had failed. */
 char *buf_take(buf *b, size_t *ret_len);
-void buf_clear(buf *b);  /* empty, memory kept */
+void buf_clear(buf *b); /* empty, memory kept */
 void buf_done(buf *b);
 
 #endif

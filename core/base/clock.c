@@ -138,7 +138,7 @@ bool time_parse(const char *text, int64_t *ret_ms)
     }
     if (!take_offset(&at, &offset) || *at != '\0')
         return false;
-    *ret_ms = days_since_1970(year, month, day) * DAY_MS +
-              ((hour * 60 + minute - offset) * INT64_C(60) + second) * 1000 + ms;
+    *ret_ms =
+        days_since_1970(year, month, day) * DAY_MS + ((hour * 60 + minute - offset) * INT64_C(60) + second) * 1000 + ms;
     return true;
 }

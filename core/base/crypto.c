@@ -1,11 +1,11 @@
 #include "core/base/crypto.h"
 
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
-#include <limits.h>
 #include <string.h>
 
 enum { NONCE = 12, TAG = 16 };

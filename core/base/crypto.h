@@ -5,7 +5,9 @@
 
 #include <steward/host.h>
 
-typedef struct { uint8_t master[32]; } keyring;
+typedef struct {
+    uint8_t master[32];
+} keyring;
 
 /* HKDF-SHA256 (RFC 5869), the first 32 bytes. An empty salt is 32 zero bytes; `info` at most 256 bytes. */
 sw_status hkdf_sha256(const void *secret, size_t secret_len, const void *salt, size_t salt_len, const void *info,
@@ -16,7 +18,7 @@ sw_status hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size
 /* out: 12 bytes nonce, ciphertext, 16 bytes tag. */
 sw_status aes_gcm_seal(const uint8_t key[32], const void *plain, size_t len, uint8_t *out);
 sw_status aes_gcm_open(const uint8_t key[32], const void *sealed, size_t len, uint8_t *out);
-void sha1(const void *data, size_t len, uint8_t out[20]);   /* for the WebSocket handshake alone */
+void sha1(const void *data, size_t len, uint8_t out[20]); /* for the WebSocket handshake alone */
 void crypto_wipe(void *secret, size_t len);
 
 #endif

@@ -8,10 +8,10 @@
 #include <steward/base.h>
 
 typedef struct {
-    sw_str key;        /* raw, without quotes (may hold escapes) */
+    sw_str key; /* raw, without quotes (may hold escapes) */
     bool key_escaped;
-    sw_str value;      /* raw text */
-    char kind;         /* '{' '[' '"' '0' (number) 't' 'f' 'n' */
+    sw_str value; /* raw text */
+    char kind;    /* '{' '[' '"' '0' (number) 't' 'f' 'n' */
 } json_member;
 
 /* Up to `max` members of interest... every member is stored; more than `max` is refused. Returns the count, -1:

@@ -9,7 +9,7 @@ enum { JSON_MAX_DEPTH = 64 };
 
 typedef struct {
     const char *at, *end;
-    unsigned depth, max_depth;  /* at most JSON_MAX_DEPTH */
+    unsigned depth, max_depth; /* at most JSON_MAX_DEPTH */
     size_t values, max_values;
 } json_walk;
 

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <steward/host.h>
+#include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif

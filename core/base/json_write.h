@@ -7,7 +7,7 @@
 
 struct sw_json {
     buf out;
-    bool comma;          /* the next member or element needs one */
+    bool comma; /* the next member or element needs one */
 };
 
 void json_init(sw_json *j, size_t limit);

@@ -3,14 +3,14 @@
 #ifndef CORE_BASE_LOG_H
 #define CORE_BASE_LOG_H
 
-#include <steward/host.h>
 #include <stdbool.h>
+#include <steward/host.h>
 
 typedef enum { LOG_TEXT = 1, LOG_JSON } log_format;
 
 /* `file` NULL or "": stderr. Not thread-safe: before other threads start. */
 bool log_open(log_format format, sw_log_level level, const char *file);
-void log_set_level(sw_log_level level);   /* any thread */
+void log_set_level(sw_log_level level); /* any thread */
 bool log_wanted(sw_log_level level);
 /* `part`: "http", "writer", a plugin's name … */
 void log_line(sw_log_level level, const char *part, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -19,7 +19,7 @@ void log_vline(sw_log_level level, const char *part, const char *format, va_list
 /* A line that is built already, with its newline: the access log's. Buffered per thread by the caller. */
 void log_raw(const char *bytes, size_t len);
 log_format log_current_format(void);
-void log_reopen(void);                    /* after rotation */
+void log_reopen(void); /* after rotation */
 void log_close(void);
 
 #define log_error(part, ...) log_line(SW_LOG_ERROR, part, __VA_ARGS__)

@@ -82,7 +82,8 @@ bool password_weaker(const char *hash, password_method method, int cost)
 {
     int work = yescrypt_work(hash);
     if (method == PASSWORD_YESCRYPT) {
-        /* libxcrypt: N = 512 << cost and r = 8 for costs 1 and 2, N = 128 << cost and r = 32 above. Both: 2^(12 + cost). */
+        /* libxcrypt: N = 512 << cost and r = 8 for costs 1 and 2, N = 128 << cost and r = 32 above. Both: 2^(12 +
+         * cost). */
         int wanted = 12 + (cost == 0 ? YESCRYPT_DEFAULT : cost);
         return work < wanted;
     }

@@ -17,6 +17,7 @@ typedef struct {
     const char *section;      /* "server" */
     const sw_option *options;
     size_t count;
+    const char *summary;      /* what the section is about, for the template */
 } config_section;
 extern const config_section CORE_SECTIONS[];
 extern const size_t CORE_SECTION_COUNT;
@@ -32,11 +33,15 @@ bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32
 /* Step 3: what is left over (a [plugin:X] of no known plugin, unknown keys) becomes errors. `known` tells whether a
  * plugin of that name exists. */
 bool config_finish(config *c, bool (*known)(void *arg, const char *plugin), void *arg);
+/* Must the server stop when this plugin cannot be used? Named in plugins.required, or [plugin:NAME] required = true;
+ * also answers for a plugin that could not be loaded and so has declared nothing. After config_load(). */
+bool config_plugin_required(const config *c, const char *plugin);
 /* Errors so far, one per line "file:line: message"; "" when none. */
 const char *config_errors(const config *c);
 void config_add_error(config *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Values by full name "limits.body", "plugin:chat.retention". The name must be declared (assert). */
+/* An object does not change after config_finish(): texts live until config_free(), any thread may read.
+ * Values by full name "limits.body", "plugin:chat.retention". The name must be declared (assert). */
 const char *config_text(const config *c, const char *name);
 int64_t config_int(const config *c, const char *name);   /* also ms and bytes */
 bool config_bool(const config *c, const char *name);
@@ -49,6 +54,10 @@ const char *config_find(const config *c, const char *name);
 /* For every declared option: section, row, current value ("(secret)" for secrets). */
 void config_each(const config *c, void (*each)(void *arg, const char *section, const sw_option *o, const char *value),
                  void *arg);
+/* Calls `each` for every option whose value differs between two finished objects; `live`: it may change without a
+ * restart. For reloads. */
+void config_compare(const config *before, const config *after,
+                    void (*each)(void *arg, const char *name, bool live), void *arg);
 /* The annotated config file from the tables: what config/steward.conf is generated from. */
 void config_print_template(FILE *out, const config *c);
 

@@ -24,7 +24,8 @@ typedef struct {
     const char *name;
     sw_option_type type;
     const char *default_value;  /* as it would stand in the file; "" for empty           */
-    int64_t min, max;           /* of numbers (ms, bytes) and of the length of strings; both 0: any */
+    int64_t min, max;           /* of numbers (ms, bytes) and of the length of strings; both 0: any;
+                                   max 0 above a min: no upper bound */
     const char *choices;        /* "a|b|c" for SW_OPTION_ENUM                            */
     const char *summary;        /* one sentence: what it does and when to change it      */
     uint32_t flags;

@@ -1,0 +1,225 @@
+#include "core/config/config_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool declare(config *c, const char *section, const sw_option *o);
+static void apply_settings(config *c, const char *section);
+static void apply_environment(config *c, const char *section);
+
+config *config_new(void)
+{
+    config *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    arena_init(&c->mem, 0);
+    buf_init(&c->errors, 0);
+    return c;
+}
+
+void config_free(config *c)
+{
+    if (c == NULL)
+        return;
+    buf_done(&c->errors);
+    arena_done(&c->mem);
+    free(c->table);
+    free(c);
+}
+
+static bool is_good(const config *c)
+{
+    return c->errors.len == 0 && !c->errors.failed;
+}
+
+static bool is_plugin(const char *section)
+{
+    return strncmp(section, "plugin:", 7) == 0;
+}
+
+bool config_load(config *c, const char *file, char **environment)
+{
+    for (size_t i = 0; i < CORE_SECTION_COUNT; i++)
+        for (size_t k = 0; k < CORE_SECTIONS[i].count; k++)
+            declare(c, CORE_SECTIONS[i].section, &CORE_SECTIONS[i].options[k]);
+    config_read_files(c, file);
+    config_environment_keep(c, environment);
+    apply_settings(c, NULL);
+    for (size_t i = 0; i < CORE_SECTION_COUNT; i++)
+        apply_environment(c, CORE_SECTIONS[i].section);
+    config_check_core(c);
+    return is_good(c);
+}
+
+/* Every plugin has it, declared or not: config_plugin_required(). */
+static const sw_option REQUIRED = {
+    .name = "required",
+    .type = SW_OPTION_BOOL,
+    .default_value = "false",
+    .summary = "The server does not start when this plugin cannot be used.",
+};
+
+bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32_t row_size, uint32_t count)
+{
+    size_t before = c->errors.len;
+    const char *section = arena_printf(&c->mem, "plugin:%s", plugin);
+    if (section == NULL) {
+        config_error_no_memory(c);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        sw_option o;
+        memset(&o, 0, sizeof o); /* what a shorter row lacks reads as zero */
+        memcpy(&o, (const char *)rows + (size_t)i * row_size, row_size < sizeof o ? row_size : sizeof o);
+        if (o.name == NULL || !declare(c, section, &o))
+            config_add_error(c, "plugin %s: option %s is declared wrongly", plugin, o.name == NULL ? "?" : o.name);
+    }
+    const char *required = arena_printf(&c->mem, "%s.required", section);
+    if (required != NULL && config_entry_find(c, required) == NULL)
+        declare(c, section, &REQUIRED);
+    apply_settings(c, section);
+    apply_environment(c, section);
+    return c->errors.len == before && !c->errors.failed;
+}
+
+bool config_finish(config *c, bool (*known)(void *arg, const char *plugin), void *arg)
+{
+    for (const config_setting *s = c->settings; s != NULL; s = s->next)
+        if (is_plugin(s->section) && !config_section_declared(c, s->section) &&
+            (known == NULL || !known(arg, s->section + 7)))
+            config_error_at(c, s->file, s->line, "there is no plugin named %s%s", s->section + 7,
+                            config_hint_section(c, s->section));
+    config_environment_check(c, known, arg);
+    return is_good(c);
+}
+
+/* ---- options ---- */
+
+static size_t slot_of(const config *c, const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (const char *at = name; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    size_t mask = c->table_size - 1, slot = (size_t)(hash ^ hash >> 32) & mask;
+    while (c->table[slot] != NULL && strcmp(c->table[slot]->name, name) != 0)
+        slot = (slot + 1) & mask;
+    return slot;
+}
+
+config_entry *config_entry_find(const config *c, const char *name)
+{
+    return c->table_size == 0 ? NULL : c->table[slot_of(c, name)];
+}
+
+bool config_section_declared(const config *c, const char *section)
+{
+    for (const config_entry *e = c->entries; e != NULL; e = e->next)
+        if (strcmp(e->section, section) == 0)
+            return true;
+    return false;
+}
+
+/* A table at most half full. */
+static bool make_room(config *c)
+{
+    if (2 * (c->entry_count + 1) <= c->table_size)
+        return true;
+    size_t size = c->table_size == 0 ? 256 : 2 * c->table_size;
+    config_entry **table = calloc(size, sizeof(config_entry *));
+    if (table == NULL)
+        return false;
+    free(c->table);
+    c->table = table;
+    c->table_size = size;
+    for (config_entry *e = c->entries; e != NULL; e = e->next)
+        c->table[slot_of(c, e->name)] = e;
+    return true;
+}
+
+/* Adds an option with its default. false: the name is taken, or the default does not fit the type. */
+static bool declare(config *c, const char *section, const sw_option *o)
+{
+    config_entry *e = arena_alloc(&c->mem, sizeof *e);
+    char *name = arena_printf(&c->mem, "%s.%s", section, o->name);
+    if (e == NULL || name == NULL || !make_room(c)) {
+        config_error_no_memory(c);
+        return false;
+    }
+    *e = (config_entry){.section = section, .name = name, .option = *o};
+    if (e->option.default_value == NULL)
+        e->option.default_value = "";
+    if (e->option.type == SW_OPTION_ENUM && e->option.choices == NULL)
+        return false;
+    size_t slot = slot_of(c, name);
+    if (c->table[slot] != NULL || option_value_parse(&c->mem, &e->option, e->option.default_value, &e->value) != NULL)
+        return false;
+    c->table[slot] = e;
+    c->entry_count++;
+    if (c->last_entry == NULL)
+        c->entries = e;
+    else
+        c->last_entry->next = e;
+    c->last_entry = e;
+    return true;
+}
+
+/* ---- values ---- */
+
+/* NULL: good; otherwise what is wrong. */
+static const char *apply(config *c, config_entry *e, const char *text)
+{
+    const char *wrong = option_value_parse(&c->mem, &e->option, text, &e->value);
+    if (wrong == NULL)
+        e->set = true;
+    return wrong;
+}
+
+/* The settings of the files for one section; NULL: for those of the core. Each is checked, also when a later one
+ * replaces it. */
+static void apply_settings(config *c, const char *section)
+{
+    for (const config_setting *s = c->settings; s != NULL; s = s->next) {
+        if (section == NULL ? is_plugin(s->section) : strcmp(s->section, section) != 0)
+            continue;
+        if (!config_section_declared(c, s->section))
+            continue; /* said at its head */
+        const char *name = arena_printf(&c->mem, "%s.%s", s->section, s->key);
+        config_entry *e = name == NULL ? NULL : config_entry_find(c, name);
+        const char *wrong = e == NULL ? NULL : apply(c, e, s->value);
+        if (e == NULL)
+            config_error_at(c, s->file, s->line, "unknown option %s in [%s]%s", s->key, s->section,
+                            config_hint_key(c, s->section, s->key));
+        else if (wrong != NULL)
+            config_error_at(c, s->file, s->line, "%s %s%s", s->key, wrong, config_hint_value(c, e, s->value));
+    }
+}
+
+static void apply_environment(config *c, const char *section)
+{
+    for (config_entry *e = c->entries; e != NULL; e = e->next) {
+        const char *variable;
+        if (strcmp(e->section, section) != 0)
+            continue;
+        const char *text = config_environment_value(c, e->section, &e->option, &variable);
+        const char *wrong = text == NULL ? NULL : apply(c, e, text);
+        if (wrong != NULL)
+            config_error_at(c, "environment", 0, "%s %s%s", variable, wrong, config_hint_value(c, e, text));
+    }
+}
+
+bool config_setting_true(const config *c, const char *plugin, const char *key)
+{
+    const sw_option o = {.type = SW_OPTION_BOOL};
+    const char *text = NULL, *variable = config_environment_peek(c, plugin, key);
+    for (const config_setting *s = c->settings; s != NULL; s = s->next)
+        if (is_plugin(s->section) && strcmp(s->section + 7, plugin) == 0 && strcmp(s->key, key) == 0)
+            text = s->value; /* the last one counts */
+    if (variable != NULL)
+        text = variable;
+    option_value v = {.number = 0};
+    arena mem;
+    arena_init(&mem, 0);
+    bool yes = text != NULL && option_value_parse(&mem, &o, text, &v) == NULL && v.number != 0;
+    arena_done(&mem);
+    return yes;
+}

@@ -1,0 +1,29 @@
+/* Rules between options, and what a type cannot say. Each is checked here, so that `steward check` sees it. */
+#include "core/config/config_private.h"
+
+#include "core/base/address.h"
+
+static void check_proxies(config *c)
+{
+    for (size_t i = 0; i < config_list_count(c, "server.trusted_proxies"); i++) {
+        address_range range;
+        const char *item = config_list_item(c, "server.trusted_proxies", i);
+        if (!address_range_parse(item, &range))
+            config_add_error(c, "server.trusted_proxies: %s is neither an address nor a network like 10.0.0.0/8", item);
+    }
+}
+
+/* `small` must not be above `large`. */
+static void check_order(config *c, const char *small, const char *large)
+{
+    if (config_int(c, small) > config_int(c, large))
+        config_add_error(c, "%s must not be above %s", small, large);
+}
+
+void config_check_core(config *c)
+{
+    check_proxies(c);
+    check_order(c, "limits.body", "limits.large_body");
+    check_order(c, "ws.payload", "ws.message");
+    check_order(c, "ws.ping_interval", "ws.dead_after");
+}

@@ -1,0 +1,71 @@
+/* What the files of core/config share. */
+#ifndef CORE_CONFIG_CONFIG_PRIVATE_H
+#define CORE_CONFIG_CONFIG_PRIVATE_H
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/config/config.h"
+#include "core/config/option_value.h"
+
+/* One line "key = value" of a file. */
+typedef struct config_setting config_setting;
+struct config_setting {
+    config_setting *next;
+    const char *file, *section, *key, *value;
+    int line;
+};
+
+/* One declared option and its value. */
+typedef struct config_entry config_entry;
+struct config_entry {
+    config_entry *next;  /* in the order of declaration */
+    const char *section; /* "server", "plugin:chat"     */
+    const char *name;    /* "server.port"               */
+    sw_option option;    /* copied: rows of plugins may be shorter or longer than ours */
+    option_value value;
+    bool set; /* by a file or the environment */
+};
+
+struct config {
+    arena mem; /* everything below, but the errors */
+    buf errors;
+    config_setting *settings, *last_setting; /* in the order they apply */
+    config_entry *entries, *last_entry;
+    config_entry **table; /* open addressing by name; size is a power of two */
+    size_t table_size, entry_count;
+    const char **environment; /* copies, NULL-ended */
+    bool *environment_used;
+};
+
+/* config.c */
+config_entry *config_entry_find(const config *c, const char *name);
+bool config_section_declared(const config *c, const char *section);
+/* The last word on a bool of a plugin that has declared nothing, by the files and the environment. */
+bool config_setting_true(const config *c, const char *plugin, const char *key);
+
+/* config_files.c: reads FILE and conf.d beside it into `settings`. */
+void config_read_files(config *c, const char *file);
+
+/* config_environment.c */
+void config_environment_keep(config *c, char **environment);
+/* The value for an option by its own environment name or STEWARD_SECTION_KEY, NULL: none; *ret_name: which. */
+const char *config_environment_value(config *c, const char *section, const sw_option *o, const char **ret_name);
+/* The variable of a plugin's option, NULL: none. */
+const char *config_environment_peek(const config *c, const char *plugin, const char *key);
+/* Variables STEWARD_… that name no option become errors; `known` as in config_finish(). */
+void config_environment_check(config *c, bool (*known)(void *arg, const char *plugin), void *arg);
+
+/* config_errors.c */
+void config_error_at(config *c, const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void config_error_no_memory(config *c);
+/* " (did you mean …?)" for a key or section that is not known; "" when nothing is near. */
+const char *config_hint_key(config *c, const char *section, const char *key);
+const char *config_hint_section(config *c, const char *section);
+/* What to say behind a wrong value: the value itself unless it is secret, or where to get a good one. */
+const char *config_hint_value(config *c, const config_entry *e, const char *text);
+
+/* config_checks.c: rules between options, and what a type cannot say. */
+void config_check_core(config *c);
+
+#endif
