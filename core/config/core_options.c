@@ -2,7 +2,7 @@
  * config/steward.conf and the manual are made from these tables.
  *
  * A summary is what somebody reads who looks for the right value: what the option does, and when to change it. */
-#include "core/config/core_options.h"
+#include "core/config/core_limits.h"
 
 static const sw_option SERVER[] = {
     {.name = "host",
@@ -239,8 +239,8 @@ const config_section CORE_SECTIONS[] = {
     {"storage", STORAGE, COUNT(STORAGE), "The database."},
     {"auth", AUTH, COUNT(AUTH), "Logins, passwords and keys."},
     {"cors", CORS, COUNT(CORS), "Web pages of other origins."},
-    {"limits", CORE_LIMITS, CORE_LIMIT_COUNT, "Bounds on what clients may use."},
-    {"ws", CORE_WS, CORE_WS_COUNT, "WebSockets, at /api/ws."},
+    {"limits", LIMITS, COUNT(LIMITS), "Bounds on what clients may use."},
+    {"ws", WS, COUNT(WS), "WebSockets, at /api/ws."},
     {"log", LOG, COUNT(LOG), "The log. Secrets and tokens are never in it."},
     {"plugins", PLUGINS, COUNT(PLUGINS), "Which plugins run. The options of each stand in [plugin:NAME]."},
 };

@@ -1,7 +1,10 @@
-/* The tables of [limits] and [ws], see core_options.c. */
-#include "core/config/core_options.h"
+/* The tables of [limits] and [ws]: a part of core_options.c, which alone includes it. */
+#ifndef CORE_CONFIG_CORE_LIMITS_H
+#define CORE_CONFIG_CORE_LIMITS_H
 
-const sw_option CORE_LIMITS[] = {
+#include "core/config/core_units.h"
+
+static const sw_option LIMITS[] = {
     {.name = "body",
      .type = SW_OPTION_SIZE,
      .default_value = "1M",
@@ -98,7 +101,7 @@ const sw_option CORE_LIMITS[] = {
      .summary = "A page of a list ends before its limit of rows when it has grown to this size."},
 };
 
-const sw_option CORE_WS[] = {
+static const sw_option WS[] = {
     {.name = "message",
      .type = SW_OPTION_SIZE,
      .default_value = "512K",
@@ -186,5 +189,4 @@ const sw_option CORE_WS[] = {
      .summary = "Whether permessage-deflate is offered: less traffic over slow lines for more work."},
 };
 
-const size_t CORE_LIMIT_COUNT = sizeof CORE_LIMITS / sizeof CORE_LIMITS[0];
-const size_t CORE_WS_COUNT = sizeof CORE_WS / sizeof CORE_WS[0];
+#endif

@@ -1,6 +1,6 @@
-/* What the tables of core options share. */
-#ifndef CORE_CONFIG_CORE_OPTIONS_H
-#define CORE_CONFIG_CORE_OPTIONS_H
+/* Units for the tables of core options: bytes, and milliseconds. */
+#ifndef CORE_CONFIG_CORE_UNITS_H
+#define CORE_CONFIG_CORE_UNITS_H
 
 #include "core/config/config.h"
 
@@ -11,8 +11,5 @@
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
-
-extern const sw_option CORE_LIMITS[], CORE_WS[];
-extern const size_t CORE_LIMIT_COUNT, CORE_WS_COUNT;
 
 #endif
