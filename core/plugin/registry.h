@@ -1,7 +1,68 @@
-/* Modules: loading, quarantine, start order, services, events. */
+/* Modules: loading, quarantine, start order, services, events. The main thread calls these, but where noted; the
+ * phases follow one another in the order of this header. A plugin that fails in one is quarantined, with one log
+ * line and the text kept, and the server goes on without it, unless it is required: registry_failed(). */
 #ifndef CORE_PLUGIN_REGISTRY_H
 #define CORE_PLUGIN_REGISTRY_H
 
+#include "core/http/server.h"
 #include "core/runtime/runtime.h"
+#include "core/ws/hub.h"
+
+typedef struct registry registry;
+
+/* How the first admin's password is shown when the server makes one. */
+typedef enum { INITIAL_PASSWORD_FILE = 1, INITIAL_PASSWORD_STDOUT } initial_password_place;
+
+/* Module 0, "core", with the routes of `core` (NULL: none; must outlive the registry). Sets rt->registry and
+ * rt->publish. NULL: no memory. */
+registry *registry_new(runtime *rt, const sw_plugin *core);
+
+/* The JWT secret in effect, for the provider of auth/1; malloc'ed, owned by the registry from here on. */
+void registry_give_jwt_secret(registry *r, char *secret);
+
+/* Opens DIR/NAME.so of every plugin in plugins.enabled and declares its options with rt->config. */
+void registry_load(registry *r, const char *dir);
+/* For config_finish: is there a plugin of that name, loaded or not? `arg` is the registry. */
+bool registry_knows(void *arg, const char *plugin);
+/* The options are read: which plugins are required. Start order, services; clashes are quarantined. */
+void registry_resolve(registry *r);
+
+/* Tells the store every statement; before any connection is opened. */
+void registry_add_statements(registry *r, store *s);
+void registry_migrate(registry *r, store *s, sw_db *db);
+
+/* In start order: start(), prepare() as one step on the writer, routes, frames. The lanes and the writer run, the loops do
+ * not. `place`: where a password made for the first admin is shown. */
+void registry_start(registry *r, http_server *http, hub *h, initial_password_place place);
+/* Timers and housekeeping of what runs begin. */
+void registry_run(registry *r);
+
+/* Live options have changed: reconfigure() of every running plugin. */
+void registry_reconfigure(registry *r);
+
+/* About once a second: queues of events that found their lane full, modules that have drained. */
+void registry_tick(registry *r);
+/* Events that wait for their `after` subscribers. */
+unsigned registry_pending(const registry *r);
+
+/* No further timer and no housekeeping begins. The writer still runs. */
+void registry_drain(registry *r);
+/* stop() of what was started, in reverse. No thread runs a plugin any more. */
+void registry_stop(registry *r);
+/* After registry_stop. Shared objects stay mapped: other memory may point into them. */
+void registry_free(registry *r);
+
+/* The first required plugin that is quarantined, NULL: none. */
+const sw_host *registry_failed(const registry *r);
+/* How many plugins are quarantined. */
+unsigned registry_quarantined(const registry *r);
+/* By name; NULL when there is none. Any thread. */
+sw_host *registry_find(const registry *r, const char *name);
+/* Live switches, any thread. SW_NOT_FOUND; SW_CONFLICT: `error` says why (needed by another, quarantined). */
+sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size);
+sw_status registry_enable(registry *r, const char *name, char *error, size_t error_size);
+
+/* http_authenticate through the service auth/1. On a worker. */
+sw_status registry_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
 
 #endif

@@ -36,7 +36,7 @@ typedef struct {
 } reader_list;
 
 struct runtime {
-    config *config;
+    _Atomic(config *) config;     /* a reload puts a new one here; the old ones live on */
     keyring keys;
     store *store;
     loop *loops;
@@ -63,13 +63,20 @@ struct runtime {
     size_t reply_limit;           /* bytes of one reply; 0: 32 MiB */
 };
 
+/* ---- all of it (runtime/runtime.c) ---- */
+/* Nothing is queued, running, deferred or being written. Tasks of timers count while they run. */
+bool runtime_idle(runtime *rt);
+/* Ends defers, lanes and writer (those that are set) in the one order that is safe, after waiting up to `timeout_ms` for them
+ * to become idle; their pointers are NULL then. Afterwards: loops_stop(). Main thread. */
+void runtime_stop(runtime *rt, int64_t timeout_ms);
+
 /* ---- lanes (runtime/lanes.c) ---- */
 /* Any thread. false: full, draining of that lane, or the plugin's share of the slow lane is used up. */
 bool lane_submit(runtime *rt, sw_lane lane, job *j);
 /* As lane_submit for a request: sets handler and the job. */
 bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handler);
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max);
-void lanes_stop(struct lanes *l);   /* runs what is queued, then joins */
+void lanes_stop(struct lanes *l);   /* runs what is queued, then joins; see runtime_stop() */
 sw_db *worker_db(worker *w);        /* NULL on hash and slow lanes without one; slow has one */
 
 typedef struct {

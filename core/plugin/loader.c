@@ -1,0 +1,185 @@
+/* dlopen, the checks of a descriptor's head, and its copy in this build's sizes. */
+#include "core/plugin/loader.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DESCRIPTOR_MAX = 64 * 1024, TABLE_ROWS_MAX = 4096, TABLE_ROW_MAX = 4096, RECOVERY_MAX = 4096 };
+
+static const char SYMBOL[] = "sw_plugin_v1";
+
+static void describe_dlerror(const char *said, char error[LOADER_ERROR_MAX]);
+static bool head_check(const void *descriptor, const char *name, uint32_t *ret_size, char error[LOADER_ERROR_MAX]);
+static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX]);
+static bool recovery_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX]);
+
+bool plugin_name_valid(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return len > 0 && len <= PLUGIN_NAME_MAX && name[len] == '\0';
+}
+
+bool loader_open(const char *dir, const char *name, arena *memory, sw_plugin *ret, void **ret_handle,
+                 char error[LOADER_ERROR_MAX])
+{
+    if (!plugin_name_valid(name))
+        return loader_fail(error, "its name may hold only a-z, 0-9 and -");
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/%s.so", dir, name);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return loader_fail(error, "the path of its file is too long");
+    if (access(path, R_OK) != 0)
+        return loader_fail(error, "there is no readable file %s", path);
+
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        describe_dlerror(dlerror(), error);
+        return false;
+    }
+    *ret_handle            = handle;
+    const void *descriptor = dlsym(handle, SYMBOL);
+    if (!descriptor)
+        return loader_fail(error, "exports no %s: no plugin, or one for another major version of the ABI (this server has %u)",
+                    SYMBOL, SW_ABI_MAJOR);
+    return loader_copy(descriptor, name, memory, ret, error);
+}
+
+bool loader_copy(const void *descriptor, const char *name, arena *memory, sw_plugin *ret, char error[LOADER_ERROR_MAX])
+{
+    uint32_t size = 0;
+    if (!head_check(descriptor, name, &size, error))
+        return false;
+    sw_plugin copy = { 0 };
+    memcpy(&copy, descriptor, size < sizeof copy ? size : sizeof copy);
+    copy.size = sizeof copy;
+    if (!tables_copy(memory, &copy, error) || !recovery_copy(memory, &copy, error) || !plugin_validate(&copy, error))
+        return false;
+    *ret = copy;
+    return true;
+}
+
+bool loader_fail(char error[LOADER_ERROR_MAX], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error, LOADER_ERROR_MAX, format, args);
+    va_end(args);
+    return false;
+}
+
+/* "…/x.so: undefined symbol: sw_new_call" → "needs a newer server: sw_new_call". */
+static void describe_dlerror(const char *said, char error[LOADER_ERROR_MAX])
+{
+    static const char MARK[] = "undefined symbol: ";
+    const char *symbol       = said ? strstr(said, MARK) : NULL;
+    if (!symbol) {
+        loader_fail(error, "cannot be loaded: %s", said ? said : "unknown reason");
+        return;
+    }
+    symbol += sizeof MARK - 1;
+    int len = (int)strcspn(symbol, " ,(");
+    if (strncmp(symbol, "sw_", 3) == 0)
+        loader_fail(error, "needs a newer server: %.*s", len, symbol);
+    else
+        loader_fail(error, "cannot be loaded: symbol %.*s is missing", len, symbol);
+}
+
+static bool head_check(const void *descriptor, const char *name, uint32_t *ret_size, char error[LOADER_ERROR_MAX])
+{
+    struct {
+        uint32_t magic;
+        uint16_t abi_major, abi_minor;
+        uint32_t size;
+    } head;
+    static_assert(offsetof(sw_plugin, size) == 8 && sizeof head == 12, "the head never changes");
+
+    memcpy(&head, descriptor, sizeof head);
+    if (head.magic != SW_PLUGIN_MAGIC)
+        return loader_fail(error, "%s is no plugin descriptor (magic %08x)", SYMBOL, (unsigned)head.magic);
+    if (head.abi_major != SW_ABI_MAJOR)
+        return loader_fail(error, "is built for major version %u of the plugin ABI; this server has %u", (unsigned)head.abi_major,
+                    SW_ABI_MAJOR);
+    if (head.abi_minor > SW_ABI_MINOR)
+        return loader_fail(error, "needs a newer server: its ABI is %u.%u, this server's %u.%u", (unsigned)head.abi_major,
+                    (unsigned)head.abi_minor, SW_ABI_MAJOR, SW_ABI_MINOR);
+    if (head.size < offsetof(sw_plugin, options) || head.size > DESCRIPTOR_MAX)
+        return loader_fail(error, "its descriptor has the impossible size %u", (unsigned)head.size);
+
+    const char *own_name;
+    memcpy(&own_name, (const char *)descriptor + offsetof(sw_plugin, name), sizeof own_name);
+    if (!own_name || strcmp(own_name, name) != 0)
+        return loader_fail(error, "calls itself \"%.40s\", its file %s.so", own_name ? own_name : "", name);
+    *ret_size = head.size;
+    return true;
+}
+
+/* One table, row by row, into rows of `host_row` bytes. */
+static bool table_copy(arena *memory, sw_table *t, size_t host_row, const char *what, char error[LOADER_ERROR_MAX])
+{
+    if (t->count == 0) {
+        *t = (sw_table){ .rows = NULL, .row_size = (uint32_t)host_row, .count = 0 };
+        return true;
+    }
+    if (!t->rows || t->row_size == 0 || t->row_size % alignof(void *) != 0 || t->row_size > TABLE_ROW_MAX ||
+        t->count > TABLE_ROWS_MAX)
+        return loader_fail(error, "its table of %s is malformed", what);
+    char *rows = arena_alloc(memory, host_row * t->count);
+    if (!rows)
+        return loader_fail(error, "no memory");
+    size_t keep = t->row_size < host_row ? t->row_size : host_row;
+    for (uint32_t i = 0; i < t->count; i++)
+        memcpy(rows + i * host_row, (const char *)t->rows + (size_t)i * t->row_size, keep);
+    *t = (sw_table){ .rows = rows, .row_size = (uint32_t)host_row, .count = t->count };
+    return true;
+}
+
+static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX])
+{
+    sw_table statements = p->statements; /* a checked copy for plugin_validate's sake is not kept */
+    const struct {
+        sw_table *table;
+        size_t row;
+        const char *what;
+    } tables[] = {
+        { &p->options, sizeof(sw_option), "options" },
+        { &p->migrations, sizeof(sw_migration), "migrations" },
+        { &statements, sizeof(sw_statement), "statements" },
+        { &p->routes, sizeof(sw_route), "routes" },
+        { &p->frames, sizeof(sw_frame_handler), "frames" },
+        { &p->subscriptions, sizeof(sw_subscription), "subscriptions" },
+        { &p->housekeeping, sizeof(sw_housekeeping), "housekeeping" },
+        { &p->timers, sizeof(sw_timer), "timers" },
+        { &p->provides, sizeof(sw_provided), "provided services" },
+        { &p->needs, sizeof(sw_need), "needed services" },
+    };
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (!table_copy(memory, tables[i].table, tables[i].row, tables[i].what, error))
+            return false;
+
+    const sw_statement *rows = statements.rows;
+    for (uint32_t i = 0; i < statements.count; i++)
+        if (!rows[i].name || !rows[i].sql)
+            return loader_fail(error, "statement %u has no name or no text", (unsigned)i + 1);
+    return true;
+}
+
+static bool recovery_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX])
+{
+    if (!p->recovery)
+        return true;
+    uint32_t size = p->recovery->size;
+    if (size < sizeof size || size > RECOVERY_MAX)
+        return loader_fail(error, "its recovery table is malformed");
+    sw_recovery *copy = arena_alloc(memory, sizeof *copy);
+    if (!copy)
+        return loader_fail(error, "no memory");
+    memcpy(copy, p->recovery, size < sizeof *copy ? size : sizeof *copy);
+    copy->size  = sizeof *copy;
+    p->recovery = copy;
+    return true;
+}

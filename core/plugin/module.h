@@ -1,0 +1,70 @@
+/* The inside of the registry, shared by the files of this folder. */
+#ifndef CORE_PLUGIN_MODULE_H
+#define CORE_PLUGIN_MODULE_H
+
+#include "core/plugin/loader.h"
+#include "core/plugin/registry.h"
+#include "core/runtime/serial.h"
+#include <limits.h>
+#include <steward/service/auth.h>
+
+/* One plugin, or the core. Owned by the registry, as are its tables. */
+typedef struct {
+    sw_host host;          /* first: an sw_host * of a plugin is a module * */
+    sw_plugin plugin;      /* what host.plugin points to                    */
+    arena memory;          /* its tables and texts                          */
+    bool required;
+    bool starting;         /* start() or prepare() runs: an error it logs is why it failed */
+    _Atomic bool callable; /* start() was fine: subscriptions may be called */
+    serial *events;        /* its `after` subscriptions; NULL: it has none  */
+} module;
+
+/* A subscription of a module, in start order. */
+typedef struct {
+    module *module;
+    const sw_subscription *row;
+} subscriber;
+
+struct registry {
+    runtime *rt;
+    module *modules[RUNTIME_MODULES_MAX]; /* [0] is the core; the order of plugins.enabled */
+    unsigned count;
+    module *order[RUNTIME_MODULES_MAX];   /* start order, without the core */
+    unsigned order_count;
+    subscriber *subscribers;              /* fixed before the first start() */
+    unsigned subscriber_count;
+    module *auth;                         /* provides auth/1 */
+    sw_auth_service auth_service;         /* its table in our size */
+    char dir[PATH_MAX];                   /* of the plugins */
+    char *jwt_secret;                     /* owned */
+    char password_setting[192];           /* crypt(3) setting of the dummy hash */
+    initial_password_place place;
+    _Atomic bool initial_file;            /* DATA/initial-admin-password may exist */
+};
+
+module *module_new(registry *r, const char *name);
+void module_free(module *m);
+/* One log line; the text is kept in host.error. */
+void module_quarantine(module *m, const char *format, ...) SW_PRINTF(2, 3);
+bool module_quarantined(const module *m);
+
+/* services.c: the module that provides `name` and is not quarantined; NULL: none. */
+module *service_provider(const registry *r, const char *name, const void **ret_table);
+bool module_provides(const module *m, const char *name);
+/* order.c: fills r->order; circles are quarantined. */
+void order_resolve(registry *r);
+/* clash.c: routes, frames, services and recovery that an earlier module has already. */
+void clash_resolve(registry *r);
+
+/* events.c */
+bool events_prepare(registry *r);
+void events_drop(registry *r);
+sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t len);
+void events_socket(runtime *rt, bool opened, int64_t user_id, sw_role role, bool last);
+
+/* password.c: the setting of the dummy hash. */
+void password_prepare(registry *r);
+/* initial_admin.c: is a file of it there from an earlier start? */
+void initial_admin_prepare(registry *r);
+
+#endif

@@ -1,0 +1,54 @@
+#include "core/plugin/retired.h"
+
+#include "core/base/log.h"
+
+#include <string.h>
+
+/* dev-mock keeps agents' raw tokens. With secure_delete the dropped pages are overwritten in the file; the TRUNCATE checkpoint
+ * then empties the WAL, where older copies of them may stand. */
+static const struct {
+    const char *plugin;
+    const char *exists;
+    const char *drop;
+} RETIRED[] = {
+    { "dev-mock", "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'dev_mock_tokens'",
+      "PRAGMA secure_delete = ON;"
+      "BEGIN IMMEDIATE;"
+      "DROP TABLE IF EXISTS dev_mock_tokens;"
+      "DELETE FROM steward_migrations WHERE plugin = 'dev-mock';"
+      "COMMIT;"
+      "PRAGMA wal_checkpoint(TRUNCATE);" },
+};
+
+bool retired_in_production(const char *plugin)
+{
+    for (size_t i = 0; i < sizeof RETIRED / sizeof RETIRED[0]; i++)
+        if (strcmp(RETIRED[i].plugin, plugin) == 0)
+            return true;
+    return false;
+}
+
+static bool exists(sqlite3 *raw, const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    bool found       = sqlite3_prepare_v2(raw, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
+    sqlite3_finalize(st);
+    return found;
+}
+
+void retired_drop(sw_db *writer)
+{
+    sqlite3 *raw = db_raw(writer);
+    for (size_t i = 0; i < sizeof RETIRED / sizeof RETIRED[0]; i++) {
+        if (!exists(raw, RETIRED[i].exists))
+            continue;
+        if (sqlite3_exec(raw, RETIRED[i].drop, NULL, NULL, NULL) == SQLITE_OK) {
+            log_warn("plugins", "production: the tables of plugin %s were dropped and overwritten", RETIRED[i].plugin);
+            continue;
+        }
+        log_error("plugins", "production: the tables of plugin %s could not be dropped: %s", RETIRED[i].plugin,
+                  sqlite3_errmsg(raw));
+        if (!sqlite3_get_autocommit(raw))
+            (void)sqlite3_exec(raw, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
