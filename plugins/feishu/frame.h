@@ -1,0 +1,49 @@
+/* The frame that travels inside each binary WebSocket message: protobuf (proto2), package pbbp2.
+ *
+ *   message Header { required string key = 1; required string value = 2; }
+ *   message Frame  { required uint64 SeqID = 1; required uint64 LogID = 2; required int32 service = 3;
+ *                    required int32 method = 4; repeated Header headers = 5; optional string payload_encoding = 6;
+ *                    optional string payload_type = 7; optional bytes payload = 8; optional string LogIDNew = 9; }
+ *
+ * Source of these facts: the schema in the official SDKs. Sans-IO, no allocation: what is decoded points into the bytes
+ * given. */
+#ifndef FEISHU_FRAME_H
+#define FEISHU_FRAME_H
+
+#include <steward/base.h>
+
+enum { FRAME_HEADERS_MAX = 64, FRAME_CONTROL = 0, FRAME_DATA = 1 };
+
+typedef struct {
+    sw_str key, value;
+} frame_header;
+
+typedef struct {
+    uint64_t seq_id, log_id;
+    int32_t service, method;
+    frame_header headers[FRAME_HEADERS_MAX];
+    size_t header_count;
+    sw_str payload_encoding, payload_type, payload, log_id_new; /* at NULL: absent */
+} frame;
+
+/* One message's bytes. Field order is free, unknown fields are skipped, the last value of a field counts. NULL: decoded, else
+ * what is wrong (a literal). */
+const char *frame_decode(const void *bytes, size_t len, frame *ret);
+
+/* Bytes that frame_encode() will need at most. */
+size_t frame_encoded_max(const frame *f);
+/* Fields 1 to 4 are written even when zero (a decoder insists on them), the optional ones when not absent. Returns the length. */
+size_t frame_encode(const frame *f, void *out);
+
+/* The first header of that key; "" when there is none. */
+sw_str frame_header_get(const frame *f, const char *key);
+/* Adds one (the texts must outlive the frame); false: there are FRAME_HEADERS_MAX. */
+bool frame_header_add(frame *f, const char *key, const char *value);
+bool frame_str_is(sw_str s, const char *text);
+/* A decimal header such as sum or seq; -1: absent or no such number up to `max`. */
+int frame_header_number(const frame *f, const char *key, int max);
+
+/* The ping a client sends: service from the connection's URL. */
+void frame_ping(frame *ret, int32_t service);
+
+#endif
