@@ -1,8 +1,10 @@
 /* The first users: the configured admin (id 1) and Butler (id 2). Clients rely on both ids.
  *
- * Hashing on the writer is forbidden, but for once: in prepare() of the very first start nothing is served yet. */
+ * The writer must not hash and start() has no database: so start() asks the writer whether the store is empty, hashes on
+ * the main thread, where nothing is served yet, and prepare() stores the two. */
 #include "users.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,33 +31,108 @@ static const char *admin_name(const sw_host *host)
     return name && *name ? name : "admin";
 }
 
-sw_status users_start(sw_host *host, void **ret_state)
+static bool name_and_password_fit(sw_host *host)
 {
-    char butler[] = "butler", key[USERS_NAME_MAX + 1];
-    const char *password = sw_initial_admin_pass(host);
+    char key[USERS_NAME_MAX + 1];
 
     fold(admin_name(host), key, sizeof key);
-    if (!username_valid(admin_name(host)) || strcmp(key, butler) == 0) {
+    if (!username_valid(admin_name(host)) || strcmp(key, "butler") == 0) {
         sw_log(host, SW_LOG_ERROR,
                "auth.initial_admin_user must be 1 to %d letters, digits, '_', '.' or '-', and not Butler", USERS_NAME_MAX);
-        return SW_INVALID;
+        return false;
     }
-    if (!hashable(host, password))
-        return SW_INVALID;
+    return hashable(host, sw_initial_admin_pass(host));
+}
 
+/* ---- is the store empty? ---- */
+
+typedef struct {
+    sem_t answered;
+    sw_status status;
+    bool any;
+} question;
+
+static sw_status look(sw_tx *tx, void *arg)
+{
+    question *q = arg;
+
+    return store_any(sw_tx_db(tx), &q->any);
+}
+
+static void answer(void *arg, sw_status outcome)
+{
+    question *q = arg;
+
+    q->status = outcome;
+    sem_post(&q->answered);
+}
+
+/* Waits for the writer. */
+static sw_status store_is_empty(sw_host *host, bool *ret_empty)
+{
+    question q = { .status = SW_BUSY };
+
+    if (sem_init(&q.answered, 0, 0) != 0)
+        return SW_INTERNAL;
+    if (sw_write_later(host, look, &q, answer))
+        while (sem_wait(&q.answered) != 0)
+            ; /* a signal came first */
+    sem_destroy(&q.answered);
+    SW_TRY(q.status);
+    *ret_empty = !q.any;
+    return SW_OK;
+}
+
+/* ---- start, prepare, stop ---- */
+
+/* Into state->admin_hash: of the configured password, or of one made now. */
+static sw_status hash_first_password(users_state *state)
+{
+    const char *configured = sw_initial_admin_pass(state->host);
+    char made[GENERATED_SIZE];
+
+    if (*configured)
+        return sw_password_hash(state->host, configured, state->admin_hash);
+    SW_TRY(sw_initial_admin_generate(state->host, made));
+    sw_status hashed = sw_password_hash(state->host, made, state->admin_hash);
+    explicit_bzero(made, sizeof made);
+    return hashed;
+}
+
+sw_status users_start(sw_host *host, void **ret_state)
+{
+    bool empty;
+
+    if (!name_and_password_fit(host))
+        return SW_INVALID;
+    SW_TRY(store_is_empty(host, &empty));
     users_state *state = calloc(1, sizeof *state);
     if (!state)
         return SW_NO_MEMORY;
     state->host = host;
-    /* Only dev-mock's reset needs it later, and that exists in development alone: no start pays for it in production. */
-    if (*password && strcmp(sw_host_env(host), "development") == 0) {
-        sw_status hashed = sw_password_hash(host, password, state->admin_hash);
-        if (hashed != SW_OK) {
-            free(state);
-            return hashed;
-        }
+    /* Later only dev-mock's reset needs it, and that exists in development alone: no other start pays for it. */
+    state->resettable = *sw_initial_admin_pass(host) && strcmp(sw_host_env(host), "development") == 0;
+    sw_status hashed = empty || state->resettable ? hash_first_password(state) : SW_OK;
+    if (hashed != SW_OK) {
+        users_stop(state);
+        return hashed;
     }
     *ret_state = state;
+    return SW_OK;
+}
+
+sw_status users_prepare(sw_tx *tx)
+{
+    users_state *state = sw_tx_state(tx);
+    bool any;
+
+    SW_TRY(store_any(sw_tx_db(tx), &any));
+    if (any)
+        return SW_OK;
+    SW_TRY(first_users_add(tx, state));
+    if (!state->resettable)
+        explicit_bzero(state->admin_hash, sizeof state->admin_hash);
+    sw_log(state->host, SW_LOG_INFO, "first start: made the admin \"%s\" and Butler", admin_name(state->host));
     return SW_OK;
 }
 
@@ -67,48 +144,13 @@ void users_stop(void *state)
     free(state);
 }
 
-/* The hash of the configured password, or of one made now. */
-static sw_status first_hash(users_state *state, char out[USERS_HASH_SIZE])
-{
-    const char *configured = sw_initial_admin_pass(state->host);
-    char made[GENERATED_SIZE];
-
-    if (*state->admin_hash) {
-        memcpy(out, state->admin_hash, USERS_HASH_SIZE);
-        return SW_OK;
-    }
-    if (*configured)
-        return sw_password_hash(state->host, configured, out);
-    SW_TRY(sw_initial_admin_generate(state->host, made));
-    sw_status hashed = sw_password_hash(state->host, made, out);
-    explicit_bzero(made, sizeof made);
-    return hashed;
-}
-
-sw_status users_prepare(sw_tx *tx)
-{
-    users_state *state = sw_tx_state(tx);
-    char hash[USERS_HASH_SIZE];
-    bool any;
-
-    SW_TRY(store_any(sw_tx_db(tx), &any));
-    if (any)
-        return SW_OK;
-    SW_TRY(first_hash(state, hash));
-    sw_status added = first_users_add(tx, state, hash);
-    explicit_bzero(hash, sizeof hash);
-    if (added == SW_OK)
-        sw_log(state->host, SW_LOG_INFO, "first start: made the admin \"%s\" and Butler", admin_name(state->host));
-    return added;
-}
-
-sw_status first_users_add(sw_tx *tx, const users_state *state, const char *password_hash)
+sw_status first_users_add(sw_tx *tx, const users_state *state)
 {
     new_user admin = {
         .id = USERS_ADMIN_ID,
         .name = admin_name(state->host),
         .role = SW_ROLE_ADMIN,
-        .password_hash = password_hash,
+        .password_hash = state->admin_hash,
     };
     new_user butler = {
         .id = USERS_BUTLER_ID,

@@ -25,7 +25,8 @@ enum {
 /* Made by start(), freed by stop(). */
 typedef struct {
     sw_host *host;
-    char admin_hash[USERS_HASH_SIZE]; /* of the configured first password, for the reset of dev-mock; "" else */
+    char admin_hash[USERS_HASH_SIZE]; /* of the first admin's password: until it is stored, or for good if resettable */
+    bool resettable;                  /* dev-mock may make the first users afresh */
     int64_t presence_cursor;          /* the writer's alone: the highest id that this minute's notes have reached */
 } users_state;
 
@@ -120,7 +121,7 @@ void fold(const char *text, char *out, size_t size);
 sw_status users_start(sw_host *host, void **ret_state);
 sw_status users_prepare(sw_tx *tx);
 void users_stop(void *state);
-sw_status first_users_add(sw_tx *tx, const users_state *state, const char *password_hash);
+sw_status first_users_add(sw_tx *tx, const users_state *state);
 
 /* presence.c: every minute, in steps. */
 sw_status presence_note_online(sw_tx *tx, bool *ret_more);

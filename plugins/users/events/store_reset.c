@@ -17,11 +17,11 @@ sw_status on_store_reset(sw_tx *tx, const void *data)
     const users_state *state = sw_tx_state(tx);
 
     (void)data;
-    if (!*state->admin_hash) {
+    if (!state->resettable) {
         sw_request *req = sw_tx_request(tx);
         return req ? sw_fail(req, SW_INTERNAL, NULL, "initial admin is not configured") : SW_INTERNAL;
     }
     SW_TRY(forget_all(tx));
     SW_TRY(store_clear(tx));
-    return first_users_add(tx, state, state->admin_hash);
+    return first_users_add(tx, state);
 }

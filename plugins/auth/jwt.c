@@ -1,0 +1,120 @@
+/* JWTs: HS256, nothing else. libjwt checks the signature; it does not look at times, at the types of claims, or at
+ * whether the payload is an object, so all of that is done here. */
+#include "auth.h"
+
+#include <errno.h>
+#include <jwt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char ISSUER[] = "steward";
+enum { SKEW_S = 60 };  /* clocks of other makers of tokens, for iat and nbf */
+
+/* ---- making ---- */
+
+static bool add_claims(jwt_t *jwt, const auth_state *state, const sw_user *user)
+{
+    int64_t now_s = sw_now_ms() / 1000;
+    int64_t life_s = sw_option_core_int(state->host, "auth.token_lifetime") / 1000;
+    char jti[37];
+
+    return sw_uuid(jti) == SW_OK && jwt_add_grant_int(jwt, "user_id", (long)user->id) == 0 &&
+           jwt_add_grant(jwt, "role", sw_role_name(user->role)) == 0 && jwt_add_grant(jwt, "iss", ISSUER) == 0 &&
+           jwt_add_grant_int(jwt, "iat", (long)now_s) == 0 &&
+           jwt_add_grant_int(jwt, "exp", (long)(now_s + (life_s > 0 ? life_s : 1))) == 0 &&
+           jwt_add_grant(jwt, "jti", jti) == 0 && jwt_add_grant_int(jwt, "ver", (long)user->generation) == 0 &&
+           jwt_set_alg(jwt, JWT_ALG_HS256, state->secret, (int)state->secret_len) == 0;
+}
+
+sw_status jwt_make(const auth_state *state, sw_request *req, const sw_user *user, const char **ret_token)
+{
+    jwt_t *jwt = NULL;
+    char *text = NULL, *copy = NULL;
+
+    if (jwt_new(&jwt) == 0 && add_claims(jwt, state, user))
+        text = jwt_encode_str(jwt);
+    if (text)
+        copy = sw_strdup(req, text);
+    free(text);
+    jwt_free(jwt);
+    if (!copy)
+        return SW_INTERNAL;
+    *ret_token = copy;
+    return SW_OK;
+}
+
+/* ---- checking ---- */
+
+typedef enum { CLAIM_ABSENT, CLAIM_INTEGER, CLAIM_WRONG } claim_kind;
+
+/* A claim that is an integer as JSON writes it: no text, no 1.0, no 1e9. libjwt's own getter takes a text or a real for 0. */
+static claim_kind integer_claim(jwt_t *jwt, const char *name, int64_t *ret)
+{
+    char *text = jwt_get_grants_json(jwt, name), *end;
+
+    if (!text)
+        return CLAIM_ABSENT;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    bool good = errno == 0 && end != text && *end == '\0';
+    free(text);
+    if (!good)
+        return CLAIM_WRONG;
+    *ret = value;
+    return CLAIM_INTEGER;
+}
+
+static bool times_fit(jwt_t *jwt, jwt_claims *claims)
+{
+    int64_t now_s = sw_now_ms() / 1000, exp, at;
+
+    if (integer_claim(jwt, "exp", &exp) != CLAIM_INTEGER || exp <= now_s || exp > INT64_MAX / 1000)
+        return false;
+    claims->expires_ms = exp * 1000;
+    at = 0;
+    if (integer_claim(jwt, "nbf", &at) == CLAIM_WRONG || at > now_s + SKEW_S)
+        return false;
+    at = 0;
+    return integer_claim(jwt, "iat", &at) != CLAIM_WRONG && at >= 0 && at <= now_s + SKEW_S;
+}
+
+static bool claims_fit(jwt_t *jwt, jwt_claims *claims)
+{
+    const char *issuer = jwt_get_grant(jwt, "iss"), *role = jwt_get_grant(jwt, "role");
+
+    if (!issuer || strcmp(issuer, ISSUER) != 0 || !role)
+        return false;
+    claims->role = sw_role_of(role);
+    claims->generation = 1;
+    return claims->role && integer_claim(jwt, "user_id", &claims->user_id) == CLAIM_INTEGER && claims->user_id > 0 &&
+           integer_claim(jwt, "ver", &claims->generation) != CLAIM_WRONG && times_fit(jwt, claims);
+}
+
+/* A header that demands an extension we do not know makes the token invalid (RFC 7515, 4.1.11). */
+static bool header_fits(jwt_t *jwt)
+{
+    char *critical = jwt_get_headers_json(jwt, "crit");
+
+    free(critical);
+    return !critical && jwt_get_alg(jwt) == JWT_ALG_HS256;
+}
+
+sw_status jwt_check(const auth_state *state, const char *token, size_t len, jwt_claims *ret)
+{
+    char text[JWT_SIZE_MAX + 1];
+    jwt_claims claims = { 0 };
+    jwt_t *jwt = NULL;
+
+    if (len == 0 || len > JWT_SIZE_MAX || memchr(token, '\0', len))
+        return SW_UNAUTHENTICATED;
+    memcpy(text, token, len);
+    text[len] = '\0';
+    if (jwt_decode(&jwt, text, state->secret, (int)state->secret_len) != 0)
+        return SW_UNAUTHENTICATED;
+    bool good = header_fits(jwt) && claims_fit(jwt, &claims);
+    jwt_free(jwt);
+    if (!good)
+        return SW_UNAUTHENTICATED;
+    *ret = claims;
+    return SW_OK;
+}

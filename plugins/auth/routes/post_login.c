@@ -1,0 +1,200 @@
+/* POST /api/auth/login: check and gate on a worker, the password on the hash lane, a better hash on the writer.
+ *
+ * Whoever the name belongs to, the work is the same: without a password of its own the dummy is verified. */
+#include "../auth.h"
+
+#include <string.h>
+
+enum { BCRYPT_MAX = 72, PASSWORD_MAX = 128, ADMIN_ID = 1 };
+
+typedef struct {
+    const char *username, *password;
+    gate_key key;
+    bool woken;            /* waited at the gate */
+    sw_user user;          /* id 0: nobody who has a password */
+    const char *token;
+    char better[192];      /* the hash by today's method and cost */
+} attempt;
+
+static sw_status admit(sw_request *req);
+
+/* ---- the answer ---- */
+
+static void write_answer(sw_json *out, const attempt *a)
+{
+    bool human = (SW_ROLE_BIT(a->user.role) & SW_ROLES_HUMAN) != 0;
+
+    sw_json_object_begin(out, NULL);
+    sw_json_text(out, "token", a->token);
+    sw_json_object_begin(out, "user");
+    sw_json_int(out, "id", a->user.id);
+    sw_json_text(out, "username", a->user.name);
+    sw_json_text(out, "role", sw_role_name(a->user.role));
+    sw_json_text(out, "actor_type", human ? "HUMAN" : "SYSTEM");
+    sw_json_time(out, "created_at", a->user.created_ms);
+    sw_json_object_end(out);
+    sw_json_object_end(out);
+}
+
+static sw_status rehash_and_reply(sw_tx *tx, void *arg)
+{
+    const auth_state *state = sw_tx_state(tx);
+    const attempt *a = arg;
+
+    SW_TRY(state->users->set_password_hash(state->users_self, tx, a->user.id, a->user.password_hash, a->better));
+    write_answer(sw_tx_reply(tx, 200), a);
+    return SW_OK;
+}
+
+/* ---- the gate ---- */
+
+/* Lets the next one in. A handle whose client has gone is passed over. */
+static void wake(const auth_state *state, const gate_key *key, uint64_t handle)
+{
+    while (handle && !sw_complete(state->host, handle))
+        handle = gate_next(state->gate, key, true, sw_monotonic_ms());
+}
+
+static void leave(const auth_state *state, const attempt *a, gate_outcome outcome)
+{
+    wake(state, &a->key, gate_leave(state->gate, &a->key, outcome, sw_monotonic_ms()));
+}
+
+static sw_status refused(sw_request *req, const attempt *a, int retry_s)
+{
+    auth_state *state = sw_request_state(req);
+
+    atomic_fetch_add(&state->refusals, 1);
+    if (a->woken)
+        wake(state, &a->key, gate_next(state->gate, &a->key, false, sw_monotonic_ms()));
+    sw_fail_retry_after(req, retry_s);
+    return sw_fail(req, SW_RATE_LIMITED, NULL, "too many login attempts, try again in %d s", retry_s);
+}
+
+static sw_status come_back(sw_request *req)
+{
+    attempt *a = sw_request_kept(req);
+
+    a->woken = true;
+    return admit(req);
+}
+
+static sw_status wait_in_line(sw_request *req, const attempt *a)
+{
+    auth_state *state = sw_request_state(req);
+    int timeout_ms = (int)sw_option_int(state->host, "wait_timeout");
+    gate_key key = a->key; /* once woken, the request is another thread's */
+    uint64_t handle = sw_defer(req, SW_LANE_WORKER, come_back, timeout_ms);
+
+    if (!handle)
+        return SW_BUSY;
+    if (!gate_park(state->gate, &key, handle, sw_monotonic_ms()))
+        wake(state, &key, handle);
+    return sw_deferred(req);
+}
+
+/* ---- the password ---- */
+
+/* No hash is made of what bcrypt would not look at in full. */
+static bool may_rehash(const auth_state *state, const attempt *a)
+{
+    const char *method = sw_option_core(state->host, "auth.password_method");
+
+    return strlen(a->password) <= BCRYPT_MAX || (method && strcmp(method, "bcrypt") != 0);
+}
+
+static void note_first_login(auth_state *state, const attempt *a)
+{
+    if (a->user.id == ADMIN_ID && !atomic_exchange(&state->first_login, true))
+        sw_initial_admin_used(state->host);
+}
+
+static sw_status verify(sw_request *req)   /* hash lane */
+{
+    auth_state *state = sw_request_state(req);
+    attempt *a = sw_request_kept(req);
+    bool weak = false;
+    bool right = sw_password_verify(state->host, a->password, a->user.id ? a->user.password_hash : NULL, &weak);
+
+    leave(state, a, right ? GATE_PASSED : GATE_FAILED);
+    if (!right) {
+        atomic_fetch_add(&state->failures, 1);
+        return sw_fail(req, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
+    }
+    note_first_login(state, a);
+    SW_TRY(jwt_make(state, req, &a->user, &a->token));
+    if (weak && may_rehash(state, a)) {
+        SW_TRY(sw_password_hash(state->host, a->password, a->better));
+        return sw_write(req, rehash_and_reply, a);
+    }
+    write_answer(sw_reply_json(req, 200), a);
+    return SW_OK;
+}
+
+/* Finds whose password is to be verified; id stays 0 for nobody. A password that no hash was ever made of is nobody's:
+ * bcrypt would take its first 72 bytes for all of it. */
+static sw_status look_up(sw_request *req, attempt *a)
+{
+    const auth_state *state = sw_request_state(req);
+    size_t len = strlen(a->password);
+    sw_user user;
+
+    sw_status found = state->users->by_name(state->users_self, sw_request_db(req), a->username, &user);
+    if (found != SW_OK && found != SW_NOT_FOUND)
+        return found;
+    bool known = found == SW_OK && (SW_ROLE_BIT(user.role) & SW_ROLES_HUMAN) && *user.password_hash;
+    if (known && len <= (strncmp(user.password_hash, "$2", 2) == 0 ? BCRYPT_MAX : PASSWORD_MAX)) {
+        a->user = user;
+        return SW_OK;
+    }
+    if (len > BCRYPT_MAX)
+        a->password = sw_strndup(req, a->password, BCRYPT_MAX);
+    return a->password ? SW_OK : SW_NO_MEMORY;
+}
+
+static sw_status admit(sw_request *req)   /* worker */
+{
+    auth_state *state = sw_request_state(req);
+    attempt *a = sw_request_kept(req);
+    int retry_s = 1;
+
+    gate_answer answer = gate_enter(state->gate, &a->key, a->woken, sw_monotonic_ms(), &retry_s);
+    if (answer == GATE_REFUSED)
+        return refused(req, a, retry_s);
+    if (answer == GATE_WAIT)
+        return wait_in_line(req, a);
+    sw_status status = look_up(req, a);
+    if (status == SW_OK)
+        status = sw_move(req, SW_LANE_HASH, verify);
+    if (status != SW_OK)
+        leave(state, a, GATE_NOTHING);
+    return status;
+}
+
+/* ---- the request ---- */
+
+/* A text member that is not empty and holds no NUL; NULL else. */
+static const char *text_of(const sw_value *body, const char *name)
+{
+    size_t len = 0;
+    const char *text = sw_value_text(sw_value_get(body, name), &len);
+
+    return text && len > 0 && strlen(text) == len ? text : NULL;
+}
+
+sw_status post_login(sw_request *req)
+{
+    const sw_value *body = sw_body(req);
+    bool object = sw_value_type(body) == SW_JSON_OBJECT;
+    attempt *a = sw_alloc(req, 1, sizeof *a);
+
+    if (!a)
+        return SW_NO_MEMORY;
+    a->username = object ? text_of(body, "username") : NULL;
+    a->password = object ? text_of(body, "password") : NULL;
+    if (!a->username || !a->password)
+        return sw_fail(req, SW_INVALID, NULL, "invalid request body");
+    attempt_keys(a->username, sw_request_address(req), &a->key);
+    sw_request_keep(req, a);
+    return admit(req);
+}
