@@ -58,6 +58,9 @@ void config_each(const config *c, void (*each)(void *arg, const char *section, c
  * restart. For reloads. */
 void config_compare(const config *before, const config *after,
                     void (*each)(void *arg, const char *name, bool live), void *arg);
+/* Gives `after` the values of `before` for every option that is not live; `before` must outlive it. Before any other
+ * thread sees `after`. */
+void config_keep_fixed(config *after, const config *before);
 /* The annotated config file from the tables: what config/steward.conf is generated from. */
 void config_print_template(FILE *out, const config *c);
 

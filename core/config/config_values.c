@@ -107,3 +107,14 @@ void config_compare(const config *before, const config *after, void (*each)(void
         if (!same_value(config_entry_find(before, e->name), e))
             each(arg, e->name, (e->option.flags & SW_OPTION_LIVE) != 0);
 }
+
+void config_keep_fixed(config *after, const config *before)
+{
+    for (config_entry *e = after->entries; e != NULL; e = e->next) {
+        const config_entry *old = config_entry_find(before, e->name);
+        if (old == NULL || (e->option.flags & SW_OPTION_LIVE) != 0)
+            continue;
+        e->value = old->value;
+        e->set = old->set;
+    }
+}

@@ -232,6 +232,19 @@ static const sw_option PLUGINS[] = {
          "Plugins without which the server shall not start; others that fail are put aside, and the rest runs on."},
 };
 
+static const sw_option OUTBOUND[] = {
+    {.name = "ca_file",
+     .type = SW_OPTION_STRING,
+     .default_value = "",
+     .summary = "Certificates of authorities (PEM) to trust besides the system's, when plugins talk to machines of your "
+                "own."},
+    {.name = "proxy",
+     .type = SW_OPTION_STRING,
+     .default_value = "",
+     .summary = "HTTP proxy for plugins' requests to other machines, http://host:port; empty for what the environment "
+                "says (HTTPS_PROXY)."},
+};
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 const config_section CORE_SECTIONS[] = {
@@ -241,6 +254,7 @@ const config_section CORE_SECTIONS[] = {
     {"cors", CORS, COUNT(CORS), "Web pages of other origins."},
     {"limits", LIMITS, COUNT(LIMITS), "Bounds on what clients may use."},
     {"ws", WS, COUNT(WS), "WebSockets, at /api/ws."},
+    {"outbound", OUTBOUND, COUNT(OUTBOUND), "How plugins reach other machines."},
     {"log", LOG, COUNT(LOG), "The log. Secrets and tokens are never in it."},
     {"plugins", PLUGINS, COUNT(PLUGINS), "Which plugins run. The options of each stand in [plugin:NAME]."},
 };

@@ -1,0 +1,23 @@
+/* steward check */
+#include "core/cli/cli.h"
+#include "core/cli/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int cli_check(const cli_args *args)
+{
+    server *s = malloc(sizeof *s);
+    if (!s)
+        return CLI_FAILED;
+    const char *file = cli_config_file(args->config);
+    bool good        = server_configure(s, file);
+    if (!good)
+        fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
+    unsigned broken = s->plugins ? registry_quarantined(s->plugins) : 0; /* the log has a line for each */
+    if (good && !broken)
+        printf("%s: no errors, %u plugins\n", file ? file : "defaults", s->rt.module_count - 1);
+    server_close(s);
+    free(s);
+    return good && !broken ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,54 @@
+/* The command line: one const row and one file per command. */
+#ifndef CORE_CLI_CLI_H
+#define CORE_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit codes. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* What a command takes. */
+enum {
+    CLI_CONFIG = 1,           /* -c FILE, --config FILE                     */
+    CLI_INITIAL_PASSWORD = 2, /* --print-initial-password                   */
+    CLI_TEMPLATE = 4          /* --template                                 */
+};
+
+enum { CLI_WORDS_MAX = 4 };
+
+typedef struct {
+    const char *config;       /* NULL: not given */
+    bool print_initial_password, template, help;
+    const char *words[CLI_WORDS_MAX]; /* what is no option */
+    size_t count;
+} cli_args;
+
+typedef struct {
+    const char *name;
+    const char *usage;        /* "serve [-c FILE]" */
+    const char *summary;      /* one sentence */
+    const char *details;      /* further lines for `steward help NAME`; "" when none */
+    unsigned options;         /* CLI_* ored */
+    size_t words_max;
+    int (*run)(const cli_args *args);
+} cli_command;
+
+extern const cli_command CLI_COMMANDS[];
+extern const size_t CLI_COMMAND_COUNT;
+
+int cli_main(int argc, char **argv);
+/* NULL: there is none. */
+const cli_command *cli_find(const char *name);
+/* The config file to read: `given`, else /etc/steward/steward.conf if there is one, else NULL. */
+const char *cli_config_file(const char *given);
+
+int cli_serve(const cli_args *args);
+int cli_check(const cli_args *args);
+int cli_routes(const cli_args *args);
+int cli_options(const cli_args *args);
+int cli_plugin(const cli_args *args);
+int cli_version(const cli_args *args);
+int cli_help(const cli_args *args);
+
+#endif

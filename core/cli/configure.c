@@ -1,0 +1,78 @@
+/* From a file and the environment to a checked configuration with its plugins' options. */
+#include "core/cli/server.h"
+
+#include "core/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+sw_log_level configured_level(const config *c)
+{
+    static const char *const NAMES[] = {
+        [SW_LOG_ERROR] = "error", [SW_LOG_WARN] = "warn", [SW_LOG_INFO] = "info", [SW_LOG_DEBUG] = "debug"
+    };
+    const char *level = config_text(c, "log.level");
+    for (int i = SW_LOG_ERROR; i <= SW_LOG_DEBUG; i++)
+        if (strcmp(level, NAMES[i]) == 0)
+            return (sw_log_level)i;
+    return SW_LOG_INFO;
+}
+
+/* BIN/../lib/steward/plugins: a build folder, or a tree that was moved. */
+static bool beside_binary(char out[PATH_MAX])
+{
+    char binary[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", binary, sizeof binary - 1);
+    if (len <= 0)
+        return false;
+    binary[len]       = '\0';
+    char *const slash = strrchr(binary, '/');
+    if (!slash)
+        return false;
+    *slash   = '\0';
+    int need = snprintf(out, PATH_MAX, "%s/../lib/steward/plugins", binary);
+    return need > 0 && need < PATH_MAX && access(out, X_OK) == 0;
+}
+
+void plugin_folder(const config *c, char out[PATH_MAX])
+{
+    const char *configured = config_text(c, "plugins.dir");
+    if (*configured)
+        snprintf(out, PATH_MAX, "%s", configured);
+    else if (!beside_binary(out))
+        snprintf(out, PATH_MAX, "%s", STEWARD_PLUGIN_DIR);
+}
+
+static bool open_log(const config *c)
+{
+    log_format format = strcmp(config_text(c, "log.format"), "json") == 0 ? LOG_JSON : LOG_TEXT;
+    return log_open(format, configured_level(c), config_text(c, "log.file"));
+}
+
+bool server_configure(server *s, const char *config_file)
+{
+    *s         = (server){ .config_file = config_file, .lock_fd = -1, .rt = { .version = STEWARD_VERSION } };
+    config *c  = config_new();
+    if (!c)
+        return false;
+    s->configs[s->config_count++] = c;
+    s->rt.config                  = c;
+    s->rt.started_ms              = sw_monotonic_ms();
+    pthread_mutex_init(&s->rt.readers.lock, NULL);
+    bool good = config_load(c, config_file, environ);
+    if (good && !open_log(c)) {
+        config_add_error(c, "log.file: %s cannot be opened", config_text(c, "log.file"));
+        good = false;
+    }
+    s->plugins = registry_new(&s->rt, NULL);
+    if (!s->plugins)
+        return false;
+    plugin_folder(c, s->plugin_dir);
+    registry_load(s->plugins, s->plugin_dir);
+    good = config_finish(c, registry_knows, s->plugins) && good;
+    registry_resolve(s->plugins);
+    return good && !*config_errors(c);
+}

@@ -1,0 +1,13 @@
+/* How the tools print enumerators. */
+#ifndef CORE_CLI_NAMES_H
+#define CORE_CLI_NAMES_H
+
+#include <steward/plugin.h>
+
+/* "" for a value this build does not know. */
+const char *method_name(sw_method method);
+const char *access_name(sw_access access);
+const char *lane_name(sw_lane lane);
+const char *option_type_name(sw_option_type type);
+
+#endif

@@ -1,0 +1,152 @@
+/* From a checked configuration to a server whose loops run. Each part says why it failed, once. */
+#include "core/cli/server.h"
+
+#include "core/base/log.h"
+#include "core/outbound/outbound.h"
+#include "core/plugin/keys.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { ERROR_MAX = 512, PRINCIPALS_GOOD = 65536, PRINCIPALS_BAD = 16384 };
+
+static bool say(const char *what)
+{
+    log_error("server", "%s", what);
+    return false;
+}
+
+/* As many files as the system lets us have: every connection is one. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+        log_warn("server", "the limit of open files cannot be raised to %llu", (unsigned long long)files.rlim_max);
+}
+
+static unsigned cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+/* The numbers of threads, 0 in the configuration made concrete. */
+typedef struct {
+    unsigned loops, workers, hash, slow;
+} thread_counts;
+
+static thread_counts count_threads(const config *c)
+{
+    thread_counts t = {
+        .loops   = (unsigned)config_int(c, "server.loops"),
+        .workers = (unsigned)config_int(c, "server.workers"),
+        .hash    = (unsigned)config_int(c, "server.hash_workers"),
+        .slow    = (unsigned)config_int(c, "server.slow_workers"),
+    };
+    t.loops   = t.loops ? t.loops : cores();
+    t.workers = t.workers ? t.workers : 2 * cores();
+    t.hash    = t.hash ? t.hash : (cores() > 1 ? cores() / 2 : 1);
+    return t;
+}
+
+static bool open_keys(server *s)
+{
+    char error[ERROR_MAX];
+    if (!master_key_load(s->rt.config, s->data_dir, s->store_path, &s->rt.keys, error, sizeof error))
+        return say(error);
+    char *secret = jwt_secret_load(s->rt.config, s->data_dir, error, sizeof error);
+    if (!secret)
+        return say(error);
+    registry_give_jwt_secret(s->plugins, secret);
+    return true;
+}
+
+static bool open_store(server *s, const thread_counts *t)
+{
+    char error[ERROR_MAX];
+    const config *c = s->rt.config;
+    store_options o = {
+        .path        = s->store_path,
+        .full_sync   = strcmp(config_text(c, "storage.synchronous"), "full") == 0,
+        .cache_bytes = config_int(c, "storage.cache"),
+        .connections = (int)(t->workers + t->slow + 2), /* the writer and the checkpointer */
+    };
+    if (master_key_check_value(&s->rt.keys, o.key_check) != SW_OK)
+        return say("no key can be derived from the master key");
+    if (store_open(&o, &s->rt.store, error, sizeof error) != SW_OK)
+        return say(error);
+    registry_add_statements(s->plugins, s->rt.store);
+    s->writer_db = db_open(s->rt.store, true);
+    if (!s->writer_db)
+        return say("the store cannot be opened for writing");
+    registry_migrate(s->plugins, s->rt.store, s->writer_db);
+    return true;
+}
+
+static bool open_runtime(server *s, const thread_counts *t)
+{
+    runtime *rt     = &s->rt;
+    const config *c = rt->config;
+    rt->principals  = principals_new(PRINCIPALS_GOOD, PRINCIPALS_BAD);
+    if (!rt->principals)
+        return say("no memory for the principal cache");
+    if (!loops_open(rt, t->loops))
+        return say("the event loops cannot be opened");
+    rt->defers = defers_start(rt);
+    if (!rt->defers)
+        return say("the timer thread cannot be started");
+    rt->writer = writer_start(rt, s->writer_db);
+    if (!rt->writer)
+        return say("the writer cannot be started");
+    rt->lanes = lanes_start(rt, t->workers, t->hash, t->slow, (unsigned)config_int(c, "limits.queue"));
+    if (!rt->lanes)
+        return say("the workers cannot be started");
+    rt->outbound = outbound_start(config_text(c, "outbound.ca_file"), config_text(c, "outbound.proxy"));
+    if (!rt->outbound)
+        return say("the outbound threads cannot be started");
+    return true;
+}
+
+static bool open_network(server *s)
+{
+    char error[ERROR_MAX];
+    s->rt.hub = hub_open(&s->rt);
+    if (!s->rt.hub)
+        return say("no memory for the hub");
+    s->http = http_open(&s->rt, registry_authenticate, hub_upgrade, &s->port, error, sizeof error);
+    return s->http || say(error);
+}
+
+/* Is a plugin quarantined without which the server shall not run? */
+static bool required_run(const server *s)
+{
+    const sw_host *failed = registry_failed(s->plugins);
+    if (failed)
+        log_error("server", "plugin %s is required: the server does not start", failed->name);
+    return !failed;
+}
+
+bool server_open(server *s, initial_password_place place)
+{
+    char error[ERROR_MAX];
+    thread_counts threads = count_threads(s->rt.config);
+    raise_files();
+    if (!required_run(s))
+        return false;
+    if (!data_dir_open(s, error, sizeof error))
+        return say(error);
+    if (!open_keys(s) || !open_store(s, &threads) || !required_run(s) || !open_runtime(s, &threads) || !open_network(s))
+        return false;
+    registry_start(s->plugins, s->http, s->rt.hub, place);
+    if (!required_run(s))
+        return false;
+    if (!loops_start(&s->rt))
+        return say("the event loops cannot be started");
+    registry_run(s->plugins);
+    s->rt.ready = true;
+    return true;
+}

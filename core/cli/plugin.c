@@ -1,0 +1,102 @@
+/* steward plugin inspect FILE.so */
+#include "core/cli/cli.h"
+#include "core/cli/names.h"
+
+#include "core/plugin/loader.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *or_dash(const char *text)
+{
+    return text && *text ? text : "-";
+}
+
+static void print_head(const sw_plugin *p)
+{
+    printf("name        %s\nversion     %s\nabi         %u.%u\nlicense     %s\nsummary     %s\n", p->name, p->version,
+           (unsigned)p->abi_major, (unsigned)p->abi_minor, or_dash(p->license), or_dash(p->summary));
+    const sw_provided *provided = p->provides.rows;
+    for (uint32_t i = 0; i < p->provides.count; i++)
+        printf("provides    %s\n", provided[i].name);
+    const sw_need *needs = p->needs.rows;
+    for (uint32_t i = 0; i < p->needs.count; i++)
+        printf("needs       %s%s\n", needs[i].name, needs[i].optional ? " (optional)" : "");
+}
+
+static void print_tables(const sw_plugin *p)
+{
+    const sw_option *options = p->options.rows;
+    for (uint32_t i = 0; i < p->options.count; i++)
+        printf("option      %s (%s, default \"%s\") %s\n", options[i].name, option_type_name(options[i].type),
+               options[i].default_value, options[i].summary);
+    const sw_route *routes = p->routes.rows;
+    for (uint32_t i = 0; i < p->routes.count; i++)
+        printf("route       %s %s (%s, %s lane) %s\n", method_name(routes[i].method), routes[i].path,
+               access_name(routes[i].access), lane_name(routes[i].lane), or_dash(routes[i].summary));
+    const sw_frame_handler *frames = p->frames.rows;
+    for (uint32_t i = 0; i < p->frames.count; i++) {
+        printf("frame       %s (", frames[i].type);
+        for (sw_role role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)
+            if (frames[i].roles & SW_ROLE_BIT(role))
+                printf("%s ", sw_role_name(role));
+        printf("on the %s lane) %s\n", lane_name(frames[i].lane), or_dash(frames[i].summary));
+    }
+    const sw_subscription *events = p->subscriptions.rows;
+    for (uint32_t i = 0; i < p->subscriptions.count; i++)
+        printf("event       %s (%s)\n", events[i].event,
+               events[i].in_tx && events[i].after ? "in_tx, after" : events[i].in_tx ? "in_tx" : "after");
+    const sw_housekeeping *work = p->housekeeping.rows;
+    for (uint32_t i = 0; i < p->housekeeping.count; i++)
+        printf("housekeeping %s (every %lld ms)\n", work[i].name, (long long)work[i].every_ms);
+    const sw_timer *timers = p->timers.rows;
+    for (uint32_t i = 0; i < p->timers.count; i++)
+        printf("timer       %s (every %lld ms)\n", timers[i].name, (long long)timers[i].every_ms);
+    const sw_migration *migrations = p->migrations.rows;
+    for (uint32_t i = 0; i < p->migrations.count; i++)
+        printf("migration   %s\n", migrations[i].name);
+    printf("statements  %u\nrecovery    %s\n", (unsigned)p->statements.count, p->recovery ? "yes" : "no");
+}
+
+/* FILE split into its folder and NAME, without ".so". false: it does not end so. */
+static bool split(const char *file, char folder[PATH_MAX], char name[PATH_MAX])
+{
+    char full[PATH_MAX];
+    if (!realpath(file, full))
+        snprintf(full, sizeof full, "%s", file);
+    const char *slash = strrchr(full, '/');
+    const char *base  = slash ? slash + 1 : full;
+    size_t len        = strlen(base);
+    if (len <= 3 || strcmp(base + len - 3, ".so") != 0)
+        return false;
+    snprintf(folder, PATH_MAX, "%.*s", slash ? (int)(slash - full) : 1, slash ? full : ".");
+    snprintf(name, PATH_MAX, "%.*s", (int)(len - 3), base);
+    return true;
+}
+
+int cli_plugin(const cli_args *args)
+{
+    if (args->count != 2 || strcmp(args->words[0], "inspect") != 0) {
+        fprintf(stderr, "usage: steward plugin inspect FILE.so\n");
+        return CLI_USAGE;
+    }
+    char folder[PATH_MAX], name[PATH_MAX], error[LOADER_ERROR_MAX];
+    if (!split(args->words[1], folder, name)) {
+        fprintf(stderr, "steward plugin: %s is no .so file\n", args->words[1]);
+        return CLI_FAILED;
+    }
+    arena memory = { 0 };
+    sw_plugin p;
+    void *handle = NULL;
+    bool good    = loader_open(folder, name, &memory, &p, &handle, error);
+    if (good) {
+        print_head(&p);
+        print_tables(&p);
+    } else {
+        fprintf(stderr, "steward plugin: %s %s\n", name, error);
+    }
+    arena_done(&memory);
+    return good ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,85 @@
+/* SIGHUP: a new configuration beside the running one, checked as at a start, then taken as a whole or not at all. */
+#include "core/cli/server.h"
+
+#include "core/base/log.h"
+
+#include <string.h>
+
+extern char **environ;
+
+typedef struct {
+    unsigned live, fixed;
+} changes;
+
+static void count_change(void *arg, const char *name, bool live)
+{
+    changes *found = arg;
+    if (live) {
+        found->live++;
+        log_info("reload", "%s has changed", name);
+    } else {
+        found->fixed++;
+        log_warn("reload", "%s has changed: it counts from the next start on", name);
+    }
+}
+
+/* One log line for each error. */
+static void log_errors(const char *errors)
+{
+    while (*errors) {
+        size_t len = strcspn(errors, "\n");
+        log_error("reload", "%.*s", (int)len, errors);
+        errors += len + (errors[len] == '\n');
+    }
+}
+
+/* The options of the plugins that are loaded, as at the start. */
+static config *read_again(const server *s)
+{
+    config *c = config_new();
+    if (!c)
+        return NULL;
+    config_load(c, s->config_file, environ);
+    for (unsigned i = 1; i < s->rt.module_count; i++) {
+        const sw_table *options = &s->rt.modules[i]->plugin->options;
+        if (s->rt.modules[i]->plugin->version)
+            config_declare(c, s->rt.modules[i]->name, options->rows, options->row_size, options->count);
+    }
+    config_finish(c, registry_knows, s->plugins);
+    return c;
+}
+
+/* Keeps the first and the latest: a thread may still read a text of the one before. */
+static void keep(server *s, config *c)
+{
+    if (s->config_count == SERVER_CONFIGS_MAX) {
+        config_free(s->configs[1]);
+        memmove(&s->configs[1], &s->configs[2], (SERVER_CONFIGS_MAX - 2) * sizeof s->configs[0]);
+        s->config_count--;
+    }
+    s->configs[s->config_count++] = c;
+}
+
+void server_reload(server *s)
+{
+    log_reopen();
+    config *c = read_again(s);
+    if (!c) {
+        log_error("reload", "no memory: nothing was changed");
+        return;
+    }
+    if (*config_errors(c)) {
+        log_errors(config_errors(c));
+        log_error("reload", "the configuration has errors: nothing was changed");
+        config_free(c);
+        return;
+    }
+    changes found = { 0 };
+    config_compare(s->rt.config, c, count_change, &found);
+    config_keep_fixed(c, s->rt.config);
+    keep(s, c);
+    s->rt.config = c;
+    log_set_level(configured_level(c));
+    registry_reconfigure(s->plugins);
+    log_info("reload", "configuration read again: %u options changed, %u wait for a restart", found.live, found.fixed);
+}

@@ -1,0 +1,51 @@
+/* steward serve */
+#include "core/cli/cli.h"
+#include "core/cli/server.h"
+
+#include "core/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "[::1]" for IPv6. */
+static void print_listening(const server *s)
+{
+    const char *host = config_text(s->rt.config, "server.host");
+    const char *form = strchr(host, ':') && host[0] != '[' ? "http://[%s]:%d" : NULL;
+    char address[300];
+    if (form)
+        snprintf(address, sizeof address, "http://[%s]:%d", host, s->port);
+    else
+        snprintf(address, sizeof address, "http://%s:%d", host, s->port);
+    http_totals totals = http_read_totals(s->http);
+    log_info("server", "steward %s (%s) answers on %s: %u plugins, up to %u connections, data in %s", s->rt.version,
+             config_text(s->rt.config, "server.env"), address, s->rt.module_count - 1 - registry_quarantined(s->plugins),
+             totals.limit, s->data_dir);
+    printf("listening on %s\n", address);
+    fflush(stdout);
+}
+
+int cli_serve(const cli_args *args)
+{
+    server *s = malloc(sizeof *s);
+    if (!s)
+        return CLI_FAILED;
+    signals_block();
+    int code = CLI_FAILED;
+    bool show = args->print_initial_password || isatty(STDOUT_FILENO);
+    if (!server_configure(s, cli_config_file(args->config))) {
+        fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
+    } else if (server_open(s, show ? INITIAL_PASSWORD_STDOUT : INITIAL_PASSWORD_FILE)) {
+        print_listening(s);
+        notify("READY=1");
+        signals_serve(s);
+        server_stop(s);
+        log_info("server", "stopped");
+        code = CLI_OK;
+    }
+    server_close(s);
+    free(s);
+    return code;
+}

@@ -1,0 +1,55 @@
+/* One server: put together, run, taken apart. Everything here is called on the main thread. */
+#ifndef CORE_CLI_SERVER_H
+#define CORE_CLI_SERVER_H
+
+#include "core/plugin/registry.h"
+#include <limits.h>
+
+enum { SERVER_CONFIGS_MAX = 16 };
+
+typedef struct {
+    runtime rt;
+    const char *config_file;              /* NULL: none */
+    config *configs[SERVER_CONFIGS_MAX];  /* the first one, then the latest: texts of an older one may still be read */
+    unsigned config_count;
+    registry *plugins;
+    http_server *http;
+    sw_db *writer_db;
+    int lock_fd;                          /* -1: not held */
+    int port;
+    char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];
+} server;
+
+/* configure.c: the configuration and the plugins' descriptors; opens the log; touches no data. false: errors, see
+ * config_errors(s->rt.config), or no memory (then it is NULL). Either way server_close() ends it. */
+bool server_configure(server *s, const char *config_file);
+/* The folder of the plugins by this configuration. */
+void plugin_folder(const config *c, char out[PATH_MAX]);
+/* log.level by this configuration. */
+sw_log_level configured_level(const config *c);
+
+/* data_dir.c: finds or makes the data folder and takes its lock. false: `error` is one line. */
+bool data_dir_open(server *s, char *error, size_t error_size);
+void data_dir_close(server *s);
+
+/* open.c: everything up to threads that serve. false after a log line; server_close() undoes what was done. */
+bool server_open(server *s, initial_password_place place);
+/* stop.c: answers what runs, then ends every thread and plugin. Waits up to server.shutdown_timeout. */
+void server_stop(server *s);
+/* Frees what server_configure() and server_open() made. After a failed server_open() it stops threads too. */
+void server_close(server *s);
+
+/* signals.c: blocks the signals that the main thread waits for; before any thread starts. */
+void signals_block(void);
+/* Serves until SIGTERM or SIGINT. */
+void signals_serve(server *s);
+
+/* reload.c: SIGHUP. All or nothing; logs what came of it. */
+void server_reload(server *s);
+
+/* notify.c: systemd, when built in and started by it. `state` as of sd_notify(3). */
+void notify(const char *state);
+/* Microseconds between two WATCHDOG=1, 0: none wanted. */
+uint64_t notify_watchdog_us(void);
+
+#endif

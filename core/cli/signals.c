@@ -1,0 +1,91 @@
+/* The main thread while the server serves: signals, the watchdog, and a tick a second. */
+#include "core/cli/server.h"
+
+#include "core/base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TICK_MS = 1000, LOOP_STUCK_MS = 5000 };
+
+static const int WAITED[] = { SIGTERM, SIGINT, SIGHUP };
+
+static sigset_t waited_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof WAITED / sizeof WAITED[0]; i++)
+        sigaddset(&set, WAITED[i]);
+    return set;
+}
+
+void signals_block(void)
+{
+    sigset_t set = waited_set();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The next signal; 0: none for `ms`. */
+static int next_signal(int64_t ms)
+{
+    sigset_t set                = waited_set();
+    const struct timespec limit = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+    int number                  = sigtimedwait(&set, NULL, &limit);
+    return number > 0 ? number : 0;
+}
+
+/* The second SIGTERM: whoever asks twice does not want to wait. */
+static void leave_now(int number)
+{
+    static const char LINE[] = "stopped at once by a second signal\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, LINE, sizeof LINE - 1);
+    _exit(1);
+}
+
+static void leave_on_second_signal(void)
+{
+    struct sigaction act = { .sa_handler = leave_now };
+    sigset_t set;
+    sigemptyset(&act.sa_mask);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGINT, &act, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* A loop looks at its clock twice a second; one that has not for a while hangs, and with it its clients. */
+static bool loops_alive(const runtime *rt)
+{
+    int64_t now = sw_monotonic_ms();
+    for (unsigned i = 0; i < rt->loop_count; i++)
+        if (now - rt->loops[i].now_ms > LOOP_STUCK_MS)
+            return false;
+    return true;
+}
+
+void signals_serve(server *s)
+{
+    int64_t watchdog_ms = (int64_t)(notify_watchdog_us() / 1000) / 2;
+    int64_t every       = watchdog_ms > 0 && watchdog_ms < TICK_MS ? watchdog_ms : TICK_MS;
+    int64_t fed         = sw_monotonic_ms();
+    for (;;) {
+        int number = next_signal(every);
+        if (number == SIGTERM || number == SIGINT)
+            break;
+        if (number == SIGHUP)
+            server_reload(s);
+        registry_tick(s->plugins);
+        if (watchdog_ms > 0 && sw_monotonic_ms() - fed >= watchdog_ms && loops_alive(&s->rt)) {
+            notify("WATCHDOG=1");
+            fed = sw_monotonic_ms();
+        }
+    }
+    leave_on_second_signal();
+}

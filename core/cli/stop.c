@@ -1,0 +1,85 @@
+/* The end of a server: first what clients see, then the threads, then the memory. */
+#include "core/cli/server.h"
+
+#include "core/base/log.h"
+#include "core/outbound/outbound.h"
+
+#include <poll.h>
+
+enum { POLL_MS = 10, SOCKETS_MS = 2000, RESTART_EXPECTED_MS = 5000 };
+
+/* Has everybody been answered? Sockets get a moment to take their last frames; one that does not read is not waited for. */
+static bool quiet(const server *s, int64_t waited_ms)
+{
+    return http_in_flight(s->http) == 0 && registry_pending(s->plugins) == 0 &&
+           (hub_open_sockets(s->rt.hub) == 0 || waited_ms >= SOCKETS_MS);
+}
+
+static int64_t wait_quiet(const server *s, int64_t limit_ms)
+{
+    int64_t began = sw_monotonic_ms(), waited = 0;
+    while (waited < limit_ms && !quiet(s, waited)) {
+        (void)poll(NULL, 0, POLL_MS);
+        waited = sw_monotonic_ms() - began;
+    }
+    return waited;
+}
+
+void server_stop(server *s)
+{
+    runtime *rt   = &s->rt;
+    int64_t limit = config_int(rt->config, "server.shutdown_timeout");
+    log_info("server", "stopping: %u requests in work, %u sockets open", http_in_flight(s->http), hub_open_sockets(rt->hub));
+    notify("STOPPING=1");
+    rt->draining = true;
+    registry_drain(s->plugins);
+    http_drain(s->http);
+    hub_shutdown(rt->hub, RESTART_EXPECTED_MS);
+    int64_t waited = wait_quiet(s, limit);
+    if (http_in_flight(s->http))
+        log_warn("server", "%u requests were not answered in time", http_in_flight(s->http));
+
+    outbound_stop(rt->outbound);
+    rt->outbound = NULL;
+    runtime_stop(rt, waited < limit ? limit - waited : 0);
+    /* The last answers are with the loops now. */
+    (void)wait_quiet(s, 200);
+    loops_stop(rt);
+    registry_stop(s->plugins);
+}
+
+static void close_store(server *s)
+{
+    int left = 0;
+    if (s->writer_db && s->rt.store && db_checkpoint(s->writer_db, true, 1000, &left) != SW_OK)
+        log_warn("server", "the write-ahead log could not be folded into the store: it is at the next start");
+    db_close(s->writer_db);
+    s->writer_db = NULL;
+    store_close(s->rt.store);
+    s->rt.store = NULL;
+}
+
+void server_close(server *s)
+{
+    runtime *rt = &s->rt;
+    outbound_stop(rt->outbound);
+    rt->outbound = NULL;
+    runtime_stop(rt, 0);
+    loops_stop(rt);
+    if (s->plugins)
+        registry_stop(s->plugins);
+    if (rt->hub)
+        hub_close(rt->hub);
+    if (s->http)
+        http_close(s->http);
+    loops_close(rt);
+    close_store(s);
+    registry_free(s->plugins);
+    principals_free(rt->principals);
+    crypto_wipe(&rt->keys, sizeof rt->keys);
+    data_dir_close(s);
+    for (unsigned i = 0; i < s->config_count; i++)
+        config_free(s->configs[i]);
+    pthread_mutex_destroy(&rt->readers.lock);
+    log_close();
+}

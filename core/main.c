@@ -1,0 +1,7 @@
+/* steward: everything is in core/cli. */
+#include "core/cli/cli.h"
+
+int main(int argc, char **argv)
+{
+    return cli_main(argc, argv);
+}
