@@ -8,7 +8,11 @@
 enum {
     MINUTE_MS = 60 * 1000,
     REFUSAL_MAX_S = 60,
-    LOST_MS = 120 * 1000,  /* an attempt that never came back (the server drained): its place is free again */
+    /* An attempt whose request ended before its next step (its lane was full) never comes back: its place is free again
+     * after this. The hash lane's whole queue takes less; a worker's takes much less. */
+    LOST_RUNNING_MS = 60 * 1000,
+    LOST_WOKEN_MS = 5 * 1000,
+    HELD_MAX = 48,         /* attempts of all addresses: below the hash lane's 64, so that it is not filled by logins */
     POOL_SIZE = 2048       /* attempts that wait, of all addresses */
 };
 
@@ -24,6 +28,8 @@ struct gate {
     table table;
     place *pool;          /* pool[0] is not used */
     uint32_t free_place;
+    uint32_t held;        /* running and woken attempts of all addresses */
+    int64_t swept_ms;
 };
 
 gate *gate_new(const gate_rules *rules)
@@ -109,11 +115,41 @@ static int seconds_refused(const entry *e, int64_t now_ms)
 
 /* ---- entering ---- */
 
-static void heal(entry *e, int64_t now_ms)
+static void heal(gate *g, entry *e, int64_t now_ms)
 {
-    if ((e->running || e->woken) && now_ms - e->touched_ms > LOST_MS)
-        e->running = e->woken = 0;
-    e->touched_ms = now_ms;
+    int64_t idle_ms = now_ms - e->moved_ms;
+
+    if (!(e->running && idle_ms > LOST_RUNNING_MS) && !(!e->running && e->woken && idle_ms > LOST_WOKEN_MS))
+        return;
+    if (e->is_address)
+        g->held -= e->running + e->woken;
+    e->running = e->woken = 0;
+}
+
+/* Attempts that were lost may hold every place. Once a second at most: it looks at the whole table. */
+static bool full(gate *g, int64_t now_ms)
+{
+    if (g->held >= HELD_MAX && now_ms - g->swept_ms >= 1000) {
+        g->swept_ms = now_ms;
+        for (uint32_t i = 0; i < g->table.used; i++)
+            heal(g, &g->table.entries[i], now_ms);
+    }
+    return g->held >= HELD_MAX;
+}
+
+static void start_running(entry *e, int64_t now_ms)
+{
+    e->running++;
+    e->moved_ms = now_ms;
+}
+
+static bool stop_running(entry *e, int64_t now_ms)
+{
+    bool ran = e->running > 0;
+
+    e->running -= ran;
+    e->moved_ms = now_ms;
+    return ran;
 }
 
 static gate_answer refuse(int seconds, int *ret_retry_s)
@@ -122,37 +158,59 @@ static gate_answer refuse(int seconds, int *ret_retry_s)
     return GATE_REFUSED;
 }
 
-static gate_answer enter(gate *g, const gate_key *key, bool woken, int64_t now_ms, int *ret_retry_s)
+/* Both entries; the second must not push the first out of the table. */
+static bool touch_both(gate *g, const gate_key *key, int64_t now_ms, entry **ret_address, entry **ret_user)
 {
-    const gate_rules *rules = &g->rules;
     entry *address = table_touch(&g->table, key->address);
+
     if (!address)
-        return refuse(1, ret_retry_s);
-    heal(address, now_ms);
-    if (woken && address->woken > 0)
-        address->woken--;
-    /* Held, so that the second touch cannot forget it. */
+        return false;
+    address->is_address = true;
+    heal(g, address, now_ms);
     address->running++;
     entry *user = table_touch(&g->table, key->user);
     address->running--;
     if (!user)
-        return refuse(1, ret_retry_s);
-    heal(user, now_ms);
+        return false;
+    heal(g, user, now_ms);
+    *ret_address = address;
+    *ret_user = user;
+    return true;
+}
 
+static bool must_wait(const gate *g, const entry *address, const entry *user, bool woken, int64_t now_ms)
+{
+    const gate_rules *r = &g->rules;
+
+    if (!woken && (address->woken || address->line.count))
+        return true;
+    return address->running >= room(address, r->address_failures, r->at_once, now_ms) ||
+           user->running >= room(user, r->failures, r->at_once, now_ms);
+}
+
+static gate_answer enter(gate *g, const gate_key *key, bool woken, int64_t now_ms, int *ret_retry_s)
+{
+    entry *address, *user;
+
+    if (!touch_both(g, key, now_ms, &address, &user))
+        return GATE_BUSY;
+    if (woken && address->woken) {
+        address->woken--;
+        address->moved_ms = now_ms;
+        g->held--;
+    }
     int seconds = seconds_refused(address, now_ms);
     if (seconds_refused(user, now_ms) > seconds)
         seconds = seconds_refused(user, now_ms);
     if (seconds)
         return refuse(seconds, ret_retry_s);
-    bool behind = !woken && (address->woken || address->line.count);
-    if (behind || address->running >= room(address, rules->address_failures, rules->at_once, now_ms) ||
-        user->running >= room(user, rules->failures, rules->at_once, now_ms)) {
-        if (address->line.count >= rules->waiting || !g->free_place)
-            return refuse(1, ret_retry_s);
-        return GATE_WAIT;
-    }
-    address->running++;
-    user->running++;
+    if (must_wait(g, address, user, woken, now_ms))
+        return address->line.count < g->rules.waiting && g->free_place ? GATE_WAIT : refuse(1, ret_retry_s);
+    if (!woken && full(g, now_ms))
+        return GATE_BUSY;
+    start_running(address, now_ms);
+    start_running(user, now_ms);
+    g->held++;
     return GATE_OPEN;
 }
 
@@ -166,31 +224,27 @@ gate_answer gate_enter(gate *g, const gate_key *key, bool woken, int64_t now_ms,
 
 /* ---- waiting ---- */
 
-bool gate_park(gate *g, const gate_key *key, uint64_t handle, int64_t now_ms)
+static void put_in_line(gate *g, entry *e, uint64_t handle)
 {
-    bool parked = false;
-
-    pthread_mutex_lock(&g->lock);
-    entry *e = table_touch(&g->table, key->address);
     uint32_t at = g->free_place;
-    if (e && at && (e->running || e->woken)) {
-        g->free_place = g->pool[at].next;
-        g->pool[at] = (place){ .handle = handle };
-        *(e->line.count ? &g->pool[e->line.last].next : &e->line.first) = at;
-        e->line.last = at;
-        e->line.count++;
-        parked = true;
-    } else if (e) {
-        e->woken++;
-    }
-    if (e)
-        e->touched_ms = now_ms;
-    pthread_mutex_unlock(&g->lock);
-    return parked;
+
+    g->free_place = g->pool[at].next;
+    g->pool[at] = (place){ .handle = handle };
+    *(e->line.count ? &g->pool[e->line.last].next : &e->line.first) = at;
+    e->line.last = at;
+    e->line.count++;
+}
+
+/* Promises the free place to an attempt that is about to come to gate_enter(). */
+static void promise(gate *g, entry *e, int64_t now_ms)
+{
+    e->woken++;
+    e->moved_ms = now_ms;
+    g->held++;
 }
 
 /* Hands the free place to the first in the line. */
-static uint64_t wake_first(gate *g, entry *e)
+static uint64_t wake_first(gate *g, entry *e, int64_t now_ms)
 {
     if (!e->line.count)
         return 0;
@@ -200,8 +254,26 @@ static uint64_t wake_first(gate *g, entry *e)
     e->line.count--;
     g->pool[at].next = g->free_place;
     g->free_place = at;
-    e->woken++;
+    promise(g, e, now_ms);
     return handle;
+}
+
+bool gate_park(gate *g, const gate_key *key, uint64_t handle, int64_t now_ms)
+{
+    bool parked = false;
+
+    pthread_mutex_lock(&g->lock);
+    entry *e = table_touch(&g->table, key->address);
+    if (e)
+        e->is_address = true;
+    if (e && g->free_place && (e->running || e->woken)) {
+        put_in_line(g, e, handle);
+        parked = true;
+    } else if (e) {
+        promise(g, e, now_ms);
+    }
+    pthread_mutex_unlock(&g->lock);
+    return parked;
 }
 
 uint64_t gate_leave(gate *g, const gate_key *key, gate_outcome outcome, int64_t now_ms)
@@ -212,18 +284,17 @@ uint64_t gate_leave(gate *g, const gate_key *key, gate_outcome outcome, int64_t 
     entry *address = table_find(&g->table, key->address);
     entry *user = table_find(&g->table, key->user);
     if (user) {
-        user->running -= user->running > 0;
+        (void)stop_running(user, now_ms);
         if (outcome == GATE_FAILED)
             fail(user, g->rules.failures, now_ms);
         if (outcome == GATE_PASSED)
             forgive(user);
     }
     if (address) {
-        address->running -= address->running > 0;
+        g->held -= stop_running(address, now_ms);
         if (outcome == GATE_FAILED)
             fail(address, g->rules.address_failures, now_ms);
-        address->touched_ms = now_ms;
-        handle = wake_first(g, address);
+        handle = wake_first(g, address, now_ms);
     }
     pthread_mutex_unlock(&g->lock);
     return handle;
@@ -236,10 +307,11 @@ uint64_t gate_next(gate *g, const gate_key *key, bool unused, int64_t now_ms)
     pthread_mutex_lock(&g->lock);
     entry *e = table_find(&g->table, key->address);
     if (e) {
-        if (unused)
-            e->woken -= e->woken > 0;
-        e->touched_ms = now_ms;
-        handle = wake_first(g, e);
+        if (unused && e->woken) {
+            e->woken--;
+            g->held--;
+        }
+        handle = wake_first(g, e, now_ms);
     }
     pthread_mutex_unlock(&g->lock);
     return handle;

@@ -28,7 +28,7 @@ typedef struct {
     uint8_t user[GATE_KEY_SIZE];
 } gate_key;
 
-typedef enum { GATE_OPEN = 1, GATE_WAIT, GATE_REFUSED } gate_answer;
+typedef enum { GATE_OPEN = 1, GATE_WAIT, GATE_REFUSED, GATE_BUSY } gate_answer;
 typedef enum { GATE_PASSED = 1, GATE_FAILED, GATE_NOTHING } gate_outcome;
 
 /* NULL: no memory. */
@@ -36,7 +36,8 @@ gate *gate_new(const gate_rules *rules);
 void gate_free(gate *g);
 
 /* `woken`: this attempt waited, and was woken by a handle from gate_leave() or gate_next(). OPEN: gate_leave() must follow.
- * WAIT: gate_park() must follow. REFUSED: *ret_retry_s is when to come again; a woken one calls gate_next(). */
+ * WAIT: gate_park() must follow. REFUSED: *ret_retry_s is when to come again. BUSY: all places are taken. A woken one that is refused calls
+ * gate_next(). */
 gate_answer gate_enter(gate *g, const gate_key *key, bool woken, int64_t now_ms, int *ret_retry_s);
 /* false: nothing is left to wait for: wake the handle at once. */
 bool gate_park(gate *g, const gate_key *key, uint64_t handle, int64_t now_ms);

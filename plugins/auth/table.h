@@ -14,12 +14,14 @@ typedef struct entry {
     struct entry *chain;           /* of its bucket */
     struct entry *newer, *older;
     uint8_t key[GATE_KEY_SIZE];
+    bool is_address;               /* else of a user at an address */
     uint32_t failures;             /* noted in at[], the oldest first to be written over */
     uint32_t next;
     uint32_t level;                /* refusals so far: 1, 2, 4 … seconds */
     uint32_t running, woken;       /* attempts between enter and leave; handed a place, but not back yet */
     gate_line line;
-    int64_t refused_until_ms, touched_ms;
+    int64_t refused_until_ms;
+    int64_t moved_ms;              /* when running or woken changed last */
     int64_t at_ms[GATE_FAILURES_MAX];
 } entry;
 

@@ -19,8 +19,6 @@ static bool hashable(sw_host *host, const char *password)
                BCRYPT_MAX);
         return false;
     }
-    if (*password && strlen(password) < 8)
-        sw_log(host, SW_LOG_WARN, "the initial admin password is shorter than 8 bytes: change it");
     return true;
 }
 

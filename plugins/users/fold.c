@@ -85,7 +85,7 @@ void fold(const char *text, char *out, size_t size)
     while (*s) {
         uint32_t c;
         size_t len = decode(s, &c);
-        uint32_t small = lower(c);
+        uint32_t small = len == 1 && c >= 0x80 ? c : lower(c);
         char bytes[4];
         size_t made = len;
 

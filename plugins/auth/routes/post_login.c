@@ -60,13 +60,15 @@ static void leave(const auth_state *state, const attempt *a, gate_outcome outcom
     wake(state, &a->key, gate_leave(state->gate, &a->key, outcome, sw_monotonic_ms()));
 }
 
-static sw_status refused(sw_request *req, const attempt *a, int retry_s)
+static sw_status refused(sw_request *req, const attempt *a, gate_answer answer, int retry_s)
 {
     auth_state *state = sw_request_state(req);
 
     atomic_fetch_add(&state->refusals, 1);
     if (a->woken)
         wake(state, &a->key, gate_next(state->gate, &a->key, false, sw_monotonic_ms()));
+    if (answer == GATE_BUSY)
+        return SW_BUSY;
     sw_fail_retry_after(req, retry_s);
     return sw_fail(req, SW_RATE_LIMITED, NULL, "too many login attempts, try again in %d s", retry_s);
 }
@@ -159,8 +161,8 @@ static sw_status admit(sw_request *req)   /* worker */
     int retry_s = 1;
 
     gate_answer answer = gate_enter(state->gate, &a->key, a->woken, sw_monotonic_ms(), &retry_s);
-    if (answer == GATE_REFUSED)
-        return refused(req, a, retry_s);
+    if (answer == GATE_REFUSED || answer == GATE_BUSY)
+        return refused(req, a, answer, retry_s);
     if (answer == GATE_WAIT)
         return wait_in_line(req, a);
     sw_status status = look_up(req, a);
