@@ -1,0 +1,7 @@
+/* token.changed: the raw token is kept, in the transaction that stores its hash. */
+#include "../dev_mock.h"
+
+sw_status on_token_changed(sw_tx *tx, const void *data)
+{
+    return store_token_put(tx, data);
+}

@@ -1,0 +1,89 @@
+/* dev-mock: shortcuts for developers and end-to-end tests; never in production. Read this file first. */
+#include "dev_mock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const sw_option OPTIONS[] = {
+    { "allow_remote", SW_OPTION_BOOL, "false",
+      .summary = "Load although the server listens on more than the loopback: anybody with the admin's password can then"
+                 " empty the store and read agents' tokens." },
+};
+
+static const sw_migration MIGRATIONS[] = {
+#include "migrations.inc"
+};
+
+static const sw_route ROUTES[] = {
+    { SW_POST, "/api/dev/mock/reset", SW_ADMIN, SW_LANE_WORKER, post_reset,
+      "Empty the store; admin and Butler are made afresh.", .response = "{\"status\":\"reset\"}" },
+    { SW_POST, "/api/dev/mock/chat", SW_ADMIN, SW_LANE_WORKER, post_chat,
+      "Send a chat message in the name of any user.",
+      .request = "{\"sender_username\":\"admin\",\"receiver_username\":\"Butler\",\"content\":\"hello\"}",
+      .response = "{\"id\":1}" },
+    { SW_GET, "/api/dev/mock/agent-token/:username", SW_ADMIN, SW_LANE_WORKER, get_agent_token,
+      "The raw token of an agent.",
+      .response = "{\"username\":\"builder\",\"role\":\"AGENT\",\"api_token\":\"ec_…\"}" },
+    { SW_POST, "/api/dev/mock/feishu-log", SW_ADMIN, SW_LANE_WORKER, post_feishu_log,
+      "Add a row to the Feishu connector's log.",
+      .request = "{\"level\":\"info\",\"action\":\"test\",\"detail\":\"a row\"}", .response = "{\"ok\":true}" },
+};
+
+static const sw_subscription SUBSCRIPTIONS[] = {
+    { SW_EVENT_TOKEN_CHANGED, .in_tx = on_token_changed },
+    { SW_EVENT_USER_REMOVED, .in_tx = on_user_removed },
+    { SW_EVENT_STORE_RESET, .in_tx = on_store_reset },
+};
+
+static const sw_need NEEDS[] = {
+    { "users/1", .optional = false },
+    { "chat/1", .optional = true },
+    { "feishu/1", .optional = true },
+};
+
+static bool loopback(const char *host)
+{
+    if (!host)
+        return false;
+    bool dotted = strncmp(host, "127.", 4) == 0 && host[strspn(host, "0123456789.")] == '\0';
+    return dotted || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0;
+}
+
+static sw_status start(sw_host *host, void **ret_state)
+{
+    if (strcmp(sw_host_env(host), "development") != 0) {
+        sw_log(host, SW_LOG_ERROR, "refuses to load: server.env is %s, not development", sw_host_env(host));
+        return SW_FORBIDDEN;
+    }
+    if (!sw_option_bool(host, "allow_remote") && !loopback(sw_option_core(host, "server.host"))) {
+        sw_log(host, SW_LOG_ERROR, "refuses to load: the server does not listen on the loopback alone (see allow_remote)");
+        return SW_FORBIDDEN;
+    }
+    dev_mock_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return SW_NO_MEMORY;
+    state->host = host;
+    state->users = sw_service(host, "users/1", &state->users_self);
+    if (!state->users) {
+        free(state);
+        return SW_UNAVAILABLE;
+    }
+    *ret_state = state;
+    return SW_OK;
+}
+
+const sw_plugin sw_plugin_v1 = {
+    SW_PLUGIN_HEAD,
+    .name = "dev-mock",
+    .version = "1.0.0",
+    .license = "MIT",
+    .summary = "For developers: empty the store, send as anybody, read raw tokens. Never in production.",
+    .options = SW_TABLE(OPTIONS),
+    .migrations = SW_TABLE(MIGRATIONS),
+    .statements = SW_TABLE(DEV_MOCK_STATEMENTS),
+    .routes = SW_TABLE(ROUTES),
+    .subscriptions = SW_TABLE(SUBSCRIPTIONS),
+    .needs = SW_TABLE(NEEDS),
+    .start = start,
+    .stop = free,
+};

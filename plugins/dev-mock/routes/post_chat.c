@@ -1,0 +1,73 @@
+/* POST /api/dev/mock/chat: a chat message in the name of any user, stored and delivered as if that user had sent it. */
+#include "../dev_mock.h"
+
+#include <string.h>
+
+enum { USERNAME_BYTES = 64, CONTENT_MAX = 64 * 1024, LOCAL_ID_MAX = 128 };
+
+typedef struct {
+    const char *sender, *receiver, *content, *local_id;
+    int64_t conversation_id;
+} note;
+
+static sw_status find(sw_tx *tx, const char *name, const char *missing, sw_user *ret)
+{
+    const dev_mock_state *state = sw_tx_state(tx);
+    sw_status found = state->users->by_name(state->users_self, sw_tx_db(tx), name, ret);
+
+    return found == SW_NOT_FOUND ? sw_fail(sw_tx_request(tx), SW_INVALID, NULL, "%s", missing) : found;
+}
+
+static sw_status post(sw_tx *tx, void *arg)
+{
+    const dev_mock_state *state = sw_tx_state(tx);
+    const note *n = arg;
+    void *self = NULL;
+    const sw_chat_service *chat = sw_service(state->host, "chat/1", &self);
+    sw_json *payload = sw_json_new_tx(tx);
+    sw_user sender, receiver;
+    int64_t id, at_ms;
+
+    if (!chat)
+        return sw_fail(sw_tx_request(tx), SW_UNAVAILABLE, NULL, "chat is not loaded");
+    if (!payload)
+        return SW_NO_MEMORY;
+    SW_TRY(find(tx, n->sender, "sender user not found", &sender));
+    SW_TRY(find(tx, n->receiver, "receiver user not found", &receiver));
+    sw_json_text(payload, NULL, n->content);
+    sw_str text = sw_json_str(payload);
+    if (!text.at)
+        return SW_NO_MEMORY;
+    sw_chat_post message = {
+        .size = sizeof message,
+        .sender_id = sender.id,
+        .target_id = receiver.id,
+        .conversation_id = n->conversation_id,
+        .local_id = *n->local_id ? n->local_id : NULL,
+        .payload = text.at,
+        .payload_len = text.len,
+    };
+    SW_TRY(chat->post(self, tx, &message, &id, &at_ms));
+    sw_json *out = sw_tx_reply(tx, 201);
+    sw_json_object_begin(out, NULL);
+    sw_json_int(out, "id", id);
+    sw_json_object_end(out);
+    return SW_OK;
+}
+
+sw_status post_chat(sw_request *req)
+{
+    note *n = sw_alloc(req, 1, sizeof *n);
+
+    if (!n)
+        return SW_NO_MEMORY;
+    n->sender = sw_body_text(req, "sender_username", 1, USERNAME_BYTES);
+    n->receiver = sw_body_text(req, "receiver_username", 1, USERNAME_BYTES);
+    n->content = sw_body_text(req, "content", 1, CONTENT_MAX);
+    n->local_id = sw_body_text_or(req, "local_id", LOCAL_ID_MAX, "");
+    n->conversation_id = sw_body_int(req, "conversation_id", 0, 1, INT64_MAX);
+    if (strcmp(sw_body_text_or(req, "type", USERNAME_BYTES, "CHAT"), "CHAT") != 0)
+        sw_invalid(req, "invalid_request", "type must be CHAT");
+    SW_TRY(sw_check(req));
+    return sw_write(req, post, n);
+}
