@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct loop loop;
@@ -27,10 +28,13 @@ struct loop {
     unsigned index;
     mailbox box;
     pthread_t thread;
+    bool started;
+    mail stop;            /* loops_stop()'s */
+    struct event *clock;  /* refreshes now_ms */
     struct runtime *rt;
     void *http;           /* core/http's */
     void *ws;             /* core/ws's   */
-    _Atomic long long now_ms; /* monotonic, refreshed at each wake-up */
+    _Atomic long long now_ms; /* monotonic, refreshed with the mail and every 500 ms */
 };
 
 /* Any thread. */

@@ -83,6 +83,13 @@ void request_fill_failure(sw_request *req, sw_status status);
 void request_finish(sw_request *req, sw_status status);
 /* A task: arena of its own, freed after it ran. NULL: no memory. */
 sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
+/* May it be answered with what it holds? SW_NO_MEMORY: the reply failed; SW_INTERNAL: an HTTP request without a reply. */
+sw_status request_check_reply(sw_request *req);
+/* Counts it as work of its module, once; request_finish() ends that. */
+void request_count(sw_request *req);
+/* Adds a call into the module, and its time since `began_ns`. */
+void host_count_call(sw_host *host, int64_t began_ns);
+size_t request_reply_limit(const sw_request *req);
 /* Frees arena and reply of a request (not the struct). */
 void request_done(sw_request *req);
 

@@ -7,6 +7,7 @@
 #include "core/runtime/principal.h"
 #include "core/runtime/request.h"
 #include "core/runtime/writer.h"
+#include <stdatomic.h>
 
 typedef enum { MODULE_LOADED = 1, MODULE_ENABLED, MODULE_DRAINING, MODULE_DISABLED, MODULE_QUARANTINED } module_state;
 
@@ -66,9 +67,11 @@ struct runtime {
 /* ---- all of it (runtime/runtime.c) ---- */
 /* Nothing is queued, running, deferred or being written. Tasks of timers count while they run. */
 bool runtime_idle(runtime *rt);
-/* Ends defers, lanes and writer (those that are set) in the one order that is safe, after waiting up to `timeout_ms` for them
- * to become idle; their pointers are NULL then. Afterwards: loops_stop(). Main thread. */
+/* Ends the threads of defers, lanes and writer (those that are set) in the one order that is safe, after waiting up to
+ * `timeout_ms` for them to become idle. The loops still run, and get "busy" from them. Main thread. */
 void runtime_stop(runtime *rt, int64_t timeout_ms);
+/* Frees what runtime_stop() ended; after loops_stop(), before db_close() of the writer's connection and store_close(). */
+void runtime_free(runtime *rt);
 
 /* ---- lanes (runtime/lanes.c) ---- */
 /* Any thread. false: full, draining of that lane, or the plugin's share of the slow lane is used up. */

@@ -21,12 +21,13 @@ struct sw_tx {
     effect *first, **last;
     int64_t now_ms;
     bool housekeeping;
+    bool out_of_memory;    /* an effect could not be queued: the step fails */
     struct writer *writer;
 };
 
 typedef struct writer writer;
 
-/* false: no memory. */
+/* false: no memory; the step then fails by itself, so the answer may be ignored. `drop` is not called. */
 bool tx_effect(sw_tx *tx, void (*run)(void *arg), void (*drop)(void *arg), void *arg);
 
 /* Any thread; never waits. false: the queue is full or the writer stops. A request's `generation` is checked again before its

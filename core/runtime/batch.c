@@ -1,0 +1,127 @@
+/* One batch: the steps of many requests in one transaction, committed together; then their effects, then their ends. */
+#include "core/base/log.h"
+#include "core/runtime/write_internal.h"
+
+static sw_request *of_job(job *j)
+{
+    return (sw_request *)((uintptr_t)j - offsetof(sw_request, job));
+}
+
+/* Its principal was good when it came in; it must be so when it writes, also against changes earlier in this batch. */
+static bool still_allowed(const writer *w, const sw_request *req)
+{
+    if (req->who.role == 0 || req->kind == REQUEST_TASK)
+        return true;
+    for (unsigned i = 0; i < w->batch.raised_count; i++)
+        if (w->batch.raised[i] == req->who.user_id)
+            return false;
+    return w->rt->principals == NULL || principal_current(w->rt->principals, req->who.user_id, req->generation);
+}
+
+static sw_status run_step(writer *w, sw_request *req, effect **ret_effects)
+{
+    batch *b = &w->batch;
+    if (!still_allowed(w, req))
+        return SW_UNAUTHENTICATED;
+    if (!b->open && !b->refused && (w->wal_full || transaction_begin(w) != SW_OK))
+        b->refused = true; /* the others need not wait for the same lock once more */
+    if (b->refused)
+        return SW_UNAVAILABLE;
+    atomic_fetch_add_explicit(&w->numbers.steps, 1, memory_order_relaxed);
+    return step_run(w, req, req->step, req->arg, false, ret_effects);
+}
+
+static void run_one(writer *w, sw_request *req)
+{
+    outcome *o = &w->batch.outcomes[w->batch.count++];
+    *o = (outcome){.req = req};
+    atomic_fetch_sub_explicit(&w->numbers.queued, 1, memory_order_relaxed);
+    if (req->step != NULL)
+        o->status = run_step(w, req, &o->effects);
+}
+
+/* What the log says once for a whole batch, and at most once a second. */
+static void complain(writer *w)
+{
+    atomic_fetch_add_explicit(&w->numbers.failed_batches, 1, memory_order_relaxed);
+    int64_t now = now_ns();
+    if (w->complained_ns != 0 && now - w->complained_ns < COMPLAIN_NS)
+        return;
+    w->complained_ns = now;
+    log_error("writer", "a batch of %u steps was undone: %s", w->batch.count,
+              w->wal_full ? "the WAL cannot be emptied" : db_error_text(w->db));
+}
+
+static void commit(writer *w)
+{
+    batch *b = &w->batch;
+    if (!b->failed && b->open && transaction_commit(w) != SW_OK) {
+        b->failed = true;
+        w->reopen = true;
+    }
+    if (b->failed)
+        transaction_abandon(w);
+    if (b->failed || b->refused)
+        complain(w);
+}
+
+/* All effects first, so that no reply leaves before the caches know; then the outcomes, in the order submitted. */
+static void release(writer *w)
+{
+    batch *b = &w->batch;
+    for (unsigned i = 0; i < b->count; i++) {
+        outcome *o = &b->outcomes[i];
+        if (!b->failed) {
+            effects_run(o->effects);
+        } else if (o->req->step != NULL && o->status == SW_OK) {
+            effects_drop(o->effects);
+            o->status = SW_UNAVAILABLE;
+        }
+    }
+    for (unsigned i = 0; i < b->count; i++)
+        request_finish(b->outcomes[i].req, b->outcomes[i].status);
+}
+
+static unsigned bucket(uint64_t value, uint64_t first)
+{
+    unsigned i = 0;
+    for (uint64_t top = first; value > top && i < 11; top *= 2)
+        i++;
+    return i;
+}
+
+static void measure(writer *w, int64_t took_ns)
+{
+    writer_stats *n = &w->numbers;
+    atomic_fetch_add_explicit(&n->batches, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&n->microseconds, (uint64_t)took_ns / 1000, memory_order_relaxed);
+    atomic_fetch_add_explicit(&n->size_buckets[bucket(w->batch.count, 1)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&n->time_buckets[bucket((uint64_t)took_ns, 250000)], 1, memory_order_relaxed);
+}
+
+void batch_reset(writer *w)
+{
+    outcome *outcomes = w->batch.outcomes;
+    w->batch = (batch){.outcomes = outcomes};
+}
+
+void batch_run(writer *w)
+{
+    batch *b = &w->batch;
+    batch_reset(w);
+    int64_t began = now_ns();
+    while (b->count < w->batch_max && !b->failed && !b->full) {
+        if (w->mine == NULL && (atomic_load_explicit(&w->numbers.queued, memory_order_relaxed) == 0 || !writer_take(w)))
+            break;
+        job *j = w->mine;
+        w->mine = j->next;
+        run_one(w, of_job(j));
+        if (now_ns() - began >= BATCH_NS)
+            break;
+    }
+    commit(w);
+    measure(w, now_ns() - began);
+    if (!b->failed)
+        checkpointer_nudge(w->checkpointer, db_wal_bytes(w->db));
+    release(w);
+}

@@ -1,0 +1,152 @@
+/* Checkpoints: PASSIVE ones on a thread of their own, so that no commit waits for one; and the forced one of the writer
+ * when the WAL has outgrown its limit. */
+#include "core/base/log.h"
+#include "core/runtime/readers.h"
+#include "core/runtime/write_internal.h"
+
+#include <stdlib.h>
+#include <steward/host.h>
+
+enum {
+    PAUSE_MS = 200,
+    LAZY_MS = 5000,               /* while the WAL is short */
+    SHORT_WAL = 4 * 1024 * 1024,
+    READERS_MS = 1000,            /* how long running reads may go on when the writer waits for them */
+    READERS_END_MS = 500,
+    TRUNCATE_AGAIN_MS = 2000,
+    LOG_EVERY_MS = 10000,
+    HARD_FACTOR = 4               /* of storage.wal_limit: above it nothing is written */
+};
+
+struct checkpointer {
+    writer *writer;
+    sw_db *db;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping;                /* under the lock */
+    _Atomic bool grown;
+    _Atomic int64_t wal_bytes;
+};
+
+void checkpointer_nudge(struct checkpointer *c, int64_t wal_bytes)
+{
+    if (c == NULL)
+        return;
+    bool was_large = atomic_exchange_explicit(&c->wal_bytes, wal_bytes, memory_order_relaxed) > SHORT_WAL;
+    bool was_grown = atomic_exchange(&c->grown, true);
+    if (was_grown && (was_large || wal_bytes <= SHORT_WAL))
+        return;
+    pthread_mutex_lock(&c->lock); /* begins to grow, or becomes worth a checkpoint now */
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static bool large(struct checkpointer *c)
+{
+    return atomic_load_explicit(&c->wal_bytes, memory_order_relaxed) > SHORT_WAL;
+}
+
+/* true: something is left to do. */
+static bool checkpoint(struct checkpointer *c, int64_t *logged_ms)
+{
+    int left = 0;
+    atomic_store(&c->grown, false);
+    sw_status status = db_checkpoint(c->db, false, 0, &left);
+    int64_t now = sw_monotonic_ms();
+    if (status == SW_OK)
+        atomic_fetch_add_explicit(&c->writer->numbers.checkpoints, 1, memory_order_relaxed);
+    else if (status != SW_BUSY && now - *logged_ms >= LOG_EVERY_MS) {
+        log_error("checkpoint", "the WAL cannot be moved to the store: %s", db_error_text(c->db));
+        *logged_ms = now;
+    }
+    return status != SW_OK || left > 0;
+}
+
+/* Sleeps until `until_ms`, or less when the WAL becomes large. Under the lock. */
+static void rest(struct checkpointer *c, int64_t least_ms, int64_t until_ms)
+{
+    while (!c->stopping) {
+        int64_t now = sw_monotonic_ms();
+        if (now >= until_ms || (large(c) && atomic_load(&c->grown) && now >= least_ms))
+            break;
+        cond_wait_until(&c->wake, &c->lock, large(c) && now < least_ms ? least_ms : until_ms);
+    }
+}
+
+static void *checkpointer_run(void *arg)
+{
+    struct checkpointer *c = arg;
+    int64_t logged_ms = sw_monotonic_ms() - LOG_EVERY_MS;
+    bool left = false;
+    pthread_mutex_lock(&c->lock);
+    while (!c->stopping) {
+        if (!left && !atomic_load(&c->grown)) {
+            pthread_cond_wait(&c->wake, &c->lock);
+            continue;
+        }
+        int64_t now = sw_monotonic_ms();
+        rest(c, now + PAUSE_MS, now + LAZY_MS);
+        if (c->stopping)
+            break;
+        pthread_mutex_unlock(&c->lock);
+        left = checkpoint(c, &logged_ms);
+        pthread_mutex_lock(&c->lock);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+struct checkpointer *checkpointer_start(writer *w)
+{
+    struct checkpointer *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->writer = w;
+    c->db = db_open_checkpointer(w->rt->store);
+    if (c->db != NULL && pthread_mutex_init(&c->lock, NULL) == 0 && cond_init(&c->wake) &&
+        thread_start(&c->thread, "checkpointer", checkpointer_run, c))
+        return c;
+    db_close(c->db);
+    free(c);
+    return NULL;
+}
+
+void checkpointer_stop(struct checkpointer *c)
+{
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    (void)db_checkpoint(c->db, false, 0, NULL);
+    db_close(c->db);
+    pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+void writer_truncate(writer *w)
+{
+    int64_t began = sw_monotonic_ms();
+    if (began < w->truncate_after_ms)
+        return;
+    sw_status status = db_checkpoint(w->db, true, READERS_MS, NULL);
+    if (status == SW_BUSY) {
+        unsigned ended = readers_interrupt(w->rt, began);
+        log_warn("writer", "the WAL is above storage.wal_limit: %u long reads were ended", ended);
+        status = db_checkpoint(w->db, true, READERS_END_MS, NULL);
+    }
+    w->wal_full = false;
+    if (status == SW_OK) {
+        atomic_fetch_add_explicit(&w->numbers.truncations, 1, memory_order_relaxed);
+        return;
+    }
+    w->truncate_after_ms = sw_monotonic_ms() + TRUNCATE_AGAIN_MS;
+    w->wal_full = db_wal_bytes(w->db) / HARD_FACTOR > w->wal_limit;
+    log_error("writer", "the WAL is above storage.wal_limit and cannot be emptied%s: %s",
+              w->wal_full ? "; nothing is written until it can" : "",
+              status == SW_BUSY ? "another program reads the store" : db_error_text(w->db));
+}

@@ -1,0 +1,138 @@
+/* The lanes: which pool a piece of work goes to, and how a request is run there. */
+#include "core/runtime/lanes.h"
+
+#include <stdlib.h>
+#include <steward/host.h>
+#include <unistd.h>
+
+enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000 };
+
+static unsigned cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max)
+{
+    struct lanes *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return NULL;
+    workers = workers != 0 ? workers : 2 * cores();
+    hash = hash != 0 ? hash : cores() > 1 ? cores() / 2 : 1;
+    slow = slow != 0 ? slow : 4;
+    l->read_step_ms = rt->config != NULL ? config_int(rt->config, "limits.read_step") : DEFAULT_READ_STEP_MS;
+    bool ok = pool_open(&l->worker, rt, "worker", workers, queue_max, true) &&
+              pool_open(&l->hash, rt, "hash", hash, queue_max < HASH_QUEUE ? queue_max : HASH_QUEUE, false) &&
+              pool_open(&l->slow, rt, "slow", slow, queue_max, true);
+    l->hash.low_priority = true;
+    l->slow.share = slow > 1 ? slow / 2 : 1;
+    rt->lanes = l; /* jobs may be submitted from the first one on */
+    ok = ok && pool_start(&l->worker) && pool_start(&l->hash) && pool_start(&l->slow);
+    if (ok)
+        return l;
+    rt->lanes = NULL;
+    lanes_stop(l);
+    return NULL;
+}
+
+void lanes_halt(struct lanes *l)
+{
+    if (l == NULL)
+        return;
+    pool_halt(&l->slow); /* what it hands on to the workers still runs */
+    pool_halt(&l->hash);
+    pool_halt(&l->worker);
+}
+
+void lanes_free(struct lanes *l)
+{
+    if (l == NULL)
+        return;
+    pool_done(&l->slow);
+    pool_done(&l->hash);
+    pool_done(&l->worker);
+    free(l);
+}
+
+void lanes_stop(struct lanes *l)
+{
+    lanes_halt(l);
+    lanes_free(l);
+}
+
+sw_db *worker_db(worker *w)
+{
+    return w->db;
+}
+
+static pool *pool_of(struct lanes *l, sw_lane lane)
+{
+    switch (lane) {
+    case SW_LANE_HASH:
+        return &l->hash;
+    case SW_LANE_SLOW:
+        return &l->slow;
+    default:
+        return &l->worker;
+    }
+}
+
+bool lane_submit(runtime *rt, sw_lane lane, job *j)
+{
+    return rt->lanes != NULL && pool_submit(pool_of(rt->lanes, lane), j);
+}
+
+lane_numbers lanes_read(struct lanes *l, sw_lane lane)
+{
+    pool *p = pool_of(l, lane);
+    pthread_mutex_lock(&p->lock);
+    lane_numbers n = {.queued = p->queued, .running = p->running, .threads = p->count, .limit = p->queue_max};
+    pthread_mutex_unlock(&p->lock);
+    return n;
+}
+
+int64_t lanes_read_deadline(runtime *rt)
+{
+    int64_t limit = rt->lanes != NULL ? rt->lanes->read_step_ms : DEFAULT_READ_STEP_MS;
+    return limit > 0 ? sw_monotonic_ms() + limit : 0;
+}
+
+/* ---- requests ---- */
+
+static sw_request *of_job(const job *j)
+{
+    return (sw_request *)((uintptr_t)j - offsetof(sw_request, job));
+}
+
+static void run_here(job *j, worker *w)
+{
+    request_run(of_job(j), w->db);
+}
+
+static void run_on_loop(mail *m, loop *l)
+{
+    (void)l;
+    request_run((sw_request *)((uintptr_t)m - offsetof(sw_request, mail)), NULL);
+}
+
+sw_host *job_host(const job *j)
+{
+    return j->run == run_here ? of_job(j)->host : NULL;
+}
+
+bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handler)
+{
+    req->handler = handler;
+    req->lane = lane;
+    if (lane == SW_LANE_LOOP) {
+        loop *home = req->home != NULL ? req->home : rt->loops;
+        if (home == NULL)
+            return false;
+        req->mail.run = run_on_loop;
+        loop_post(home, &req->mail);
+        return true;
+    }
+    req->job.run = run_here;
+    return lane_submit(rt, lane, &req->job);
+}

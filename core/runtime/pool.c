@@ -1,0 +1,181 @@
+/* One lane's threads and its bounded queue. */
+#include "core/base/log.h"
+#include "core/runtime/lanes.h"
+#include "core/runtime/readers.h"
+#include "core/runtime/thread.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool open_worker(pool *p, worker *w, unsigned index, bool with_db)
+{
+    *w = (worker){.pool = p, .index = index};
+    if (!with_db)
+        return true;
+    w->db = db_open(p->rt->store, false);
+    if (w->db != NULL && readers_add(p->rt, w->db))
+        return true;
+    db_close(w->db);
+    w->db = NULL;
+    return false;
+}
+
+bool pool_open(pool *p, runtime *rt, const char *name, unsigned threads, unsigned queue_max, bool with_db)
+{
+    *p = (pool){.rt = rt, .name = name, .last = &p->first, .queue_max = queue_max};
+    if (pthread_mutex_init(&p->lock, NULL) != 0 || !cond_init(&p->wake))
+        return false;
+    p->workers = calloc(threads, sizeof *p->workers);
+    if (p->workers == NULL)
+        return false;
+    for (; p->count < threads; p->count++)
+        if (!open_worker(p, &p->workers[p->count], p->count, with_db && rt->store != NULL))
+            return false;
+    return true;
+}
+
+/* May this job run now, or has its module got its share of the threads? Under the lock. */
+static bool may_run(const pool *p, const job *j)
+{
+    sw_host *host = p->share != 0 ? job_host(j) : NULL;
+    return host == NULL || atomic_load_explicit(&host->slow_running, memory_order_relaxed) < p->share;
+}
+
+/* The oldest job that may run, unlinked; NULL: none. */
+static job *take(pool *p)
+{
+    for (job **at = &p->first; *at != NULL; at = &(*at)->next) {
+        job *j = *at;
+        if (!may_run(p, j))
+            continue;
+        *at = j->next;
+        if (p->last == &j->next)
+            p->last = at;
+        p->queued--;
+        return j;
+    }
+    return NULL;
+}
+
+/* Passes the wake-up on while work remains. */
+static void wake_one(pool *p)
+{
+    if (p->first != NULL && p->idle > 0 && !p->waking) {
+        p->waking = true;
+        pthread_cond_signal(&p->wake);
+    }
+}
+
+static void count_slow(const pool *p, sw_host *host, bool begins)
+{
+    if (p->share == 0 || host == NULL)
+        return;
+    if (begins) {
+        atomic_fetch_sub_explicit(&host->slow_queued, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&host->slow_running, 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_sub_explicit(&host->slow_running, 1, memory_order_relaxed);
+    }
+}
+
+static void *worker_run(void *arg)
+{
+    worker *w = arg;
+    pool *p = w->pool;
+    if (p->low_priority) {
+        const struct sched_param none = {0};
+        if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &none) != 0)
+            log_warn("lanes", "the hash lane runs at normal priority: SCHED_IDLE is refused");
+    }
+    pthread_mutex_lock(&p->lock);
+    for (;;) {
+        job *j = take(p);
+        if (j == NULL) {
+            if (p->stopping && p->first == NULL)
+                break;
+            p->idle++;
+            pthread_cond_wait(&p->wake, &p->lock);
+            p->idle--;
+            p->waking = false;
+            continue;
+        }
+        sw_host *host = job_host(j);
+        p->running++;
+        count_slow(p, host, true);
+        wake_one(p);
+        pthread_mutex_unlock(&p->lock);
+        j->run(j, w); /* owns the job */
+        pthread_mutex_lock(&p->lock);
+        p->running--;
+        count_slow(p, host, false);
+        if (p->stopping)
+            pthread_cond_broadcast(&p->wake); /* somebody may wait for a module's share */
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+bool pool_start(pool *p)
+{
+    for (unsigned i = 0; i < p->count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%s-%u", p->name, i % 1000);
+        p->workers[i].started = thread_start(&p->workers[i].thread, name, worker_run, &p->workers[i]);
+        if (!p->workers[i].started)
+            return false;
+    }
+    return true;
+}
+
+bool pool_submit(pool *p, job *j)
+{
+    sw_host *host = p->share != 0 ? job_host(j) : NULL;
+    j->next = NULL;
+    pthread_mutex_lock(&p->lock);
+    bool room = !p->stopping && p->queued < p->queue_max;
+    if (room && host != NULL)
+        room = atomic_load_explicit(&host->slow_queued, memory_order_relaxed) < (p->queue_max + 1) / 2;
+    if (room) {
+        if (host != NULL)
+            atomic_fetch_add_explicit(&host->slow_queued, 1, memory_order_relaxed);
+        *p->last = j;
+        p->last = &j->next;
+        p->queued++;
+        wake_one(p);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return room;
+}
+
+void pool_halt(pool *p)
+{
+    if (p->rt == NULL)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    for (unsigned i = 0; i < p->count; i++) {
+        worker *w = &p->workers[i];
+        if (w->started)
+            pthread_join(w->thread, NULL);
+        w->started = false;
+        if (w->db != NULL) {
+            readers_remove(p->rt, w->db);
+            db_close(w->db);
+            w->db = NULL;
+        }
+    }
+}
+
+void pool_done(pool *p)
+{
+    if (p->rt == NULL)
+        return;
+    pool_halt(p);
+    free(p->workers);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+    *p = (pool){0};
+}

@@ -1,0 +1,119 @@
+/* Replies of <steward/http.h>, and JSON in a request's memory. On the thread that runs the request. */
+#include "core/base/json_read.h"
+#include "core/base/log.h"
+#include "core/runtime/runtime.h"
+
+#include <string.h>
+
+enum { DEPTH_MAX = 64 };
+
+static sw_json *begin(sw_request *req, int http_status)
+{
+    json_done(&req->reply);
+    json_init(&req->reply, request_reply_limit(req));
+    req->http_status = http_status;
+    req->content_type = NULL;
+    return &req->reply;
+}
+
+sw_json *sw_reply_json(sw_request *req, int http_status)
+{
+    return begin(req, http_status);
+}
+
+void sw_reply_empty(sw_request *req, int http_status)
+{
+    begin(req, http_status);
+}
+
+void sw_reply_bytes(sw_request *req, int http_status, const char *content_type, const void *bytes, size_t len)
+{
+    sw_json *reply = begin(req, http_status);
+    buf_add(&reply->out, bytes, len);
+    req->content_type = arena_strndup(&req->arena, content_type, strlen(content_type));
+}
+
+/* No control characters: a line end would begin a header of the caller's choice. */
+static bool clean(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return false;
+    return true;
+}
+
+void sw_reply_header(sw_request *req, const char *name, const char *value)
+{
+    if (name == NULL || value == NULL || *name == '\0' || strpbrk(name, ": ") != NULL || !clean(name) || !clean(value)) {
+        log_warn(req->host->name, "a response header with control characters was dropped");
+        return;
+    }
+    reply_header *h = arena_alloc(&req->arena, sizeof *h);
+    if (h == NULL)
+        return;
+    h->name = arena_strndup(&req->arena, name, strlen(name));
+    h->value = arena_strndup(&req->arena, value, strlen(value));
+    if (h->name == NULL || h->value == NULL)
+        return;
+    reply_header **at = &req->headers; /* in the order given */
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = h;
+}
+
+/* ---- JSON in the request's memory ---- */
+
+static void end_writer(void *arg)
+{
+    json_done(arg);
+}
+
+/* Never NULL: without memory, a writer that has failed already, so that no call needs a check. */
+static sw_json *new_writer(arena *a, size_t limit)
+{
+    static _Thread_local sw_json none;
+    sw_json *j = arena_alloc(a, sizeof *j);
+    if (j != NULL)
+        json_init(j, limit);
+    if (j == NULL || !arena_defer(a, end_writer, j)) {
+        json_init(&none, 0);
+        none.out.failed = true;
+        return &none;
+    }
+    return j;
+}
+
+sw_json *sw_json_new(sw_request *req)
+{
+    return new_writer(&req->arena, request_reply_limit(req));
+}
+
+sw_json *sw_json_new_tx(sw_tx *tx)
+{
+    return new_writer(tx->arena, request_reply_limit(tx->req));
+}
+
+static void end_value(void *arg)
+{
+    json_read_free(arg);
+}
+
+static const sw_value *parse(arena *a, const char *text, size_t len)
+{
+    const sw_value *v = json_read(text, len, DEPTH_MAX);
+    if (v != NULL && !arena_defer(a, end_value, (void *)(uintptr_t)v)) {
+        json_read_free(v);
+        return NULL;
+    }
+    return v;
+}
+
+const sw_value *sw_json_parse(sw_request *req, const char *text, size_t len)
+{
+    return parse(&req->arena, text, len);
+}
+
+const sw_value *sw_json_parse_tx(sw_tx *tx, const char *text, size_t len)
+{
+    return parse(tx->arena, text, len);
+}

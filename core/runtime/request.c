@@ -1,0 +1,217 @@
+/* Running a request: the handler, and what it asked for. */
+#include "core/runtime/request.h"
+
+#include "core/base/log.h"
+#include "core/runtime/defers.h"
+#include "core/runtime/lanes.h"
+#include "core/runtime/thread.h"
+
+#include <stdlib.h>
+#include <steward/host.h>
+#include <string.h>
+
+enum { TASK_ARENA = 64 * 1024 * 1024, RETRY_AFTER_S = 1, DEFAULT_REPLY_LIMIT = 32 * 1024 * 1024 };
+
+/* By status: what a client is told when the handler gave no text of its own. */
+static const struct {
+    int http;
+    const char *code, *text;
+} MEANING[] = {
+    [SW_OK] = {200, "", ""},
+    [SW_INVALID] = {400, "invalid_request", "invalid request"},
+    [SW_UNAUTHENTICATED] = {401, "unauthenticated", "invalid token"},
+    [SW_FORBIDDEN] = {403, "forbidden", "not allowed"},
+    [SW_NOT_FOUND] = {404, "not_found", "not found"},
+    [SW_CONFLICT] = {409, "conflict", "conflict with what is stored"},
+    [SW_EXPIRED] = {410, "expired", "expired"},
+    [SW_TOO_LARGE] = {413, "too_large", "too large"},
+    [SW_UNSUPPORTED] = {415, "unsupported_media_type", "unsupported media type"},
+    [SW_RATE_LIMITED] = {429, "rate_limited", "too many requests"},
+    [SW_BUSY] = {503, "unavailable", "the server is busy"},
+    [SW_UNAVAILABLE] = {503, "unavailable", "storage is unavailable"},
+    [SW_NO_MEMORY] = {500, "internal", "internal error"},
+    [SW_INTERNAL] = {500, "internal", "internal error"},
+    [SW_TIMED_OUT] = {503, "unavailable", "no answer in time"},
+};
+
+static unsigned row_of(sw_status status)
+{
+    unsigned i = (unsigned)status;
+    return i < sizeof MEANING / sizeof *MEANING ? i : SW_INTERNAL;
+}
+
+int failure_http_status(sw_status status)
+{
+    return MEANING[row_of(status)].http;
+}
+
+const char *failure_code(sw_status status)
+{
+    return MEANING[row_of(status)].code;
+}
+
+void request_fill_failure(sw_request *req, sw_status status)
+{
+    failure *f = &req->failure;
+    if (f->status != status) { /* what was noted belongs to another outcome */
+        f->code = f->text = f->detail = NULL;
+        f->status = status;
+    }
+    if (f->code == NULL)
+        f->code = failure_code(status);
+    if (f->text == NULL)
+        f->text = MEANING[row_of(status)].text;
+    int http = failure_http_status(status);
+    if (f->retry_after <= 0 && (http == 429 || http == 503))
+        f->retry_after = RETRY_AFTER_S;
+}
+
+static void drop_reply(sw_request *req)
+{
+    json_done(&req->reply);
+    req->http_status = 0;
+    req->content_type = NULL;
+    req->headers = NULL;
+    req->acked = false;
+}
+
+void request_finish(sw_request *req, sw_status status)
+{
+    if (req->defer_handle != 0)
+        defer_forget(req);
+    if (status != SW_OK) {
+        drop_reply(req);
+        request_fill_failure(req, status);
+    }
+    if (req->counted) {
+        req->counted = false;
+        atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
+    }
+    req->finish(req, status);
+}
+
+sw_status request_check_reply(sw_request *req)
+{
+    if (json_failed(&req->reply))
+        return SW_NO_MEMORY;
+    if (req->kind != REQUEST_HTTP || req->http_status != 0)
+        return SW_OK;
+    log_error(req->host->name, "a handler or step ended well without a reply");
+    return SW_INTERNAL;
+}
+
+/* The handler returned SW_OK and named what comes next. */
+static void go_on(sw_request *req)
+{
+    runtime *rt = req->host->rt;
+    sw_status status = SW_OK;
+    switch (req->next) {
+    case NEXT_MOVE:
+        if (request_submit(rt, req, req->lane, req->handler))
+            return;
+        status = SW_BUSY;
+        break;
+    case NEXT_WRITE:
+        if (rt->writer != NULL && writer_submit(rt->writer, req))
+            return;
+        status = SW_BUSY;
+        break;
+    case NEXT_DEFER:
+        defer_park(req);
+        return;
+    case NEXT_DONE:
+        status = request_check_reply(req);
+        break;
+    }
+    request_finish(req, status);
+}
+
+void request_count(sw_request *req)
+{
+    if (req->counted)
+        return;
+    req->counted = true;
+    atomic_fetch_add_explicit(&req->host->in_flight, 1, memory_order_relaxed);
+}
+
+void host_count_call(sw_host *host, int64_t began_ns)
+{
+    atomic_fetch_add_explicit(&host->calls, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&host->nanoseconds, (uint64_t)(now_ns() - began_ns), memory_order_relaxed);
+}
+
+void request_run(sw_request *req, sw_db *db)
+{
+    sw_host *host = req->host;
+    request_count(req);
+    req->db = db;
+    req->next = NEXT_DONE;
+    if (db != NULL)
+        db_lend(db, &req->arena, lanes_read_deadline(host->rt));
+    int64_t began = now_ns();
+    sw_status status = req->handler(req);
+    host_count_call(host, began);
+    if (db != NULL) {
+        (void)db_return(db);
+        if (db_interrupted(db))
+            atomic_fetch_add_explicit(&host->interrupted, 1, memory_order_relaxed);
+    }
+    req->db = NULL;
+    if (status == SW_OK)
+        go_on(req);
+    else
+        request_finish(req, status);
+}
+
+/* ---- tasks ---- */
+
+static void task_finish(sw_request *req, sw_status status)
+{
+    if (status != SW_OK)
+        log_warn(req->host->name, "a task failed: %s", req->failure.text);
+    request_done(req);
+    free(req);
+}
+
+sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag)
+{
+    (void)rt;
+    sw_request *req = calloc(1, sizeof *req);
+    if (req == NULL)
+        return NULL;
+    arena_init(&req->arena, TASK_ARENA);
+    req->kind = REQUEST_TASK;
+    req->host = host;
+    req->who.size = sizeof req->who;
+    req->address = req->id = "";
+    req->handler = handler;
+    req->tag = tag;
+    req->finish = task_finish;
+    return req;
+}
+
+void request_done(sw_request *req)
+{
+    json_done(&req->reply);
+    arena_done(&req->arena);
+}
+
+bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag)
+{
+    sw_request *req = task_new(host->rt, host, handler, tag);
+    if (req == NULL)
+        return false;
+    request_count(req);
+    if (request_submit(host->rt, req, lane, handler))
+        return true;
+    atomic_fetch_sub_explicit(&host->in_flight, 1, memory_order_release);
+    request_done(req);
+    free(req);
+    return false;
+}
+
+size_t request_reply_limit(const sw_request *req)
+{
+    size_t limit = req->host->rt->reply_limit;
+    return limit != 0 ? limit : DEFAULT_REPLY_LIMIT;
+}

@@ -1,0 +1,18 @@
+/* Threads of the server: named, with every signal but those of faults blocked, so that signals reach the main thread. */
+#ifndef CORE_RUNTIME_THREAD_H
+#define CORE_RUNTIME_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `name`: at most 15 bytes. false: the system has no more threads. */
+bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg);
+/* A condition on the monotonic clock. */
+bool cond_init(pthread_cond_t *c);
+/* Until `until_ms` (monotonic) at the latest. */
+void cond_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, int64_t until_ms);
+/* Monotonic nanoseconds. */
+int64_t now_ns(void);
+
+#endif

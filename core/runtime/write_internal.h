@@ -1,0 +1,105 @@
+/* Inside core/runtime: the writer's parts. All of it on the writer's thread but where a lock is named. */
+#ifndef CORE_RUNTIME_WRITE_INTERNAL_H
+#define CORE_RUNTIME_WRITE_INTERNAL_H
+
+#include "core/runtime/runtime.h"
+#include "core/runtime/thread.h"
+
+enum {
+    HOUSEKEEPING_MAX = 64,
+    RAISED_MAX = 64,
+    BATCH_NS = 20 * 1000000,          /* a batch commits after that, whatever is queued */
+    COMPLAIN_NS = 1000000000,
+    HOUSEKEEPING_EVERY_NS = 100 * 1000000, /* at the least, however long the queue is */
+};
+
+/* A step of the open batch. */
+typedef struct {
+    sw_request *req;
+    sw_status status;
+    effect *effects;
+} outcome;
+
+typedef struct {
+    outcome *outcomes;     /* batch_max of them */
+    unsigned count;
+    bool open;             /* a transaction is open */
+    bool changed;          /* … and holds a step that ended well */
+    bool failed;           /* … or is lost, with all its steps */
+    int64_t raised[RAISED_MAX]; /* users whose credentials change with this batch: their later steps are refused */
+    unsigned raised_count;
+    bool full;             /* more than fit: the batch ends behind the step that did it */
+    bool refused;          /* no transaction could be begun: every further step of it fails at once */
+} batch;
+
+typedef struct {
+    sw_host *host;         /* NULL: removed */
+    const sw_housekeeping *item;
+    int64_t due_ms;
+} housekeeping_entry;
+
+struct writer {
+    runtime *rt;
+    sw_db *db;
+    pthread_t thread;
+    unsigned batch_max, queue_max;
+    int64_t write_step_ms, wal_limit;
+
+    /* Under `lock`. */
+    pthread_mutex_t lock;
+    pthread_cond_t wake, quiet;  /* quiet: a housekeeping step has ended */
+    job *first, **last;
+    bool sleeping, stopping;
+    housekeeping_entry kept[HOUSEKEEPING_MAX];
+    unsigned kept_count;
+    sw_host *keeping;            /* whose housekeeping step runs now */
+
+    /* The writer's own. */
+    job *mine;                   /* taken from the queue, not yet run */
+    batch batch;
+    unsigned next_kept;          /* round robin */
+    int64_t last_now_ms;         /* sw_tx_now() never goes back */
+    int64_t housekept_ns;        /* when the latest housekeeping step ended */
+    int64_t complained_ns;       /* when a failed batch was logged */
+    int64_t truncate_after_ms;   /* after a truncation that did not succeed */
+    bool reopen;                 /* the connection is in doubt */
+    bool wal_full;               /* the WAL is far above its limit and cannot be emptied: no writes */
+    sw_request task;             /* what housekeeping runs as */
+    struct checkpointer *checkpointer;
+    bool halted;                 /* its threads have ended; main thread */
+    writer_stats numbers;
+};
+
+/* writer_stop() in two parts, for runtime_stop(): between them submitting is refused. */
+void writer_halt(writer *w);
+void writer_free(writer *w);
+
+/* batch.c: one batch from `mine` and the queue. */
+void batch_run(writer *w);
+void batch_reset(writer *w);
+/* More of the queue into `mine`. false: nothing there. */
+bool writer_take(writer *w);
+
+/* step.c: runs a step as savepoint or as the whole transaction. *ret_effects: what it queued, on SW_OK. */
+sw_status step_run(writer *w, sw_request *req, sw_step step, void *arg, bool housekeeping, effect **ret_effects);
+void effects_run(effect *e);
+void effects_drop(effect *e);
+sw_status transaction_begin(writer *w);
+sw_status transaction_commit(writer *w);
+/* Undoes everything, also when SQLite has done so already. */
+void transaction_abandon(writer *w);
+
+/* housekeeping.c: runs one step that is due; false: none is. */
+bool housekeeping_run(writer *w);
+/* Monotonic ms when the next is due, INT64_MAX: none. Under the lock. */
+int64_t housekeeping_due(const writer *w);
+
+/* checkpoint.c */
+struct checkpointer *checkpointer_start(writer *w);
+void checkpointer_stop(struct checkpointer *c);
+/* The WAL has grown. Cheap. */
+void checkpointer_nudge(struct checkpointer *c, int64_t wal_bytes);
+/* Above storage.wal_limit: stops writing until the WAL is emptied; ends reads that are in the way. */
+void writer_truncate(writer *w);
+
+#endif

@@ -1,0 +1,212 @@
+/* The writer's thread: its queue, and what it does when. */
+#include "core/base/log.h"
+#include "core/runtime/write_internal.h"
+
+#include <stdlib.h>
+#include <steward/host.h>
+
+enum { DEFAULT_BATCH_MAX = 512, DEFAULT_QUEUE_MAX = 4096, DEFAULT_WRITE_STEP_MS = 50 };
+static const int64_t DEFAULT_WAL_LIMIT = 256 * 1024 * 1024;
+
+bool writer_submit(writer *w, sw_request *req)
+{
+    job *j = &req->job;
+    j->next = NULL;
+    pthread_mutex_lock(&w->lock);
+    bool room = !w->stopping && atomic_load_explicit(&w->numbers.queued, memory_order_relaxed) < w->queue_max;
+    bool wake = false;
+    if (room) {
+        atomic_fetch_add_explicit(&w->numbers.queued, 1, memory_order_relaxed);
+        *w->last = j;
+        w->last = &j->next;
+        wake = w->sleeping;
+        w->sleeping = false;
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (wake)
+        pthread_cond_signal(&w->wake);
+    return room;
+}
+
+bool writer_take(writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->mine = w->first;
+    w->first = NULL;
+    w->last = &w->first;
+    pthread_mutex_unlock(&w->lock);
+    return w->mine != NULL;
+}
+
+static bool queue_empty(writer *w)
+{
+    return atomic_load_explicit(&w->numbers.queued, memory_order_relaxed) == 0;
+}
+
+/* Sleeps until there is something to do. false: stopping, and nothing is left. */
+static bool wait_for_work(writer *w)
+{
+    bool more = true;
+    pthread_mutex_lock(&w->lock);
+    while (w->first == NULL) {
+        if (w->stopping) {
+            more = false;
+            break;
+        }
+        int64_t due = housekeeping_due(w);
+        if (due <= sw_monotonic_ms())
+            break;
+        w->sleeping = true;
+        if (due == INT64_MAX)
+            pthread_cond_wait(&w->wake, &w->lock);
+        else
+            cond_wait_until(&w->wake, &w->lock, due);
+        w->sleeping = false;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return more;
+}
+
+/* After a failed commit or fsync nothing that the connection believes is sure. */
+static void reopen_if_in_doubt(writer *w)
+{
+    if (!w->reopen)
+        return;
+    if (db_reopen(w->db) == SW_OK)
+        w->reopen = false;
+    else
+        log_error("writer", "the store cannot be opened again: %s", db_error_text(w->db));
+}
+
+static void *writer_run(void *arg)
+{
+    writer *w = arg;
+    while (w->mine != NULL || wait_for_work(w)) {
+        reopen_if_in_doubt(w);
+        if (w->mine != NULL || writer_take(w))
+            batch_run(w);
+        if (db_wal_bytes(w->db) > w->wal_limit)
+            writer_truncate(w);
+        if (queue_empty(w) || now_ns() - w->housekept_ns >= HOUSEKEEPING_EVERY_NS)
+            housekeeping_run(w);
+    }
+    return NULL;
+}
+
+static void read_options(writer *w)
+{
+    const config *c = w->rt->config;
+    w->batch_max = c != NULL ? (unsigned)config_int(c, "storage.batch_max") : DEFAULT_BATCH_MAX;
+    w->queue_max = c != NULL ? (unsigned)config_int(c, "storage.queue") : DEFAULT_QUEUE_MAX;
+    w->write_step_ms = c != NULL ? config_int(c, "limits.write_step") : DEFAULT_WRITE_STEP_MS;
+    w->wal_limit = c != NULL ? config_int(c, "storage.wal_limit") : DEFAULT_WAL_LIMIT;
+    if (w->batch_max == 0)
+        w->batch_max = 1;
+}
+
+writer *writer_start(runtime *rt, sw_db *db)
+{
+    writer *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    w->rt = rt;
+    w->db = db;
+    w->last = &w->first;
+    w->housekept_ns = now_ns();
+    read_options(w);
+    w->batch.outcomes = calloc(w->batch_max, sizeof *w->batch.outcomes);
+    bool ok = w->batch.outcomes != NULL && pthread_mutex_init(&w->lock, NULL) == 0 && cond_init(&w->wake) &&
+              cond_init(&w->quiet) && (w->checkpointer = checkpointer_start(w)) != NULL;
+    if (ok && thread_start(&w->thread, "writer", writer_run, w)) {
+        rt->writer = w;
+        return w;
+    }
+    checkpointer_stop(w->checkpointer);
+    free(w->batch.outcomes);
+    free(w);
+    return NULL;
+}
+
+void writer_halt(writer *w)
+{
+    if (w == NULL || w->halted)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    checkpointer_stop(w->checkpointer);
+    w->checkpointer = NULL;
+    w->halted = true;
+}
+
+void writer_free(writer *w)
+{
+    if (w == NULL)
+        return;
+    writer_halt(w);
+    pthread_cond_destroy(&w->wake);
+    pthread_cond_destroy(&w->quiet);
+    pthread_mutex_destroy(&w->lock);
+    free(w->batch.outcomes);
+    free(w);
+}
+
+void writer_stop(writer *w)
+{
+    if (w == NULL)
+        return;
+    runtime *rt = w->rt;
+    writer_halt(w);
+    if (rt->writer == w)
+        rt->writer = NULL;
+    writer_free(w);
+}
+
+const writer_stats *writer_numbers(const writer *w)
+{
+    return &w->numbers;
+}
+
+/* ---- writes from outside a request ---- */
+
+typedef struct {
+    sw_request *req;
+    void *arg;
+    void (*done)(void *arg, sw_status outcome);
+} later;
+
+static void later_finish(sw_request *req, sw_status status)
+{
+    later *l = req->owner;
+    if (l->done != NULL)
+        l->done(l->arg, status);
+    else if (status != SW_OK)
+        log_warn(req->host->name, "a write failed: %s", req->failure.text);
+    request_done(req); /* and `l` with it */
+    free(req);
+}
+
+bool sw_write_later(sw_host *host, sw_step step, void *arg, void (*done)(void *arg, sw_status outcome))
+{
+    runtime *rt = host->rt;
+    sw_request *req = task_new(rt, host, NULL, 0);
+    if (req == NULL)
+        return false;
+    later *l = arena_alloc(&req->arena, sizeof *l);
+    if (l != NULL) {
+        *l = (later){req, arg, done};
+        req->step = step;
+        req->arg = arg;
+        req->owner = l;
+        req->finish = later_finish;
+        request_count(req);
+        if (rt->writer != NULL && writer_submit(rt->writer, req))
+            return true;
+        atomic_fetch_sub_explicit(&host->in_flight, 1, memory_order_release);
+    }
+    request_done(req);
+    free(req);
+    return false;
+}
