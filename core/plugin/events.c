@@ -3,10 +3,10 @@
  * Threads: events_publish on the writer, events_socket on a loop. The table of subscribers is fixed before either. */
 #include "core/plugin/event_copy.h"
 #include "core/plugin/module.h"
+#include "core/runtime/thread.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { EVENT_QUEUE_MAX = 65536 };
 
@@ -15,13 +15,6 @@ typedef struct {
     subscriber *to;
     sw_request *task;
 } delivery;
-
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 bool events_prepare(registry *r)
 {
@@ -69,12 +62,11 @@ static bool listens(const subscriber *s, const char *event)
 static sw_status call_in_tx(sw_tx *tx, subscriber *s, const void *data)
 {
     sw_host *publisher = tx->host;
-    int64_t began      = clock_ns();
+    int64_t began      = now_ns();
     tx->host           = &s->module->host;
     sw_status status   = s->row->in_tx(tx, data);
     tx->host           = publisher;
-    s->module->host.calls++;
-    s->module->host.nanoseconds += (uint64_t)(clock_ns() - began);
+    host_count_call(&s->module->host, began);
     return status;
 }
 
