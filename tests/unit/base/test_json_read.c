@@ -1,0 +1,132 @@
+#include "core/base/json_read.h"
+#include "tests/unit/run_tests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const sw_value *read_text(const char *text)
+{
+    return json_read(text, strlen(text), 64);
+}
+
+START_TEST(values_are_read_by_type)
+{
+    const sw_value *v = read_text("{\"t\":\"x中\",\"i\":-7,\"r\":1.5,\"b\":true,\"n\":null,\"a\":[1,[]],\"o\":{}}");
+    size_t len;
+    ck_assert_int_eq(sw_value_type(v), SW_JSON_OBJECT);
+    ck_assert_str_eq(sw_value_text(sw_value_get(v, "t"), &len), "x中");
+    ck_assert_uint_eq(len, 4);
+    ck_assert_int_eq(sw_value_int(sw_value_get(v, "i"), 0), -7);
+    ck_assert_int_eq(sw_value_int(sw_value_get(v, "r"), 9), 9);
+    ck_assert_double_eq(sw_value_double(sw_value_get(v, "r"), 0), 1.5);
+    ck_assert_double_eq(sw_value_double(sw_value_get(v, "i"), 0), -7);
+    ck_assert_int_eq(sw_value_bool(sw_value_get(v, "b"), -1), 1);
+    ck_assert_int_eq(sw_value_type(sw_value_get(v, "n")), SW_JSON_NULL);
+    ck_assert_uint_eq(sw_value_count(sw_value_get(v, "a")), 2);
+    ck_assert_int_eq(sw_value_type(sw_value_at(sw_value_get(v, "a"), 1)), SW_JSON_ARRAY);
+    ck_assert_int_eq(sw_value_type(sw_value_get(v, "o")), SW_JSON_OBJECT);
+    json_read_free(v);
+}
+END_TEST
+
+START_TEST(what_is_missing_or_of_another_type_gives_the_fallback)
+{
+    const sw_value *v = read_text("[\"x\"]");
+    ck_assert_ptr_null(sw_value_get(v, "x"));
+    ck_assert_ptr_null(sw_value_get(NULL, "x"));
+    ck_assert_ptr_null(sw_value_at(v, 1));
+    ck_assert_uint_eq(sw_value_count(NULL), 0);
+    ck_assert_int_eq(sw_value_type(NULL), 0);
+    ck_assert_ptr_null(sw_value_text(v, NULL));
+    ck_assert_ptr_null(sw_value_text(NULL, NULL));
+    ck_assert_int_eq(sw_value_int(sw_value_at(v, 0), -1), -1);
+    ck_assert_int_eq(sw_value_bool(sw_value_at(v, 0), -1), -1);
+    ck_assert_double_eq(sw_value_double(NULL, 2.5), 2.5);
+    json_read_free(v);
+    json_read_free(NULL);
+}
+END_TEST
+
+START_TEST(any_value_may_be_the_text)
+{
+    const sw_value *v = read_text(" \"a\" ");
+    ck_assert_str_eq(sw_value_text(v, NULL), "a");
+    json_read_free(v);
+}
+END_TEST
+
+START_TEST(invalid_texts_are_null)
+{
+    static const char *const TEXTS[] = {"", "{", "[1,]", "{\"a\":1,}", "nan", "\"\xFF\"", "\"\\ud800\"", "[] []", "01"};
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
+        ck_assert_msg(read_text(TEXTS[i]) == NULL, "%s", TEXTS[i]);
+}
+END_TEST
+
+START_TEST(depth_and_number_of_values_are_bounded)
+{
+    const sw_value *v = json_read("[[[]]]", 6, 3);
+    ck_assert_ptr_nonnull(v);
+    json_read_free(v);
+    ck_assert_ptr_null(json_read("[[[]]]", 6, 2));
+    size_t len = 3 * 300000 + 1;
+    char *text = malloc(len + 1);
+    for (size_t i = 0; i < len / 3; i++)
+        memcpy(text + 1 + 3 * i, "[],", 3);
+    text[0] = '[';
+    text[len - 1] = ']';
+    ck_assert_ptr_null(json_read(text, len, 64));
+    free(text);
+}
+END_TEST
+
+START_TEST(numbers_that_are_too_large_are_no_integers_and_no_errors)
+{
+    const sw_value *v =
+        read_text("{\"big\":123456789012345678901234567890,\"inf\":[-1e400,1E+999],\"s\":\"1e400 \\\" 1e400\","
+                  "\"i\":9223372036854775807,\"id\":5}");
+    ck_assert_ptr_nonnull(v);
+    ck_assert_int_eq(sw_value_int(sw_value_get(v, "big"), -1), -1);
+    ck_assert_int_eq(sw_value_type(sw_value_get(v, "big")), SW_JSON_REAL);
+    ck_assert_int_eq(sw_value_int(sw_value_get(v, "id"), -1), 5);
+    ck_assert_int_eq(sw_value_int(sw_value_get(v, "i"), -1), INT64_MAX);
+    ck_assert_str_eq(sw_value_text(sw_value_get(v, "s"), NULL), "1e400 \" 1e400");
+    json_read_free(v);
+}
+END_TEST
+
+START_TEST(a_text_with_a_nul_needs_a_caller_that_asks_for_its_length)
+{
+    const sw_value *v = read_text("[\"admin\\u0000x\"]");
+    size_t len;
+    ck_assert_ptr_null(sw_value_text(sw_value_at(v, 0), NULL));
+    ck_assert_ptr_nonnull(sw_value_text(sw_value_at(v, 0), &len));
+    ck_assert_uint_eq(len, 7);
+    json_read_free(v);
+}
+END_TEST
+
+START_TEST(of_duplicate_members_the_last_counts)
+{
+    const sw_value *v = read_text("{\"a\":1,\"a\":2}");
+    ck_assert_int_eq(sw_value_int(sw_value_get(v, "a"), 0), 2);
+    json_read_free(v);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    ADD(values_are_read_by_type);
+    ADD(what_is_missing_or_of_another_type_gives_the_fallback);
+    ADD(any_value_may_be_the_text);
+    ADD(invalid_texts_are_null);
+    ADD(depth_and_number_of_values_are_bounded);
+    ADD(numbers_that_are_too_large_are_no_integers_and_no_errors);
+    ADD(a_text_with_a_nul_needs_a_caller_that_asks_for_its_length);
+    ADD(of_duplicate_members_the_last_counts);
+}
+
+int main(void)
+{
+    return run_tests("json_read", add);
+}
