@@ -121,11 +121,10 @@ static sw_status queue_after(sw_tx *tx, subscriber *s, event_copy **copy, const 
     d->task = after_task(tx->host->rt, s, *copy);
     if (!d->task)
         return SW_NO_MEMORY;
-    if (!tx_effect(tx, delivery_run, delivery_drop, d)) {
-        delivery_drop(d);
-        return SW_NO_MEMORY;
-    }
-    return SW_OK;
+    if (tx_effect(tx, delivery_run, delivery_drop, d))
+        return SW_OK;
+    delivery_drop(d);
+    return SW_NO_MEMORY;
 }
 
 sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t len)
@@ -153,6 +152,8 @@ sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t 
             status = queue_after(tx, s, &copy, data, len);
     }
     event_copy_unref(copy);
+    if (status != SW_OK && tx->failed == SW_OK)
+        tx->failed = status;
     return status;
 }
 

@@ -22,6 +22,7 @@ struct sw_tx {
     int64_t now_ms;
     bool housekeeping;
     bool out_of_memory;    /* an effect could not be queued: the step fails */
+    sw_status failed;      /* of an in_tx subscriber: the step fails so, whatever it returns */
     struct writer *writer;
 };
 
