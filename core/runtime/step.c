@@ -139,6 +139,8 @@ sw_status step_run(writer *w, sw_request *req, sw_step step, void *arg, bool hou
     unsigned raised = w->batch.raised_count;
     sw_status status = call(w, &tx, step, arg);
     if (status == SW_OK)
+        status = tx.failed;
+    if (status == SW_OK)
         status = tx.out_of_memory ? SW_NO_MEMORY : housekeeping ? SW_OK : request_check_reply(req);
     status = conclude(w, status, alone);
     if (status != SW_OK) {
