@@ -1,0 +1,132 @@
+/* Reading descriptors: what is refused, with which words, and what older and newer rows come to. */
+#include "core/plugin/loader.h"
+#include "tests/unit/run_tests.h"
+
+#include <string.h>
+
+static arena memory;
+static sw_plugin loaded;
+static char error[LOADER_ERROR_MAX];
+
+static bool load(const char *name)
+{
+    void *handle = NULL;
+    error[0]     = '\0';
+    return loader_open(FIXTURES, name, &memory, &loaded, &handle, error);
+}
+
+static void refuses(const char *name, const char *because)
+{
+    ck_assert_msg(!load(name), "%s was loaded", name);
+    ck_assert_msg(strstr(error, because), "%s: \"%s\" does not say \"%s\"", name, error, because);
+}
+
+START_TEST(a_good_plugin_is_read)
+{
+    ck_assert_msg(load("good"), "%s", error);
+    ck_assert_str_eq(loaded.version, "1.2.3");
+    ck_assert_uint_eq(loaded.routes.count, 2);
+    ck_assert_uint_eq(loaded.options.count, 1);
+    ck_assert_uint_eq(loaded.frames.count, 0);
+}
+END_TEST
+
+START_TEST(what_is_wrong_with_a_plugin_is_said)
+{
+    refuses("bad-magic", "is no plugin descriptor");
+    refuses("bad-major", "is built for major version 2 of the plugin ABI; this server has 1");
+    refuses("new-minor", "needs a newer server: its ABI is 1.1");
+    refuses("bad-size", "impossible size 16");
+    refuses("bad-name", "calls itself \"somebody-else\", its file bad-name.so");
+    refuses("missing-symbol", "needs a newer server: sw_function_of_the_future");
+    refuses("no-symbol", "exports no sw_plugin_v1");
+    refuses("not-there", "no readable file");
+    refuses("../fixtures/good", "may hold only a-z");
+}
+END_TEST
+
+START_TEST(shorter_rows_end_in_zeros)
+{
+    ck_assert_msg(load("short-rows"), "%s", error);
+    const sw_route *routes = loaded.routes.rows;
+    ck_assert_uint_eq(loaded.routes.row_size, sizeof(sw_route));
+    ck_assert_str_eq(routes[1].summary, "Second.");
+    ck_assert_uint_eq(routes[1].flags, 2);
+    ck_assert_ptr_null(routes[0].request);
+    ck_assert_ptr_null(routes[1].response);
+    ck_assert(!loaded.start); /* its descriptor ended before */
+}
+END_TEST
+
+START_TEST(longer_rows_are_cut)
+{
+    ck_assert_msg(load("long-rows"), "%s", error);
+    const sw_route *routes = loaded.routes.rows;
+    ck_assert_uint_eq(loaded.routes.row_size, sizeof(sw_route));
+    ck_assert_str_eq(routes[1].summary, "Second.");
+    ck_assert_int_eq(routes[1].access, SW_ADMIN);
+}
+END_TEST
+
+/* A statement is named by its address. */
+static const sw_statement STATEMENTS[] = { { "one", "SELECT 1", NULL } };
+static const sw_route PATHLESS[]       = { { .method = SW_GET, .access = SW_PUBLIC, .lane = SW_LANE_WORKER } };
+static const sw_subscription TOKENS[]  = { { .event = SW_EVENT_TOKEN_CHANGED, .after = (sw_status(*)(sw_request *, const void *))1 } };
+
+static sw_plugin descriptor(void)
+{
+    return (sw_plugin){ SW_PLUGIN_HEAD, .name = "mine", .version = "1", .statements = SW_TABLE(STATEMENTS) };
+}
+
+START_TEST(statements_stay_where_they_are)
+{
+    sw_plugin p = descriptor();
+    ck_assert_msg(loader_copy(&p, "mine", &memory, &loaded, error), "%s", error);
+    ck_assert_ptr_eq(loaded.statements.rows, STATEMENTS);
+}
+END_TEST
+
+START_TEST(rows_that_lack_something_are_refused)
+{
+    sw_plugin p = descriptor();
+    p.routes    = (sw_table)SW_TABLE(PATHLESS);
+    ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
+    ck_assert_str_eq(error, "route 1 lacks its path or handler");
+
+    p               = descriptor();
+    p.routes        = (sw_table){ PATHLESS, 3, 1 };
+    ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
+    ck_assert_str_eq(error, "its table of routes is malformed");
+
+    p               = descriptor();
+    p.subscriptions = (sw_table)SW_TABLE(TOKENS);
+    ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
+    ck_assert_str_eq(error, "token.changed is in_tx only: it holds a token");
+}
+END_TEST
+
+static void setup(void)
+{
+    arena_init(&memory, 0);
+}
+
+static void teardown(void)
+{
+    arena_done(&memory);
+}
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, teardown);
+    ADD(a_good_plugin_is_read);
+    ADD(what_is_wrong_with_a_plugin_is_said);
+    ADD(shorter_rows_end_in_zeros);
+    ADD(longer_rows_are_cut);
+    ADD(statements_stay_where_they_are);
+    ADD(rows_that_lack_something_are_refused);
+}
+
+int main(void)
+{
+    return run_tests("plugin loader", add);
+}
