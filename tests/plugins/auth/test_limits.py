@@ -1,0 +1,154 @@
+"""Failed logins are refused for ever longer; right ones from elsewhere never are."""
+import concurrent.futures
+import threading
+import time
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from support.steward import ADMIN_PASSWORD, Steward
+
+
+class From(HTTPAdapter):
+    """Connections from one local address."""
+
+    def __init__(self, address):
+        self.address = address
+        super().__init__(pool_maxsize=64)
+
+    def init_poolmanager(self, *args, **more):
+        super().init_poolmanager(*args, source_address=(self.address, 0), **more)
+
+
+def session(address):
+    made = requests.Session()
+    made.mount("http://", From(address))
+    return made
+
+
+def login(server, who, username="admin", password=ADMIN_PASSWORD):
+    return who.post(server.url + "/api/auth/login", json={"username": username, "password": password}, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Steward() as running:
+        yield running
+
+
+def test_after_five_failures_come_refusals_of_one_two_four_seconds(server):
+    who = session("127.0.1.1")
+    for _ in range(5):
+        assert login(server, who, password="wrong").status_code == 401
+    for seconds in (1, 2, 4):
+        begun = time.monotonic()
+        answer = login(server, who)
+        assert answer.status_code == 429 and answer.headers["Retry-After"] == str(seconds)
+        body = answer.json()
+        assert body["code"] == "rate_limited" and "too many login attempts" in body["error"]
+        assert time.monotonic() - begun < 0.5
+        time.sleep(seconds + 0.05)
+        assert login(server, who, password="wrong").status_code == 401
+
+
+def test_a_refused_attempt_does_not_lengthen_the_refusal(server):
+    who = session("127.0.1.2")
+    for _ in range(5):
+        login(server, who, password="wrong")
+    end = time.monotonic() + 1.05
+    while time.monotonic() < end:
+        login(server, who)
+        time.sleep(0.02)
+    assert login(server, who).status_code == 200
+
+
+def test_a_right_password_from_another_address_is_never_refused(server):
+    who, other = session("127.0.1.3"), session("127.0.1.4")
+    for _ in range(8):
+        login(server, who, password="wrong")
+    assert login(server, who).status_code == 429
+    for _ in range(8):
+        assert login(server, other).status_code == 200
+
+
+def test_failures_of_one_address_count_together_whatever_the_names(server):
+    who = session("127.0.1.5")
+    for i in range(5):
+        assert login(server, who, username=f"guess{i}", password="wrong").status_code == 401
+    assert login(server, who).status_code == 429
+
+
+def test_case_does_not_make_another_user():
+    with Steward({"plugin:auth": {"address_failures": "0"}}) as server:
+        who = session("127.0.1.6")
+        for name in ("admin", "Admin", "ADMIN", "aDMIN", "admiN"):
+            assert login(server, who, username=name, password="wrong").status_code == 401
+        assert login(server, who).status_code == 429
+        assert login(server, who, username="other", password="wrong").status_code == 401
+
+
+def test_success_clears_what_the_pair_had(server):
+    who = session("127.0.1.7")
+    for _ in range(2):
+        for _ in range(2):
+            assert login(server, who, password="wrong").status_code == 401
+        assert login(server, who).status_code == 200
+
+
+def test_bodies_that_are_no_login_do_not_count(server):
+    who = session("127.0.1.8")
+    for _ in range(20):
+        assert who.post(server.url + "/api/auth/login", json={"username": "admin"}, timeout=60).status_code == 400
+    assert login(server, who).status_code == 200
+
+
+def test_trying_in_parallel_does_not_get_past_the_limit():
+    with Steward({"auth": {"bcrypt_cost": "8"}}) as server:
+        who = session("127.0.1.9")
+        start = threading.Barrier(40)
+
+        def attempt(_):
+            start.wait()
+            return login(server, who, password="wrong").status_code
+
+        with concurrent.futures.ThreadPoolExecutor(40) as pool:
+            codes = list(pool.map(attempt, range(40)))
+        assert codes.count(401) == 5 and codes.count(429) == 35, codes
+
+
+def test_one_address_does_not_keep_others_from_logging_in():
+    with Steward({"auth": {"bcrypt_cost": "10"}, "plugin:auth": {"failures": "0", "address_failures": "0"}}) as server:
+        crowd, other = session("127.0.1.10"), session("127.0.1.11")
+        with concurrent.futures.ThreadPoolExecutor(60) as pool:
+            busy = [pool.submit(login, server, crowd, "admin", "wrong") for _ in range(60)]
+            time.sleep(0.3)
+            begun = time.monotonic()
+            assert login(server, other).status_code == 200
+            waited = time.monotonic() - begun
+            alone = sum(not f.done() for f in busy)
+            assert all(f.result().status_code in (401, 429, 503) for f in busy)
+        assert waited < 1.5, (waited, alone)
+
+
+def test_a_line_that_is_full_refuses():
+    with Steward({"auth": {"bcrypt_cost": "10"}, "plugin:auth": {"at_once": "1", "waiting": "2"}}) as server:
+        who = session("127.0.1.12")
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            codes = list(pool.map(lambda _: login(server, who).status_code, range(20)))
+        assert set(codes) <= {200, 429} and codes.count(200) >= 3 and codes.count(429) >= 1
+
+
+def test_clients_that_leave_while_they_wait_do_no_harm():
+    with Steward({"auth": {"bcrypt_cost": "9"}, "plugin:auth": {"failures": "0", "address_failures": "0"}}) as server:
+        who = session("127.0.1.13")
+
+        def leave(_):
+            try:
+                who.post(server.url + "/api/auth/login", json={"username": "admin", "password": "wrong"}, timeout=0.05)
+            except requests.exceptions.RequestException:
+                pass
+
+        with concurrent.futures.ThreadPoolExecutor(30) as pool:
+            list(pool.map(leave, range(30)))
+        assert login(server, who).status_code == 200
