@@ -188,7 +188,7 @@ sw_status sw_rows_done(sw_rows *rows)
 
 static sqlite3_stmt *current(const sw_rows *rows)
 {
-    return rows != NULL && rows->on_row ? rows->p->stmt : NULL;
+    return rows != NULL && rows->on_row && !rows->first ? rows->p->stmt : NULL;
 }
 
 int64_t sw_rows_int(const sw_rows *rows, int column)

@@ -1,0 +1,393 @@
+/* Queries: statements by address, clauses, rows, failures. */
+#include "core/base/json_write.h"
+#include "tests/unit/db/store_fixture.h"
+#include "tests/unit/run_tests.h"
+
+#include <steward/host.h>
+
+enum { FIND, PUT, PUT_BACK, COUNT, CHILD, MANY, ENDLESS, WRITE_ENDLESS, COMMITS, WRONG, TWO, CHILD_BACK, STATEMENTS };
+enum { BY_NAME = 1, ABOVE = 2 };
+
+static const char *const FIND_CLAUSES[] = {"AND name = ?1", "AND id > ?2", NULL};
+static const char *const MANY_CLAUSES[] = {"AND id <> 101", "AND id <> 102", "AND id <> 103", "AND id <> 104",
+                                           "AND id <> 105", "AND id <> 106", "AND id <> 107", NULL};
+static const char ENDLESS_SQL[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+static const char WRITE_ENDLESS_SQL[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+                                        " INSERT INTO things (name) SELECT 'x' || i FROM n WHERE i < 0";
+
+static const sw_statement TABLE[STATEMENTS] = {
+    [FIND] = {"find", "SELECT id, name FROM things WHERE 1 {clauses} ORDER BY id LIMIT ?3", FIND_CLAUSES},
+    [PUT] = {"put", "INSERT INTO things (name, blob, real) VALUES (?1, ?2, ?3)", NULL},
+    [PUT_BACK] = {"put_back", "INSERT INTO things (name) VALUES (?1) RETURNING id, name", NULL},
+    [COUNT] = {"count", "SELECT count(*) FROM things", NULL},
+    [CHILD] = {"child", "INSERT INTO children (thing_id) VALUES (?1)", NULL},
+    [MANY] = {"many", "SELECT count(*) FROM things WHERE 1 {clauses}", MANY_CLAUSES},
+    [ENDLESS] = {"endless", ENDLESS_SQL, NULL},
+    [WRITE_ENDLESS] = {"write_endless", WRITE_ENDLESS_SQL, NULL},
+    [COMMITS] = {"commits", "COMMIT", NULL},
+    [WRONG] = {"wrong", "SELECT nothing FROM nowhere", NULL},
+    [TWO] = {"two", "SELECT 1; SELECT 2", NULL},
+    [CHILD_BACK] = {"child_back", "INSERT INTO children (thing_id) VALUES (?1) RETURNING thing_id", NULL},
+};
+static const sw_migration MIGRATIONS[] = {
+    {"0001", "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, blob BLOB, real REAL) STRICT;"
+             "CREATE TABLE children (thing_id INTEGER NOT NULL REFERENCES things (id)) STRICT;"},
+};
+
+static test_store t;
+static sw_db *db, *reader;
+static arena memory, reader_memory;
+
+static void setup(void)
+{
+    test_store_folder(&t);
+    ck_assert_int_eq(test_store_open(&t), SW_OK);
+    ck_assert_int_eq(store_add_statements(t.store, "things", (sw_table)SW_TABLE(TABLE)), SW_OK);
+    db = db_open(t.store, true);
+    ck_assert_int_eq(store_migrate(t.store, db, "things", (sw_table)SW_TABLE(MIGRATIONS), t.error, sizeof t.error), SW_OK);
+    reader = db_open(t.store, false);
+    arena_init(&memory, 0);
+    arena_init(&reader_memory, 0);
+    db_lend(db, &memory, 0);
+    db_lend(reader, &reader_memory, 0);
+}
+
+static void teardown(void)
+{
+    db_close(reader);
+    db_close(db);
+    arena_done(&memory);
+    arena_done(&reader_memory);
+    test_store_remove(&t);
+}
+
+static sw_status put(const char *name)
+{
+    return sw_db_query(db, &TABLE[PUT], 0, NULL, "snn", name);
+}
+
+static int64_t count(sw_db *on)
+{
+    sw_rows *rows = NULL;
+    ck_assert_int_eq(sw_db_query(on, &TABLE[COUNT], 0, &rows, ""), SW_OK);
+    ck_assert(sw_rows_next(rows));
+    int64_t n = sw_rows_int(rows, 0);
+    ck_assert(!sw_rows_next(rows));
+    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+    return n;
+}
+
+START_TEST(clauses_are_chosen_by_the_mask_and_bound_anew)
+{
+    put("a"), put("b"), put("c");
+    static const struct {
+        uint32_t mask;
+        const char *name;
+        int64_t above;
+        int expected;
+    } CASES[] = {{0, "", 0, 3}, {BY_NAME, "b", 0, 1}, {BY_NAME, "c", 0, 1}, {BY_NAME, "zz", 0, 0},
+                 {ABOVE, "", 1, 2}, {BY_NAME | ABOVE, "a", 1, 0}, {0, "", 0, 3}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        sw_rows *rows = NULL;
+        int n = 0;
+        ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], CASES[i].mask, &rows, "sii", CASES[i].name, CASES[i].above,
+                                     (int64_t)10),
+                         SW_OK);
+        while (sw_rows_next(rows))
+            n++;
+        ck_assert_int_eq(n, CASES[i].expected);
+        ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+    }
+}
+END_TEST
+
+START_TEST(more_variants_than_are_kept_work)
+{
+    put("a");
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t mask = 0; mask < 128; mask++) {
+            sw_rows *rows = NULL;
+            ck_assert_int_eq(sw_db_query(db, &TABLE[MANY], mask, &rows, ""), SW_OK);
+            ck_assert(sw_rows_next(rows));
+            ck_assert_int_eq(sw_rows_int(rows, 0), 1);
+            ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_running_statement_can_be_asked_again)
+{
+    put("a"), put("b"), put("c");
+    sw_rows *outer = NULL;
+    int pairs = 0;
+    ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], 0, &outer, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
+    while (sw_rows_next(outer)) {
+        sw_rows *inner = NULL;
+        int64_t id = sw_rows_int(outer, 0);
+        ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], ABOVE, &inner, "sii", "", id, (int64_t)10), SW_OK);
+        sw_rows *same = NULL;
+        ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], 0, &same, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
+        while (sw_rows_next(inner))
+            pairs++;
+        ck_assert(sw_rows_next(same));
+        ck_assert_int_eq(sw_rows_int(same, 0), 1);
+        ck_assert_int_eq(sw_rows_done(same), SW_OK);
+        ck_assert_int_eq(sw_rows_done(inner), SW_OK);
+        ck_assert_int_eq(sw_rows_int(outer, 0), id);
+    }
+    ck_assert_int_eq(sw_rows_done(outer), SW_OK);
+    ck_assert_int_eq(pairs, 3);
+}
+END_TEST
+
+START_TEST(queries_left_open_are_ended_when_the_connection_is_returned)
+{
+    put("a"), put("b");
+    for (int i = 0; i < 200; i++) {
+        sw_rows *rows = NULL;
+        ck_assert_int_eq(sw_db_query(reader, &TABLE[FIND], 0, &rows, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
+        ck_assert(sw_rows_next(rows));
+        ck_assert_int_eq(db_return(reader), SW_OK);
+        db_lend(reader, &reader_memory, 0);
+    }
+    for (sqlite3_stmt *stmt = NULL; (stmt = sqlite3_next_stmt(db_raw(reader), stmt)) != NULL;)
+        ck_assert(!sqlite3_stmt_busy(stmt));
+}
+END_TEST
+
+START_TEST(too_many_open_at_once_is_an_error_and_not_a_leak)
+{
+    put("a");
+    sw_status status = SW_OK;
+    int n = 0;
+    for (; n < 1000 && status == SW_OK; n++) {
+        sw_rows *rows = NULL;
+        status = sw_db_query(reader, &TABLE[FIND], 0, &rows, "sii", "", (int64_t)0, (int64_t)10);
+    }
+    ck_assert_int_eq(status, SW_INTERNAL);
+    ck_assert_int_eq(n, 65);
+    ck_assert_int_eq(db_return(reader), SW_OK);
+    db_lend(reader, &reader_memory, 0);
+    ck_assert_int_eq(count(reader), 1);
+}
+END_TEST
+
+START_TEST(arguments_may_vanish_while_rows_are_read)
+{
+    put("first"), put("second");
+    sw_rows *rows = NULL;
+    char name[16] = "first";
+    ck_assert_int_eq(sw_db_query(reader, &TABLE[FIND], BY_NAME, &rows, "sii", name, (int64_t)0, (int64_t)10), SW_OK);
+    memset(name, 'x', sizeof name);
+    ck_assert(sw_rows_next(rows));
+    ck_assert_str_eq(sw_rows_text(rows, 1), "first");
+    ck_assert(!sw_rows_next(rows));
+    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+}
+END_TEST
+
+START_TEST(values_come_back_as_they_went_in)
+{
+    ck_assert_int_eq(sw_db_query(db, &TABLE[PUT], 0, NULL, "tbd", "a\0b", (size_t)3, "\0\1\2", (size_t)3, 0.5), SW_OK);
+    ck_assert_int_eq(db_changes(db), 1);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[PUT], 0, NULL, "sbn", NULL, "", (size_t)0), SW_OK);
+    ck_assert_int_eq(db_last_id(db), 2);
+    sw_rows *rows = NULL;
+    ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], 0, &rows, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
+    ck_assert_int_eq(sw_rows_int(rows, 0), 0); /* no row yet */
+    ck_assert(sw_rows_next(rows));
+    sw_str view = sw_rows_view(rows, 1);
+    ck_assert_int_eq((int)view.len, 3);
+    ck_assert_mem_eq(view.at, "a\0b", 3);
+    ck_assert(sw_rows_next(rows));
+    ck_assert(sw_rows_null(rows, 1));
+    ck_assert_str_eq(sw_rows_text(rows, 1), "");
+    ck_assert_ptr_null(sw_rows_view(rows, 1).at);
+    ck_assert(!sw_rows_next(rows));
+    ck_assert(!sw_rows_next(rows));
+    ck_assert_str_eq(sw_rows_text(rows, 1), "");
+    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+    ck_assert_int_eq(sw_rows_done(NULL), SW_OK);
+}
+END_TEST
+
+START_TEST(columns_go_straight_into_json)
+{
+    put("say \"hi\"");
+    ck_assert_int_eq(sw_db_query(db, &TABLE[PUT], 0, NULL, "nnn"), SW_OK);
+    sw_json j;
+    json_init(&j, 0);
+    sw_json_array_begin(&j, NULL);
+    sw_rows *rows = NULL;
+    ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], 0, &rows, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
+    while (sw_rows_next(rows)) {
+        sw_json_object_begin(&j, NULL);
+        sw_json_int(&j, "id", sw_rows_int(rows, 0));
+        sw_json_column(&j, "name", rows, 1);
+        sw_json_object_end(&j);
+    }
+    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+    sw_json_array_end(&j);
+    ck_assert_str_eq(sw_json_str(&j).at, "[{\"id\":1,\"name\":\"say \\\"hi\\\"\"},{\"id\":2}]");
+    json_done(&j);
+}
+END_TEST
+
+START_TEST(broken_rules_are_conflicts_that_name_the_column)
+{
+    ck_assert_int_eq(put("a"), SW_OK);
+    ck_assert_int_eq(put("a"), SW_CONFLICT);
+    ck_assert_str_eq(sw_db_conflict(db), "things.name");
+    sw_rows *rows = NULL;
+    ck_assert_int_eq(sw_db_query(db, &TABLE[PUT_BACK], 0, &rows, "s", "a"), SW_CONFLICT);
+    ck_assert_ptr_null(rows);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[CHILD], 0, NULL, "i", (int64_t)77), SW_CONFLICT);
+    ck_assert_int_eq(count(db), 1);
+}
+END_TEST
+
+START_TEST(returned_rows_may_be_left_unread)
+{
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        sw_rows *rows = NULL;
+        ck_assert_int_eq(sw_db_query(db, &TABLE[PUT_BACK], 0, &rows, "s", name), SW_OK);
+        ck_assert(sw_rows_next(rows));
+        ck_assert_str_eq(sw_rows_text(rows, 1), name);
+        ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+    }
+    ck_assert_int_eq(count(db), 100);
+    sw_rows *rows = NULL; /* a foreign key is only checked at the end of the statement */
+    sw_status status = sw_db_query(db, &TABLE[CHILD_BACK], 0, &rows, "i", (int64_t)-5);
+    if (status == SW_OK)
+        status = db_return(db);
+    ck_assert_int_eq(status, SW_CONFLICT);
+    db_lend(db, &memory, 0);
+}
+END_TEST
+
+START_TEST(mistakes_are_internal_errors)
+{
+    static const sw_statement STRANGER = {"stranger", "SELECT 1", NULL};
+    sw_rows *rows = NULL;
+    ck_assert_int_eq(sw_db_query(db, &STRANGER, 0, &rows, ""), SW_INTERNAL);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], 4, &rows, "sii", "", (int64_t)0, (int64_t)1), SW_INTERNAL);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[COUNT], 1, &rows, ""), SW_INTERNAL);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], 0, &rows, "s", ""), SW_INTERNAL);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[WRONG], 0, &rows, ""), SW_INTERNAL);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[TWO], 0, &rows, ""), SW_INTERNAL);
+    ck_assert_int_eq(sw_db_query(reader, &TABLE[PUT], 0, NULL, "snn", "x"), SW_INTERNAL);
+    ck_assert_ptr_null(rows);
+}
+END_TEST
+
+START_TEST(a_statement_may_not_end_the_transaction)
+{
+    ck_assert_int_eq(db_exec(db, "BEGIN IMMEDIATE"), SW_OK);
+    ck_assert_int_ne(sw_db_query(db, &TABLE[COMMITS], 0, NULL, ""), SW_OK);
+    ck_assert(!db_autocommit(db));
+    ck_assert_int_eq(db_exec(db, "ROLLBACK"), SW_OK);
+}
+END_TEST
+
+START_TEST(reads_end_at_their_time_limit)
+{
+    int64_t began = sw_monotonic_ms();
+    db_lend(reader, &reader_memory, began + 50);
+    sw_rows *rows = NULL;
+    ck_assert_int_eq(sw_db_query(reader, &TABLE[ENDLESS], 0, &rows, ""), SW_BUSY);
+    ck_assert(db_interrupted(reader));
+    ck_assert_int_lt(sw_monotonic_ms() - began, 1000);
+    ck_assert_int_eq(sw_db_query(reader, &TABLE[COUNT], 0, &rows, ""), SW_BUSY); /* nothing begins after it */
+    db_lend(reader, &reader_memory, 0);
+    ck_assert_int_eq(count(reader), 0);
+}
+END_TEST
+
+START_TEST(writes_get_four_times_that)
+{
+    ck_assert_int_eq(db_exec(db, "BEGIN IMMEDIATE"), SW_OK);
+    int64_t began = sw_monotonic_ms();
+    db_lend(db, &memory, began + 50);
+    ck_assert_int_eq(sw_db_query(db, &TABLE[WRITE_ENDLESS], 0, NULL, ""), SW_BUSY);
+    ck_assert_int_ge(sw_monotonic_ms() - began, 190);
+    ck_assert_int_lt(sw_monotonic_ms() - began, 2000);
+    ck_assert(db_autocommit(db)); /* the price: the whole transaction */
+}
+END_TEST
+
+START_TEST(a_full_disk_is_storage_failing)
+{
+    ck_assert_int_eq(db_exec(db, "PRAGMA max_page_count=12"), SW_OK);
+    char *large = calloc(1, 200001);
+    memset(large, 'x', 200000);
+    ck_assert_int_eq(put(large), SW_UNAVAILABLE);
+    ck_assert(db_storage_failed(db));
+    ck_assert_int_eq(db_exec(db, "PRAGMA max_page_count=1000000"), SW_OK);
+    ck_assert_int_eq(put(large), SW_OK);
+    free(large);
+}
+END_TEST
+
+START_TEST(a_connection_can_be_opened_anew)
+{
+    ck_assert_int_eq(put("a"), SW_OK);
+    ck_assert_int_eq(db_reopen(db), SW_OK);
+    db_lend(db, &memory, 0);
+    ck_assert_int_eq(put("b"), SW_OK);
+    ck_assert_int_eq(count(db), 2);
+}
+END_TEST
+
+START_TEST(checkpoints_empty_the_wal)
+{
+    for (int i = 0; i < 50; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        ck_assert_int_eq(put(name), SW_OK);
+    }
+    ck_assert_int_gt(db_wal_bytes(db), 50 * 4096);
+    sw_db *c = db_open_checkpointer(t.store);
+    int left = -1;
+    ck_assert_int_eq(db_checkpoint(c, false, 0, &left), SW_OK);
+    ck_assert_int_eq(left, 0);
+    sw_rows *rows = NULL;
+    ck_assert_int_eq(sw_db_query(reader, &TABLE[FIND], 0, &rows, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
+    put("during the read"); /* which now needs the WAL as it was */
+    ck_assert_int_eq(db_checkpoint(db, true, 50, &left), SW_BUSY);
+    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
+    ck_assert_int_eq(db_checkpoint(db, true, 50, &left), SW_OK);
+    ck_assert_int_eq(db_wal_bytes(db), 0);
+    db_close(c);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, teardown);
+    ADD(clauses_are_chosen_by_the_mask_and_bound_anew);
+    ADD(more_variants_than_are_kept_work);
+    ADD(a_running_statement_can_be_asked_again);
+    ADD(queries_left_open_are_ended_when_the_connection_is_returned);
+    ADD(too_many_open_at_once_is_an_error_and_not_a_leak);
+    ADD(arguments_may_vanish_while_rows_are_read);
+    ADD(values_come_back_as_they_went_in);
+    ADD(columns_go_straight_into_json);
+    ADD(broken_rules_are_conflicts_that_name_the_column);
+    ADD(returned_rows_may_be_left_unread);
+    ADD(mistakes_are_internal_errors);
+    ADD(a_statement_may_not_end_the_transaction);
+    ADD(reads_end_at_their_time_limit);
+    ADD(writes_get_four_times_that);
+    ADD(a_full_disk_is_storage_failing);
+    ADD(a_connection_can_be_opened_anew);
+    ADD(checkpoints_empty_the_wal);
+}
+
+int main(void)
+{
+    return run_tests("query", add);
+}
