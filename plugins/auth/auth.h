@@ -17,10 +17,10 @@ typedef struct {
     sw_host *host;
     const sw_users_service *users;
     void *users_self;
-    unsigned char *secret;     /* of the JWTs */
+    unsigned char *secret; /* of the JWTs */
     size_t secret_len;
     gate *gate;
-    _Atomic bool first_login;  /* the initial admin has logged in since the start */
+    _Atomic bool first_login; /* the initial admin has logged in since the start */
     _Atomic uint64_t failures, refusals;
 } auth_state;
 

@@ -12,8 +12,8 @@ enum {
      * after this. The hash lane's whole queue takes less; a worker's takes much less. */
     LOST_RUNNING_MS = 60 * 1000,
     LOST_WOKEN_MS = 5 * 1000,
-    HELD_MAX = 48,         /* attempts of all addresses: below the hash lane's 64, so that it is not filled by logins */
-    POOL_SIZE = 2048       /* attempts that wait, of all addresses */
+    HELD_MAX = 48,   /* attempts of all addresses: below the hash lane's 64, so that it is not filled by logins */
+    POOL_SIZE = 2048 /* attempts that wait, of all addresses */
 };
 
 /* A place in a line. */
@@ -26,9 +26,9 @@ struct gate {
     pthread_mutex_t lock;
     gate_rules rules;
     table table;
-    place *pool;          /* pool[0] is not used */
+    place *pool; /* pool[0] is not used */
     uint32_t free_place;
-    uint32_t held;        /* running and woken attempts of all addresses */
+    uint32_t held; /* running and woken attempts of all addresses */
     int64_t swept_ms;
 };
 
@@ -229,7 +229,7 @@ static void put_in_line(gate *g, entry *e, uint64_t handle)
     uint32_t at = g->free_place;
 
     g->free_place = g->pool[at].next;
-    g->pool[at] = (place){ .handle = handle };
+    g->pool[at] = (place){.handle = handle};
     *(e->line.count ? &g->pool[e->line.last].next : &e->line.first) = at;
     e->line.last = at;
     e->line.count++;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char ISSUER[] = "steward";
-enum { SKEW_S = 60 };  /* clocks of other makers of tokens, for iat and nbf */
+enum { SKEW_S = 60 }; /* clocks of other makers of tokens, for iat and nbf */
 
 /* ---- making ---- */
 
@@ -47,7 +47,8 @@ sw_status jwt_make(const auth_state *state, sw_request *req, const sw_user *user
 
 typedef enum { CLAIM_ABSENT, CLAIM_INTEGER, CLAIM_WRONG } claim_kind;
 
-/* A claim that is an integer as JSON writes it: no text, no 1.0, no 1e9. libjwt's own getter takes a text or a real for 0. */
+/* A claim that is an integer as JSON writes it: no text, no 1.0, no 1e9. libjwt's own getter takes a text or a real for
+ * 0. */
 static claim_kind integer_claim(jwt_t *jwt, const char *name, int64_t *ret)
 {
     char *text = jwt_get_grants_json(jwt, name), *end;
@@ -102,7 +103,7 @@ static bool header_fits(jwt_t *jwt)
 sw_status jwt_check(const auth_state *state, const char *token, size_t len, jwt_claims *ret)
 {
     char text[JWT_SIZE_MAX + 1];
-    jwt_claims claims = { 0 };
+    jwt_claims claims = {0};
     jwt_t *jwt = NULL;
 
     if (len == 0 || len > JWT_SIZE_MAX || memchr(token, '\0', len))

@@ -9,7 +9,7 @@ enum { KIND_ADDRESS = 'a', KIND_USER = 'u', LABEL_SIZE = 128, NAME_MAX_BYTES = 6
 /* IPv4 (also inside IPv6) as it is, IPv6 as its /64: one customer usually has all of one. Returns the length. */
 static size_t address_bytes(const char *address, uint8_t out[LABEL_SIZE])
 {
-    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF };
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
     uint8_t v6[16];
 
     if (inet_pton(AF_INET, address, out) == 1)

@@ -5,35 +5,58 @@
 #include <string.h>
 
 static const sw_option OPTIONS[] = {
-    { .name = "failures", .type = SW_OPTION_INT, .default_value = "5", .max = GATE_FAILURES_MAX,
-      .summary = "Failed logins of one user from one address within a minute, after which that pair is refused for 1, 2, "
-                 "4 … 60 s. 0: never." },
-    { .name = "address_failures", .type = SW_OPTION_INT, .default_value = "5", .max = GATE_FAILURES_MAX,
-      .summary = "The same for all users of one address (/64 for IPv6); raise it for many people behind one address. "
-                 "0: never." },
-    { .name = "at_once", .type = SW_OPTION_INT, .default_value = "2", .min = 1, .max = 64,
-      .summary = "Logins of one address that may be hashed at the same time; the others wait in line." },
-    { .name = "waiting", .type = SW_OPTION_INT, .default_value = "64", .min = 1, .max = 1024,
-      .summary = "Logins of one address that may wait in line; one more is refused with 429." },
-    { .name = "wait_timeout", .type = SW_OPTION_DURATION, .default_value = "30s", .min = 1000, .max = 600000,
-      .summary = "How long a login may wait in line before it is answered with 503." },
-    { .name = "remembered", .type = SW_OPTION_INT, .default_value = "8192", .min = 64, .max = 1000000,
-      .summary = "Addresses and (user, address) pairs whose failures are remembered; those untouched longest go first." },
+    {.name = "failures",
+     .type = SW_OPTION_INT,
+     .default_value = "5",
+     .max = GATE_FAILURES_MAX,
+     .summary =
+         "Failed logins of one user from one address within a minute, after which that pair is refused for 1, 2, "
+         "4 … 60 s. 0: never."},
+    {.name = "address_failures",
+     .type = SW_OPTION_INT,
+     .default_value = "5",
+     .max = GATE_FAILURES_MAX,
+     .summary = "The same for all users of one address (/64 for IPv6); raise it for many people behind one address. "
+                "0: never."},
+    {.name = "at_once",
+     .type = SW_OPTION_INT,
+     .default_value = "2",
+     .min = 1,
+     .max = 64,
+     .summary = "Logins of one address that may be hashed at the same time; the others wait in line."},
+    {.name = "waiting",
+     .type = SW_OPTION_INT,
+     .default_value = "64",
+     .min = 1,
+     .max = 1024,
+     .summary = "Logins of one address that may wait in line; one more is refused with 429."},
+    {.name = "wait_timeout",
+     .type = SW_OPTION_DURATION,
+     .default_value = "30s",
+     .min = 1000,
+     .max = 600000,
+     .summary = "How long a login may wait in line before it is answered with 503."},
+    {.name = "remembered",
+     .type = SW_OPTION_INT,
+     .default_value = "8192",
+     .min = 64,
+     .max = 1000000,
+     .summary = "Addresses and (user, address) pairs whose failures are remembered; those untouched longest go first."},
 };
 
 static const sw_route ROUTES[] = {
-    { SW_POST, "/api/auth/login", SW_PUBLIC, SW_LANE_WORKER, post_login, "Sign in with name and password.",
-      .request = "{\"username\":\"admin\",\"password\":\"…\"}",
-      .response = "{\"token\":\"<jwt>\",\"user\":{\"id\":1,\"username\":\"admin\",\"role\":\"ADMIN\","
-                  "\"actor_type\":\"HUMAN\",\"created_at\":\"2026-03-05T21:42:08.123Z\"}}" },
+    {SW_POST, "/api/auth/login", SW_PUBLIC, SW_LANE_WORKER, post_login, "Sign in with name and password.",
+     .request = "{\"username\":\"admin\",\"password\":\"…\"}",
+     .response = "{\"token\":\"<jwt>\",\"user\":{\"id\":1,\"username\":\"admin\",\"role\":\"ADMIN\","
+                 "\"actor_type\":\"HUMAN\",\"created_at\":\"2026-03-05T21:42:08.123Z\"}}"},
 };
 
 static const sw_provided PROVIDES[] = {
-    { "auth/1", &AUTH_SERVICE },
+    {"auth/1", &AUTH_SERVICE},
 };
 
 static const sw_need NEEDS[] = {
-    { "users/1", .optional = false },
+    {"users/1", .optional = false},
 };
 
 static uint32_t number(sw_host *host, const char *option)

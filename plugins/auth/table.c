@@ -5,7 +5,7 @@
 
 bool table_init(table *t, uint32_t count)
 {
-    *t = (table){ .count = count, .bucket_count = count };
+    *t = (table){.count = count, .bucket_count = count};
     t->entries = calloc(count, sizeof *t->entries);
     t->buckets = calloc(t->bucket_count, sizeof(entry *));
     if (t->entries && t->buckets)
@@ -18,7 +18,7 @@ void table_done(table *t)
 {
     free(t->entries);
     free(t->buckets);
-    *t = (table){ 0 };
+    *t = (table){0};
 }
 
 /* Keys are parts of a SHA-256: any of their bytes are as good as a hash. */

@@ -1,7 +1,7 @@
 /* The first users: the configured admin (id 1) and Butler (id 2). Clients rely on both ids.
  *
- * The writer must not hash and start() has no database: so start() asks the writer whether the store is empty, hashes on
- * the main thread, where nothing is served yet, and prepare() stores the two. */
+ * The writer must not hash and start() has no database: so start() asks the writer whether the store is empty, hashes
+ * on the main thread, where nothing is served yet, and prepare() stores the two. */
 #include "users.h"
 
 #include <semaphore.h>
@@ -36,7 +36,8 @@ static bool name_and_password_fit(sw_host *host)
     fold(admin_name(host), key, sizeof key);
     if (!username_valid(admin_name(host)) || strcmp(key, "butler") == 0) {
         sw_log(host, SW_LOG_ERROR,
-               "auth.initial_admin_user must be 1 to %d letters, digits, '_', '.' or '-', and not Butler", USERS_NAME_MAX);
+               "auth.initial_admin_user must be 1 to %d letters, digits, '_', '.' or '-', and not Butler",
+               USERS_NAME_MAX);
         return false;
     }
     return hashable(host, sw_initial_admin_pass(host));
@@ -68,7 +69,7 @@ static void answer(void *arg, sw_status outcome)
 /* Waits for the writer. */
 static sw_status store_is_empty(sw_host *host, bool *ret_empty)
 {
-    question q = { .status = SW_BUSY };
+    question q = {.status = SW_BUSY};
 
     if (sem_init(&q.answered, 0, 0) != 0)
         return SW_INTERNAL;

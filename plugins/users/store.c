@@ -5,16 +5,41 @@
 
 /* Names of the rows of the table at the end of the file. */
 enum {
-    BY_ID, BY_ID_ANY, BY_NAME, BY_TOKEN, BUTLER, FIRST_ADMIN, EACH_ADMIN, OTHER_ADMINS, ANY, TOKEN_UPDATED, PROFILE,
-    LIST, COUNT, EACH_ID, LAST_SEEN, ADD, ADD_WITH_ID, UPDATE, REHASH, SET_TOKEN, REMOVE, FORGET, NOTE_SEEN, NOTE_REPORT,
-    CLEAR_PRESENCE, CLEAR_USERS, CLEAR_IDS
+    BY_ID,
+    BY_ID_ANY,
+    BY_NAME,
+    BY_TOKEN,
+    BUTLER,
+    FIRST_ADMIN,
+    EACH_ADMIN,
+    OTHER_ADMINS,
+    ANY,
+    TOKEN_UPDATED,
+    PROFILE,
+    LIST,
+    COUNT,
+    EACH_ID,
+    LAST_SEEN,
+    ADD,
+    ADD_WITH_ID,
+    UPDATE,
+    REHASH,
+    SET_TOKEN,
+    REMOVE,
+    FORGET,
+    NOTE_SEEN,
+    NOTE_REPORT,
+    CLEAR_PRESENCE,
+    CLEAR_USERS,
+    CLEAR_IDS
 };
 
 #define RUN(db, which, ret, ...) sw_db_query((db), &USER_STATEMENTS[which], 0, (ret), __VA_ARGS__)
 
 /* ---- one user, as the service gives it ---- */
 
-#define USER_COLUMNS "SELECT id, role, username, password_hash, generation, created_ms, deleted_ms IS NOT NULL FROM users"
+#define USER_COLUMNS                                                                                                   \
+    "SELECT id, role, username, password_hash, generation, created_ms, deleted_ms IS NOT NULL FROM users"
 
 static const char SQL_BY_ID[] = USER_COLUMNS " WHERE id = ?1 AND deleted_ms IS NULL";
 static const char SQL_BY_ID_ANY[] = USER_COLUMNS " WHERE id = ?1";
@@ -167,9 +192,9 @@ sw_status store_last_seen(sw_db *db, int64_t id, int64_t *ret_at_ms)
 
 /* ---- profiles: the columns COL_* of users.h ---- */
 
-#define PROFILE_COLUMNS                                                                                       \
-    "SELECT u.id, u.username, u.role, u.agent_kind, u.runtime_kind, u.description, u.token_hint,"             \
-    " u.token_updated_ms, u.created_ms, p.last_seen_ms, p.last_report"                                        \
+#define PROFILE_COLUMNS                                                                                                \
+    "SELECT u.id, u.username, u.role, u.agent_kind, u.runtime_kind, u.description, u.token_hint,"                      \
+    " u.token_updated_ms, u.created_ms, p.last_seen_ms, p.last_report"                                                 \
     " FROM users u LEFT JOIN presence p ON p.user_id = u.id WHERE u.deleted_ms IS NULL"
 
 static const char SQL_PROFILE[] = PROFILE_COLUMNS " AND u.id = ?1";
@@ -220,8 +245,8 @@ sw_status store_each_id(sw_db *db, int64_t after, int64_t limit, sw_rows **ret_r
 
 /* ---- writing ---- */
 
-#define ADD_VALUES                                                                                            \
-    " VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), nullif(?7, ''), ?8, ?9, CASE WHEN ?8 IS NULL"   \
+#define ADD_VALUES                                                                                                     \
+    " VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), nullif(?7, ''), ?8, ?9, CASE WHEN ?8 IS NULL"            \
     " THEN NULL ELSE ?10 END, ?10"
 
 static const char SQL_ADD[] =
@@ -255,8 +280,9 @@ sw_status store_add(sw_tx *tx, new_user *user)
                             user->password_hash, user->agent_kind, user->runtime_kind, user->description,
                             (const void *)user->token_hash, (size_t)32, user->token_hint, now, user->id);
     else
-        stored = sw_tx_exec(tx, add, NULL, user->id ? "sssssssnnii" : "sssssssnni", user->name, key, role,
-                            user->password_hash, user->agent_kind, user->runtime_kind, user->description, now, user->id);
+        stored =
+            sw_tx_exec(tx, add, NULL, user->id ? "sssssssnnii" : "sssssssnni", user->name, key, role,
+                       user->password_hash, user->agent_kind, user->runtime_kind, user->description, now, user->id);
     SW_TRY(conflict(tx, stored));
     user->id = sw_tx_last_id(tx);
     return SW_OK;
@@ -333,31 +359,31 @@ sw_status store_clear(sw_tx *tx)
 }
 
 const sw_statement USER_STATEMENTS[USER_STATEMENT_COUNT] = {
-    [BY_ID] = { "users_by_id", SQL_BY_ID, NULL },
-    [BY_ID_ANY] = { "users_by_id_any", SQL_BY_ID_ANY, NULL },
-    [BY_NAME] = { "users_by_name", SQL_BY_NAME, NULL },
-    [BY_TOKEN] = { "users_by_token", SQL_BY_TOKEN, NULL },
-    [BUTLER] = { "users_butler", SQL_BUTLER, NULL },
-    [FIRST_ADMIN] = { "users_first_admin", SQL_FIRST_ADMIN, NULL },
-    [EACH_ADMIN] = { "users_each_admin", SQL_EACH_ADMIN, NULL },
-    [OTHER_ADMINS] = { "users_other_admins", SQL_OTHER_ADMINS, NULL },
-    [ANY] = { "users_any", SQL_ANY, NULL },
-    [TOKEN_UPDATED] = { "users_token_updated", SQL_TOKEN_UPDATED, NULL },
-    [PROFILE] = { "users_profile", SQL_PROFILE, NULL },
-    [LIST] = { "users_list", SQL_LIST, FILTERS },
-    [COUNT] = { "users_count", SQL_COUNT, FILTERS },
-    [EACH_ID] = { "users_each_id", SQL_EACH_ID, NULL },
-    [LAST_SEEN] = { "users_last_seen", SQL_LAST_SEEN, NULL },
-    [ADD] = { "users_add", SQL_ADD, NULL },
-    [ADD_WITH_ID] = { "users_add_with_id", SQL_ADD_WITH_ID, NULL },
-    [UPDATE] = { "users_update", SQL_UPDATE, NULL },
-    [REHASH] = { "users_rehash", SQL_REHASH, NULL },
-    [SET_TOKEN] = { "users_set_token", SQL_SET_TOKEN, NULL },
-    [REMOVE] = { "users_remove", SQL_REMOVE, NULL },
-    [FORGET] = { "users_forget", SQL_FORGET, NULL },
-    [NOTE_SEEN] = { "users_note_seen", SQL_NOTE_SEEN, NULL },
-    [NOTE_REPORT] = { "users_note_report", SQL_NOTE_REPORT, NULL },
-    [CLEAR_PRESENCE] = { "users_clear_presence", SQL_CLEAR_PRESENCE, NULL },
-    [CLEAR_USERS] = { "users_clear", SQL_CLEAR_USERS, NULL },
-    [CLEAR_IDS] = { "users_clear_ids", SQL_CLEAR_IDS, NULL },
+    [BY_ID] = {"users_by_id", SQL_BY_ID, NULL},
+    [BY_ID_ANY] = {"users_by_id_any", SQL_BY_ID_ANY, NULL},
+    [BY_NAME] = {"users_by_name", SQL_BY_NAME, NULL},
+    [BY_TOKEN] = {"users_by_token", SQL_BY_TOKEN, NULL},
+    [BUTLER] = {"users_butler", SQL_BUTLER, NULL},
+    [FIRST_ADMIN] = {"users_first_admin", SQL_FIRST_ADMIN, NULL},
+    [EACH_ADMIN] = {"users_each_admin", SQL_EACH_ADMIN, NULL},
+    [OTHER_ADMINS] = {"users_other_admins", SQL_OTHER_ADMINS, NULL},
+    [ANY] = {"users_any", SQL_ANY, NULL},
+    [TOKEN_UPDATED] = {"users_token_updated", SQL_TOKEN_UPDATED, NULL},
+    [PROFILE] = {"users_profile", SQL_PROFILE, NULL},
+    [LIST] = {"users_list", SQL_LIST, FILTERS},
+    [COUNT] = {"users_count", SQL_COUNT, FILTERS},
+    [EACH_ID] = {"users_each_id", SQL_EACH_ID, NULL},
+    [LAST_SEEN] = {"users_last_seen", SQL_LAST_SEEN, NULL},
+    [ADD] = {"users_add", SQL_ADD, NULL},
+    [ADD_WITH_ID] = {"users_add_with_id", SQL_ADD_WITH_ID, NULL},
+    [UPDATE] = {"users_update", SQL_UPDATE, NULL},
+    [REHASH] = {"users_rehash", SQL_REHASH, NULL},
+    [SET_TOKEN] = {"users_set_token", SQL_SET_TOKEN, NULL},
+    [REMOVE] = {"users_remove", SQL_REMOVE, NULL},
+    [FORGET] = {"users_forget", SQL_FORGET, NULL},
+    [NOTE_SEEN] = {"users_note_seen", SQL_NOTE_SEEN, NULL},
+    [NOTE_REPORT] = {"users_note_report", SQL_NOTE_REPORT, NULL},
+    [CLEAR_PRESENCE] = {"users_clear_presence", SQL_CLEAR_PRESENCE, NULL},
+    [CLEAR_USERS] = {"users_clear", SQL_CLEAR_USERS, NULL},
+    [CLEAR_IDS] = {"users_clear_ids", SQL_CLEAR_IDS, NULL},
 };

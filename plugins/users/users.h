@@ -15,9 +15,9 @@ enum {
     USERS_REPORT_MAX = 1024,
     USERS_TOKEN_MIN = 8,
     USERS_TOKEN_MAX = 256,
-    USERS_TOKEN_SIZE = 48,     /* of one that the server makes: "ec_", 43 characters, NUL */
-    USERS_HINT_SIZE = 12,      /* "abcd...wxyz" */
-    USERS_HASH_SIZE = 192,     /* sw_password_hash()'s */
+    USERS_TOKEN_SIZE = 48, /* of one that the server makes: "ec_", 43 characters, NUL */
+    USERS_HINT_SIZE = 12,  /* "abcd...wxyz" */
+    USERS_HASH_SIZE = 192, /* sw_password_hash()'s */
     USERS_ADMIN_ID = 1,
     USERS_BUTLER_ID = 2
 };
@@ -32,7 +32,7 @@ typedef struct {
 
 /* A row to be stored. Empty texts are stored as NULL. */
 typedef struct {
-    int64_t id;                /* 0: the next one; filled in by store_add() */
+    int64_t id; /* 0: the next one; filled in by store_add() */
     const char *name;
     sw_role role;
     const char *password_hash; /* "" for AGENT and BUTLER */
@@ -43,16 +43,25 @@ typedef struct {
 
 /* Which rows a list shows. */
 typedef struct {
-    uint32_t exclude;          /* SW_ROLE_BITs */
-    const char *search;        /* "" : all */
-    int64_t limit;             /* -1: all */
+    uint32_t exclude;   /* SW_ROLE_BITs */
+    const char *search; /* "" : all */
+    int64_t limit;      /* -1: all */
     int64_t offset;
 } users_filter;
 
 /* Columns of the profile statements in store.c, for model.c. */
 enum {
-    COL_ID, COL_NAME, COL_ROLE, COL_AGENT_KIND, COL_RUNTIME_KIND, COL_DESCRIPTION, COL_TOKEN_HINT, COL_TOKEN_UPDATED,
-    COL_CREATED, COL_LAST_SEEN, COL_LAST_REPORT
+    COL_ID,
+    COL_NAME,
+    COL_ROLE,
+    COL_AGENT_KIND,
+    COL_RUNTIME_KIND,
+    COL_DESCRIPTION,
+    COL_TOKEN_HINT,
+    COL_TOKEN_UPDATED,
+    COL_CREATED,
+    COL_LAST_SEEN,
+    COL_LAST_REPORT
 };
 
 /* store.c: reading. SW_NOT_FOUND when there is no such row; removed users are only found by store_by_id_any(). */

@@ -10,10 +10,10 @@ enum { BCRYPT_MAX = 72, PASSWORD_MAX = 128, ADMIN_ID = 1 };
 typedef struct {
     const char *username, *password;
     gate_key key;
-    bool woken;            /* waited at the gate */
-    sw_user user;          /* id 0: nobody who has a password */
+    bool woken;   /* waited at the gate */
+    sw_user user; /* id 0: nobody who has a password */
     const char *token;
-    char better[192];      /* the hash by today's method and cost */
+    char better[192]; /* the hash by today's method and cost */
 } attempt;
 
 static sw_status admit(sw_request *req);
@@ -111,7 +111,7 @@ static void note_first_login(auth_state *state, const attempt *a)
         sw_initial_admin_used(state->host);
 }
 
-static sw_status verify(sw_request *req)   /* hash lane */
+static sw_status verify(sw_request *req) /* hash lane */
 {
     auth_state *state = sw_request_state(req);
     attempt *a = sw_request_kept(req);
@@ -154,7 +154,7 @@ static sw_status look_up(sw_request *req, attempt *a)
     return a->password ? SW_OK : SW_NO_MEMORY;
 }
 
-static sw_status admit(sw_request *req)   /* worker */
+static sw_status admit(sw_request *req) /* worker */
 {
     auth_state *state = sw_request_state(req);
     attempt *a = sw_request_kept(req);

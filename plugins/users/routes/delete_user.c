@@ -3,7 +3,7 @@
 
 typedef struct {
     int64_t id;
-    bool agents_only;  /* the second path */
+    bool agents_only; /* the second path */
 } removal;
 
 static sw_status allowed(sw_tx *tx, const removal *r, const sw_user *user)

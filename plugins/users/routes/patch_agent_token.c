@@ -44,7 +44,7 @@ static sw_status rotate_and_reply(sw_tx *tx, void *arg)
         return sw_fail(req, SW_INVALID, NULL, "target user is not an agent");
 
     sw_status held = store_by_token(sw_tx_db(tx), r->hash, &holder);
-    if (held == SW_OK)  /* its own current token: nothing changes and no socket closes */
+    if (held == SW_OK) /* its own current token: nothing changes and no socket closes */
         return holder.id == r->id ? reply(tx, r) : sw_fail(req, SW_CONFLICT, NULL, "api_token already in use");
     if (held != SW_NOT_FOUND)
         return held;

@@ -4,10 +4,10 @@
 
 typedef struct {
     int64_t id;
-    const char *password;     /* NULL: stays */
+    const char *password; /* NULL: stays */
     const char *password_hash;
-    sw_role role;             /* 0: stays */
-    const char *description;  /* NULL: stays */
+    sw_role role;            /* 0: stays */
+    const char *description; /* NULL: stays */
     char hash[USERS_HASH_SIZE];
 } change;
 

@@ -11,7 +11,7 @@ static int retry;
 
 static gate_key key_of(unsigned address, unsigned user)
 {
-    gate_key key = { 0 };
+    gate_key key = {0};
 
     memcpy(key.address, &address, sizeof address);
     memcpy(key.user, &address, sizeof address);
@@ -27,8 +27,11 @@ static gate_answer come(const gate_key *key, int64_t now)
 
 static void open_gate(uint32_t failures, uint32_t address_failures, uint32_t at_once, uint32_t waiting)
 {
-    gate_rules rules = { .failures = failures, .address_failures = address_failures, .at_once = at_once,
-                         .waiting = waiting, .remembered = 64 };
+    gate_rules rules = {.failures = failures,
+                        .address_failures = address_failures,
+                        .at_once = at_once,
+                        .waiting = waiting,
+                        .remembered = 64};
     g = gate_new(&rules);
     ck_assert_ptr_nonnull(g);
 }

@@ -183,7 +183,7 @@ def test_the_last_admin_stays(fresh):
     tokens = [fresh.login(f"boss{i}", PASSWORD) for i in range(4)]
 
     def demote(pair):
-        """Everybody demotes the next one, at once."""
+        """Everybody steps down, at once."""
         user_id, token = pair
         return fresh.patch(f"/api/users/{user_id}", {"role": "MEMBER"}, token=token).status_code
 
