@@ -1,0 +1,70 @@
+/* A decision or an expiry becomes known: the AUTH_RESPONSE row and its frame to Butler, the status to every human, the
+ * event to other plugins. All in the step that decided, so that it is known exactly when it is durable. */
+#include "store.h"
+
+#include <string.h>
+
+static sw_status write_payload(sw_tx *tx, const approval *a, sw_str *ret)
+{
+    sw_json *out = sw_json_new_tx(tx);
+
+    if (!out)
+        return SW_NO_MEMORY;
+    sw_json_object_begin(out, NULL);
+    sw_json_text(out, "action_id", a->action_id);
+    sw_json_bool(out, "approved", strcmp(a->status, STATUS_APPROVED) == 0);
+    sw_json_text(out, "status", a->status);
+    sw_json_object_end(out);
+    *ret = sw_json_str(out);
+    return ret->at ? SW_OK : SW_NO_MEMORY;
+}
+
+/* Nobody's recovery has it: Butler gets it by recovery.c's greet(), until it is noted as delivered. An expiry is a row
+ * too, of no sender: its id gives it its place among the decisions. */
+static sw_status store_response(sw_tx *tx, approval *a, sw_str local_id)
+{
+    chat_row row = {
+        .type = TYPE_RESPONSE,
+        .local_id = local_id,
+        .sender_id = a->decider_id,
+        .sender_name = a->decider_name,
+        .sender_role = a->decider_role,
+        .receiver_id = a->butler_id,
+        .approval_id = a->id,
+        .recovered = false,
+    };
+    SW_TRY(write_payload(tx, a, &row.payload));
+    SW_TRY(row_add(tx, &row));
+    a->response_id = row.id;
+    return approval_answered(tx, a->id, row.id);
+}
+
+static sw_status send_response(sw_tx *tx, const approval *a)
+{
+    sw_frame *frame = sw_frame_new_tx(tx);
+
+    if (!frame)
+        return SW_NO_MEMORY;
+    frame_write_response(sw_frame_json(frame), a);
+    sw_frame_mark(frame, 0, SW_FRAME_RECEIPT, a->id);
+    return deliver_users(tx, frame, a->butler_id, 0);
+}
+
+static sw_status send_status(sw_tx *tx, const approval *a)
+{
+    sw_frame *frame = sw_frame_new_tx(tx);
+
+    if (!frame)
+        return SW_NO_MEMORY;
+    frame_write_status(sw_frame_json(frame), a->action_id, a->status, a->decided_ms);
+    deliver_humans(tx, frame);
+    return SW_OK;
+}
+
+sw_status announce_decision(sw_tx *tx, approval *a, sw_str local_id)
+{
+    SW_TRY(store_response(tx, a, local_id));
+    SW_TRY(send_response(tx, a));
+    SW_TRY(send_status(tx, a));
+    return approval_publish(tx, SW_EVENT_APPROVAL_DECIDED, a);
+}

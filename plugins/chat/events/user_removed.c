@@ -1,0 +1,11 @@
+/* user.removed: memory forgets the user, and what it was asked or would have run expires. */
+#include "chat.h"
+
+sw_status on_user_removed(sw_tx *tx, const void *data)
+{
+    const sw_user_event *event = data;
+    chat *c = sw_tx_state(tx);
+
+    SW_TRY(cache_forget_later(c->cache, tx, (cache_key){CACHE_USER, event->user_id, 0}));
+    return expire_of_user(tx, event->user_id);
+}

@@ -1,0 +1,69 @@
+/* POST /api/chat/threads: a further thread of the caller with an agent or Butler. */
+#include "store.h"
+
+#include <string.h>
+
+/* Without white space at both ends; sticky when it is too long. */
+const char *title_read(sw_request *req, const char *fallback)
+{
+    const char *given = sw_body_text_or(req, "title", 64 * 1024, "");
+    size_t max = (size_t)sw_option_int(sw_request_host(req), "title_max");
+    size_t len;
+
+    given += strspn(given, " \t\r\n\v\f");
+    len = strlen(given);
+    while (len > 0 && strchr(" \t\r\n\v\f", given[len - 1]))
+        len--;
+    if (len > max)
+        sw_invalid(req, "field_too_long", "title must be at most %zu bytes", max);
+    return len ? sw_strndup(req, given, len) : fallback;
+}
+
+static sw_status store_thread(sw_tx *tx, void *arg)
+{
+    thread_row *t = arg;
+
+    SW_TRY(thread_add(tx, t));
+    thread_write(sw_tx_reply(tx, 201), NULL, t);
+    return SW_OK;
+}
+
+/* The kind of channel that a user of this role has, "" for humans. */
+static const char *kind_of(sw_role role)
+{
+    if (role == SW_ROLE_BUTLER)
+        return "butler_direct";
+    return role == SW_ROLE_AGENT ? "agent_direct" : "";
+}
+
+sw_status post_threads(sw_request *req)
+{
+    const chat *c = sw_request_state(req);
+    int64_t peer = sw_body_int(req, "peer_id", 0, 0, INT64_MAX);
+    const char *kind = sw_body_text_or(req, "channel_kind", 64, "");
+    const char *title = title_read(req, "New conversation");
+    sw_user user = {.id = 0};
+
+    if (!peer || !*kind)
+        sw_invalid(req, "missing_field", "peer_id and channel_kind are required");
+    if (*kind && !thread_kind_known(kind))
+        sw_invalid(req, "invalid_parameter", "channel_kind must be butler_direct or agent_direct");
+    SW_TRY(sw_check(req));
+    sw_status found = c->users->by_id(c->users_self, sw_request_db(req), peer, &user);
+    if (found == SW_NOT_FOUND)
+        return sw_fail(req, SW_NOT_FOUND, NULL, "no such user: peer_id");
+    SW_TRY(found);
+    if (strcmp(kind, kind_of(user.role)) != 0)
+        return sw_fail(req, SW_INVALID, "invalid_parameter", "channel_kind does not fit the peer's role");
+    thread_row *t = sw_alloc(req, 1, sizeof *t);
+    if (!t || !title)
+        return SW_NO_MEMORY;
+    *t = (thread_row){
+        .owner_id = sw_request_principal(req)->user_id,
+        .peer_id = peer,
+        .channel_kind = sw_strdup(req, kind),
+        .title = title,
+        .summary = "",
+    };
+    return t->channel_kind ? sw_write(req, store_thread, t) : SW_NO_MEMORY;
+}

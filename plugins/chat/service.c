@@ -1,0 +1,113 @@
+/* The services chat/1 and approvals/1. `self` is chat's state: the step that calls may be another plugin's. */
+#include "store.h"
+
+#include <string.h>
+
+static sw_status find_sender(const chat *c, sw_tx *tx, posting *p)
+{
+    sw_user user = {.id = 0};
+
+    SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), p->route.sender_id, &user));
+    p->route.sender_role = user.role;
+    p->sender_name = user.name;
+    return SW_OK;
+}
+
+/* As a socket would: valid JSON, text decoded or other JSON as it stands up to ws.payload. */
+static sw_status check_payload(const chat *c, sw_tx *tx, posting *p)
+{
+    size_t len = p->payload.len;
+    const sw_value *value = sw_json_parse_tx(tx, p->payload.at, p->payload.len);
+
+    if (!value)
+        return SW_INVALID;
+    if (sw_value_type(value) == SW_JSON_TEXT)
+        (void)sw_value_text(value, &len);
+    int64_t max = sw_option_core_int(c->host, "ws.payload");
+    if (max > 0 && len > (size_t)max)
+        return SW_INVALID;
+    question_look(p, value);
+    return SW_OK;
+}
+
+static sw_str str_of(const char *text)
+{
+    return (sw_str){text, text ? strlen(text) : 0};
+}
+
+static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_id, int64_t *ret_at_ms)
+{
+    chat *c = self;
+    posting p = {
+        .route = {.sender_id = what->sender_id, .target_id = what->target_id, .asked = what->conversation_id},
+        .local_id = str_of(what->local_id),
+        .payload = {what->payload, what->payload_len},
+        .source = str_of(what->source),
+    };
+    if (what->local_id && (!*what->local_id || p.local_id.len > CHAT_LOCAL_ID_MAX))
+        return SW_INVALID;
+    if (!what->payload || what->target_id < 0)
+        return SW_INVALID;
+    SW_TRY(check_payload(c, tx, &p));
+    SW_TRY(find_sender(c, tx, &p));
+    SW_TRY(post_chat(c, tx, &p));
+    if (ret_id)
+        *ret_id = p.id;
+    if (ret_at_ms)
+        *ret_at_ms = p.at_ms;
+    return SW_OK;
+}
+
+const sw_chat_service CHAT_SERVICE = {.size = sizeof CHAT_SERVICE, .post = post};
+
+static void tell(const approval *a, sw_approval *ret, int64_t now_ms)
+{
+    *ret = (sw_approval){
+        .approval_id = a->id,
+        .action_id = a->action_id,
+        .status = approval_status(a, now_ms),
+        .decided_by = a->responder_name,
+        .command = a->command,
+        .reason = a->reason,
+        .target_agent_name = a->target_agent_name,
+        .channel = a->channel,
+        .expires_ms = a->expires_ms,
+        .decided_ms = a->decided_ms,
+    };
+}
+
+static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
+                            const char *responder_name, const char *channel, sw_decision *ret_decision, sw_approval *ret)
+{
+    answer a = {
+        .action_id = action_id,
+        .approved = approved,
+        .user_id = user_id,
+        .responder_name = responder_name,
+        .channel = channel,
+    };
+    SW_TRY(decide(self, tx, &a));
+    *ret_decision = a.outcome;
+    if (ret && a.outcome == SW_DECISION_UNKNOWN)
+        *ret = (sw_approval){.action_id = action_id, .status = "", .decided_by = "", .command = "", .reason = "",
+                             .target_agent_name = "", .channel = ""};
+    else if (ret)
+        tell(&a.now, ret, sw_tx_now(tx));
+    return SW_OK;
+}
+
+static sw_status find(void *self, sw_db *db, const char *action_id, sw_approval *ret)
+{
+    approval a;
+
+    (void)self;
+    SW_TRY(approval_by_action(db, action_id, &a));
+    tell(&a, ret, sw_now_ms());
+    return SW_OK;
+}
+
+const sw_approvals_service APPROVALS_SERVICE = {
+    .size = sizeof APPROVALS_SERVICE,
+    .decide = decide_for,
+    .find = find,
+};
