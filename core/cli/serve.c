@@ -13,9 +13,8 @@
 static void print_listening(const server *s)
 {
     const char *host = config_text(s->rt.config, "server.host");
-    const char *form = strchr(host, ':') && host[0] != '[' ? "http://[%s]:%d" : NULL;
     char address[300];
-    if (form)
+    if (strchr(host, ':') && host[0] != '[')
         snprintf(address, sizeof address, "http://[%s]:%d", host, s->port);
     else
         snprintf(address, sizeof address, "http://%s:%d", host, s->port);

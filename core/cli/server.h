@@ -15,6 +15,7 @@ typedef struct {
     registry *plugins;
     http_server *http;
     sw_db *writer_db;
+    bool ended;                           /* its threads */
     int lock_fd;                          /* -1: not held */
     int port;
     char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];

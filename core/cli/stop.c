@@ -6,7 +6,7 @@
 
 #include <poll.h>
 
-enum { POLL_MS = 10, SOCKETS_MS = 2000, RESTART_EXPECTED_MS = 5000 };
+enum { POLL_MS = 10, SOCKETS_MS = 2000, RESTART_EXPECTED_MS = 5000, LAST_REPLIES_MS = 200 };
 
 /* Has everybody been answered? Sockets get a moment to take their last frames; one that does not read is not waited for. */
 static bool quiet(const server *s, int64_t waited_ms)
@@ -25,6 +25,21 @@ static int64_t wait_quiet(const server *s, int64_t limit_ms)
     return waited;
 }
 
+/* Nobody runs a plugin afterwards. What was answered last still leaves by the loops. */
+static void end_threads(server *s, int64_t limit_ms)
+{
+    runtime *rt = &s->rt;
+    outbound_stop(rt->outbound);
+    rt->outbound = NULL;
+    runtime_stop(rt, limit_ms);
+    if (s->http && rt->ready)
+        (void)wait_quiet(s, LAST_REPLIES_MS);
+    loops_stop(rt);
+    if (s->plugins)
+        registry_stop(s->plugins);
+    s->ended = true;
+}
+
 void server_stop(server *s)
 {
     runtime *rt   = &s->rt;
@@ -39,13 +54,7 @@ void server_stop(server *s)
     if (http_in_flight(s->http))
         log_warn("server", "%u requests were not answered in time", http_in_flight(s->http));
 
-    outbound_stop(rt->outbound);
-    rt->outbound = NULL;
-    runtime_stop(rt, waited < limit ? limit - waited : 0);
-    /* The last answers are with the loops now. */
-    (void)wait_quiet(s, 200);
-    loops_stop(rt);
-    registry_stop(s->plugins);
+    end_threads(s, waited < limit ? limit - waited : 0);
 }
 
 static void close_store(server *s)
@@ -62,16 +71,13 @@ static void close_store(server *s)
 void server_close(server *s)
 {
     runtime *rt = &s->rt;
-    outbound_stop(rt->outbound);
-    rt->outbound = NULL;
-    runtime_stop(rt, 0);
-    loops_stop(rt);
-    if (s->plugins)
-        registry_stop(s->plugins);
+    if (!s->ended)
+        end_threads(s, 0);
     if (rt->hub)
         hub_close(rt->hub);
     if (s->http)
         http_close(s->http);
+    runtime_free(rt);
     loops_close(rt);
     close_store(s);
     registry_free(s->plugins);

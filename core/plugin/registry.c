@@ -50,7 +50,7 @@ void module_quarantine(module *m, const char *format, ...)
     memcpy(m->host.error, text, sizeof text);
     m->callable    = false;
     m->host.status = MODULE_QUARANTINED;
-    log_error("plugins", "plugin %s is quarantined: it %s", m->host.name, text);
+    log_error("plugins", "plugin %s is quarantined: %s", m->host.name, text);
 }
 
 bool module_quarantined(const module *m)
@@ -193,7 +193,7 @@ sw_status registry_enable(registry *r, const char *name, char *error, size_t err
             return SW_OK;
         }
     if (before != MODULE_ENABLED) {
-        snprintf(error, error_size, "%s is quarantined: it %s", name, m->host.error);
+        snprintf(error, error_size, "%s is quarantined: %s", name, m->host.error);
         return SW_CONFLICT;
     }
     return SW_OK;

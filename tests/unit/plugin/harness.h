@@ -79,6 +79,7 @@ static inline void harness_end(harness *h)
         hub_close(h->rt.hub);
     if (h->http)
         http_close(h->http);
+    runtime_free(&h->rt);
     loops_close(&h->rt);
     db_close(h->writer);
     store_close(h->rt.store);
