@@ -67,8 +67,13 @@ const char *config_environment_value(config *c, const char *section, const sw_op
     const char *own = o->env == NULL ? NULL : look_up(c, o->env);
     const char *name = general_name(&c->mem, section, o->name);
     const char *general = name == NULL ? NULL : look_up(c, name);
+    const char *value = general != NULL ? general : own;
     *ret_name = general != NULL ? name : o->env;
-    return general != NULL ? general : own;
+    if (value == NULL || o->type == SW_OPTION_SECRET)
+        return value;
+    sw_str bare = str_trim(str_of(value)); /* as a file's value: env files leave spaces and CRs behind */
+    value = bare.len == 0 ? NULL : arena_strndup(&c->mem, bare.at, bare.len);
+    return value;
 }
 
 const char *config_environment_peek(const config *c, const char *plugin, const char *key)

@@ -65,7 +65,7 @@ void config_print_template(FILE *out, const config *c)
 static void print_option(FILE *out, arena *mem, const config_entry *e)
 {
     const sw_option *o = &e->option;
-    const char *what = option_value_describe(mem, o);
+    const char *what = option_value_describe(mem, o, false);
     char *general = arena_printf(mem, "STEWARD_%s_%s", e->section, o->name);
     if (what == NULL || general == NULL)
         return;

@@ -121,7 +121,7 @@ static const sw_option AUTH[] = {
     {.name = "token_lifetime",
      .type = SW_OPTION_DURATION,
      .default_value = "24h",
-     .min = MINUTE,
+     .min = SECOND,
      .max = 365 * DAY,
      .env = "JWT_TOKEN_EXPIRATION",
      .summary = "How long a login token is valid."},
@@ -145,11 +145,11 @@ static const sw_option AUTH[] = {
      .min = 1,
      .max = 64,
      .env = "INITIAL_ADMIN_USER",
-     .summary = "Name of the administrator that an empty database gets."},
+     .summary = "Name of the administrator that an empty database gets: letters, digits, _ . and -."},
     {.name = "initial_admin_pass",
      .type = SW_OPTION_SECRET,
      .default_value = "",
-     .min = 8,
+     .min = 1,
      .max = 128,
      .env = "INITIAL_ADMIN_PASS",
      .summary =
@@ -236,8 +236,9 @@ static const sw_option OUTBOUND[] = {
     {.name = "ca_file",
      .type = SW_OPTION_STRING,
      .default_value = "",
-     .summary = "Certificates of authorities (PEM) to trust besides the system's, when plugins talk to machines of your "
-                "own."},
+     .summary =
+         "Certificates of authorities (PEM) to trust besides the system's, when plugins talk to machines of your "
+         "own."},
     {.name = "proxy",
      .type = SW_OPTION_STRING,
      .default_value = "",

@@ -71,7 +71,7 @@ const char *option_value_parse(arena *mem, const sw_option *o, const char *text,
         return "is of a type that this server does not know";
     }
     if (!good || (ranged && !in_range(o, v.number))) {
-        const char *what = option_value_describe(mem, o);
+        const char *what = option_value_describe(mem, o, true);
         const char *message = what == NULL ? NULL : arena_printf(mem, "must be %s", what);
         return message == NULL ? NO_MEMORY : message;
     }
@@ -251,35 +251,27 @@ static const char *describe_choices(arena *mem, const char *choices)
     return text;
 }
 
-static const char *describe_type(sw_option_type type)
-{
-    switch (type) {
-    case SW_OPTION_STRING:
-        return "text";
-    case SW_OPTION_INT:
-        return "a whole number";
-    case SW_OPTION_BOOL:
-        return "true or false";
-    case SW_OPTION_DURATION:
-        return "a duration (500ms, 10s, 5m, 24h, 7d)";
-    case SW_OPTION_SIZE:
-        return "a size (64K, 1M, 2G)";
-    case SW_OPTION_LIST:
-        return "a list (a, b, c)";
-    case SW_OPTION_SECRET:
-        return "a secret text";
-    case SW_OPTION_ENUM:
-        return "one of its choices";
-    }
-    return "?";
-}
+/* What each type is, and how it is written. */
+static const struct {
+    const char *what, *examples;
+} TYPES[] = {
+    [SW_OPTION_STRING] = {"text", ""},
+    [SW_OPTION_INT] = {"a whole number", ""},
+    [SW_OPTION_BOOL] = {"true or false", ""},
+    [SW_OPTION_DURATION] = {"a duration", " (500ms, 10s, 5m, 24h, 7d)"},
+    [SW_OPTION_SIZE] = {"a size", " (64K, 1M, 2G)"},
+    [SW_OPTION_LIST] = {"a list", " (a, b, c)"},
+    [SW_OPTION_SECRET] = {"a secret text", ""},
+};
 
-const char *option_value_describe(arena *mem, const sw_option *o)
+const char *option_value_describe(arena *mem, const sw_option *o, bool examples)
 {
     if (o->type == SW_OPTION_ENUM)
         return describe_choices(mem, o->choices);
-    const char *type = describe_type(o->type);
-    if (!has_range(o) || o->type == SW_OPTION_BOOL || o->type == SW_OPTION_LIST)
+    const char *type = TYPES[o->type].what;
+    if (examples && TYPES[o->type].examples[0] != '\0')
+        type = arena_printf(mem, "%s%s", type, TYPES[o->type].examples);
+    if (type == NULL || !has_range(o) || o->type == SW_OPTION_BOOL || o->type == SW_OPTION_LIST)
         return type;
     bool text = o->type == SW_OPTION_STRING || o->type == SW_OPTION_SECRET;
     const char *low = option_value_number(mem, o->type, o->min), *high = option_value_number(mem, o->type, o->max);

@@ -15,8 +15,8 @@ typedef struct {
 /* Memory of `mem`. NULL: good; otherwise what is wrong with the text, as "must be …" (never with the text of a
  * secret). */
 const char *option_value_parse(arena *mem, const sw_option *o, const char *text, option_value *ret);
-/* "duration, 1s to 24h", "production or development": for the template and for messages. */
-const char *option_value_describe(arena *mem, const sw_option *o);
+/* "a duration from 1s to 1d", "production or development". `examples`: "a duration (500ms, …) …". */
+const char *option_value_describe(arena *mem, const sw_option *o, bool examples);
 /* A number as it stands in a file: 90000 ms as "90s", 1048576 bytes as "1M". */
 const char *option_value_number(arena *mem, sw_option_type type, int64_t number);
 
