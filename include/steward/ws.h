@@ -87,7 +87,9 @@ typedef struct {
      * *ret_more: rows are left. */
     sw_status (*page)(sw_request *req, int64_t after, sw_replay_out *out, bool *ret_more);
     /* What a newly connected socket must be told after HELLO and recovery. `hello`: it asked for HELLO;
-     * `since` < 0: no recovery; `cursor` 0 at first, then what *ret_cursor said; *ret_more as above. */
+     * `since` < 0: no recovery; `cursor` 0 at first, then what *ret_cursor said; *ret_more as above.
+     * A frame of the greeting with an id stands for the live frame with that id: one that arrived meanwhile (and
+     * waits for the greeting to end) is not sent a second time. */
     sw_status (*greet)(sw_request *req, bool hello, int64_t since, int64_t cursor, sw_replay_out *out,
                        int64_t *ret_cursor, bool *ret_more);
     uint32_t greet_roles;        /* roles greeted on every connect        */
