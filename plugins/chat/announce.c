@@ -46,7 +46,7 @@ static sw_status send_response(sw_tx *tx, const approval *a)
     if (!frame)
         return SW_NO_MEMORY;
     frame_write_response(sw_frame_json(frame), a);
-    sw_frame_mark(frame, 0, SW_FRAME_RECEIPT, a->id);
+    sw_frame_mark(frame, a->response_id, SW_FRAME_RECEIPT, a->id);
     return deliver_users(tx, frame, a->butler_id, 0);
 }
 
@@ -61,9 +61,10 @@ static sw_status send_status(sw_tx *tx, const approval *a)
     return SW_OK;
 }
 
-sw_status announce_decision(sw_tx *tx, approval *a, sw_str local_id)
+sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_id)
 {
     SW_TRY(store_response(tx, a, local_id));
+    SW_TRY(notices_decided(c->notices, tx, a->id));
     SW_TRY(send_response(tx, a));
     SW_TRY(send_status(tx, a));
     return approval_publish(tx, SW_EVENT_APPROVAL_DECIDED, a);

@@ -238,10 +238,10 @@ sw_status decide(const chat *c, sw_tx *tx, answer *a);
 /* The failure for an answer that was refused (refusal.c). */
 sw_status answer_refusal(sw_request *req, const answer *a);
 /* Pending requests become EXPIRED, and everybody is told. */
-sw_status expire_of_user(sw_tx *tx, int64_t user_id);
+sw_status expire_of_user(chat *c, sw_tx *tx, int64_t user_id);
 sw_status expire_due(sw_tx *tx, bool *ret_more);
 /* After a decision or expiry: the AUTH_RESPONSE row, frames, events. `a` is as stored but for response_id. */
-sw_status announce_decision(sw_tx *tx, approval *a, sw_str local_id);
+sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_id);
 
 /* ---- what happens a little later (notices.c) ---- */
 
@@ -255,6 +255,10 @@ void notices_delivered(notices *n, int64_t approval_id);
 /* Noted, or on its way to the store: not to be sent again. */
 bool notices_is_delivered(notices *n, int64_t approval_id);
 sw_status notices_receipt(sw_request *req);
+/* This was decided: at the commit it is remembered for sockets that are reading their recovery just then. */
+sw_status notices_decided(notices *n, sw_tx *tx, int64_t approval_id);
+/* The approvals that were decided at or after `since_ms`: at most `max`, oldest first. */
+size_t notices_decided_since(notices *n, int64_t since_ms, int64_t *ret, size_t max);
 /* After a reset. */
 void notices_clear(notices *n);
 
@@ -291,7 +295,6 @@ sw_status get_approvals(sw_request *req);
 
 sw_status on_chat(sw_request *req);
 sw_status on_stream(sw_request *req);
-sw_status on_stream_end(sw_request *req);
 sw_status on_auth_request(sw_request *req);
 sw_status on_auth_response(sw_request *req);
 sw_status on_ack(sw_request *req);

@@ -83,7 +83,7 @@ sw_status decide(const chat *c, sw_tx *tx, answer *a)
             return SW_INTERNAL;
         a->now = decided;
         a->outcome = SW_DECIDED;
-        return announce_decision(tx, &a->now, a->local_id);
+        return announce_decision(c, tx, &a->now, a->local_id);
     }
     a->outcome = outcome_of_decided(a, sw_tx_now(tx));
     return SW_OK;

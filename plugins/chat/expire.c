@@ -3,7 +3,7 @@
 
 enum { AT_ONCE = 8 }; /* a housekeeping step stays within its two milliseconds */
 
-static sw_status expire(sw_tx *tx, approval *a)
+static sw_status expire(const chat *c, sw_tx *tx, approval *a)
 {
     bool done = false;
 
@@ -11,7 +11,7 @@ static sw_status expire(sw_tx *tx, approval *a)
     a->decided_ms = sw_tx_now(tx);
     a->channel = "expiry";
     SW_TRY(approval_decide(tx, a, &done));
-    return done ? announce_decision(tx, a, (sw_str){NULL, 0}) : SW_OK;
+    return done ? announce_decision(c, tx, a, (sw_str){NULL, 0}) : SW_OK;
 }
 
 sw_status expire_due(sw_tx *tx, bool *ret_more)
@@ -25,13 +25,13 @@ sw_status expire_due(sw_tx *tx, bool *ret_more)
         count++;
     SW_TRY(sw_rows_done(rows));
     for (size_t i = 0; i < count; i++)
-        SW_TRY(expire(tx, &due[i]));
+        SW_TRY(expire(sw_tx_state(tx), tx, &due[i]));
     *ret_more = count == AT_ONCE;
     return SW_OK;
 }
 
 /* Reads first, since announcing writes to the same table. */
-static sw_status expire_all(sw_tx *tx, sw_status (*begin)(sw_db *, int64_t, sw_rows **), int64_t id)
+static sw_status expire_all(const chat *c, sw_tx *tx, sw_status (*begin)(sw_db *, int64_t, sw_rows **), int64_t id)
 {
     for (;;) {
         approval open[AT_ONCE];
@@ -43,14 +43,14 @@ static sw_status expire_all(sw_tx *tx, sw_status (*begin)(sw_db *, int64_t, sw_r
             count++;
         SW_TRY(sw_rows_done(rows));
         for (size_t i = 0; i < count; i++)
-            SW_TRY(expire(tx, &open[i]));
+            SW_TRY(expire(c, tx, &open[i]));
         if (count < AT_ONCE)
             return SW_OK;
     }
 }
 
-sw_status expire_of_user(sw_tx *tx, int64_t user_id)
+sw_status expire_of_user(chat *c, sw_tx *tx, int64_t user_id)
 {
-    SW_TRY(expire_all(tx, approvals_of_target, user_id));
-    return expire_all(tx, approvals_of_agent, user_id);
+    SW_TRY(expire_all(c, tx, approvals_of_target, user_id));
+    return expire_all(c, tx, approvals_of_agent, user_id);
 }

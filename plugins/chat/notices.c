@@ -1,19 +1,25 @@
-/* Two things that happen a moment after the step they belong to.
+/* Three things that happen a moment after the step they belong to.
  *
  * After a refused answer its user's sockets hear the true status once more. The refusal undoes its step, and the update
  * must come after the answer (a page puts its card back to PENDING on any refusal), so it waits here for a timer.
  * What the Butler has got is noted in the store; until that is committed, and a while longer, it is remembered here, so that a
- * Butler who reconnects at once does not hear it twice. */
+ * Butler who reconnects at once does not hear it twice.
+ * A page that is reading its recovery when something is decided may have read the request before and be closed to unstored
+ * frames after: what was decided lately is kept for its greeting. */
 #include "store.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { STATUS_MAX = 1024, DELIVERED_MAX = 4096, STATUS_DELAY_MS = 50, TELL_AT_ONCE = 64 };
+enum { STATUS_MAX = 1024, DELIVERED_MAX = 4096, DECIDED_MAX = 1024, STATUS_DELAY_MS = 50, TELL_AT_ONCE = 64 };
 
 typedef struct {
     int64_t user_id, approval_id, due_ms;
 } waiting;
+
+typedef struct {
+    int64_t approval_id, at_ms;
+} decided;
 
 struct notices {
     chat *chat;
@@ -22,6 +28,8 @@ struct notices {
     size_t first, count;
     int64_t delivered[DELIVERED_MAX]; /* a ring; 0: free */
     size_t next;
+    decided decisions[DECIDED_MAX];   /* a ring in order of commit */
+    size_t decided_count;             /* ever */
 };
 
 notices *notices_new(chat *c)
@@ -129,6 +137,7 @@ void notices_clear(notices *n)
     for (size_t i = 0; i < DELIVERED_MAX; i++)
         n->delivered[i] = 0;
     n->count = 0;
+    n->decided_count = 0;
     pthread_mutex_unlock(&n->lock);
 }
 
@@ -176,4 +185,48 @@ sw_status notices_receipt(sw_request *req)
 
     notices_delivered(c->notices, sw_request_tag(req));
     return SW_OK;
+}
+
+/* ---- what was decided lately ---- */
+
+typedef struct {
+    notices *notices;
+    int64_t approval_id;
+} decision;
+
+static void decision_remember(void *state, void *arg)
+{
+    (void)state;
+    const decision *d = arg;
+    notices *n = d->notices;
+
+    pthread_mutex_lock(&n->lock);
+    n->decisions[n->decided_count++ % DECIDED_MAX] = (decided){d->approval_id, sw_now_ms()};
+    pthread_mutex_unlock(&n->lock);
+}
+
+sw_status notices_decided(notices *n, sw_tx *tx, int64_t approval_id)
+{
+    decision *d = sw_tx_alloc(tx, 1, sizeof *d);
+
+    if (!d)
+        return SW_NO_MEMORY;
+    *d = (decision){n, approval_id};
+    sw_tx_on_commit(tx, decision_remember, d);
+    return SW_OK;
+}
+
+size_t notices_decided_since(notices *n, int64_t since_ms, int64_t *ret, size_t max)
+{
+    size_t found = 0;
+
+    pthread_mutex_lock(&n->lock);
+    size_t first = n->decided_count > DECIDED_MAX ? n->decided_count - DECIDED_MAX : 0;
+    for (size_t i = first; i < n->decided_count && found < max; i++) {
+        const decided *d = &n->decisions[i % DECIDED_MAX];
+        if (d->at_ms >= since_ms)
+            ret[found++] = d->approval_id;
+    }
+    pthread_mutex_unlock(&n->lock);
+    return found;
 }

@@ -63,7 +63,7 @@ static const sw_route ROUTES[] = {
 static const sw_frame_handler FRAMES[] = {
     {"CHAT", SW_ROLES_ALL, SW_LANE_WORKER, on_chat, "A message, stored before it is delivered."},
     {"CHAT_STREAM", SW_ROLES_ALL, SW_LANE_LOOP, on_stream, "A piece of a message that is being written; not stored."},
-    {"CHAT_STREAM_END", SW_ROLES_ALL, SW_LANE_LOOP, on_stream_end, "The end of such pieces; not stored."},
+    {"CHAT_STREAM_END", SW_ROLES_ALL, SW_LANE_LOOP, on_stream, "The end of such pieces; not stored."},
     {"AUTH_REQUEST", SW_ROLE_BIT(SW_ROLE_BUTLER), SW_LANE_WORKER, on_auth_request, "Butler asks a human for approval."},
     {"AUTH_RESPONSE", SW_ROLES_HUMAN, SW_LANE_WORKER, on_auth_response, "A human answers an authorization request."},
     {"ACK", SW_ROLE_BIT(SW_ROLE_BUTLER), SW_LANE_WORKER, on_ack, "Butler has received a decision."},

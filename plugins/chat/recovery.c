@@ -1,7 +1,7 @@
 /* since_id and greetings: stored frames again, exactly as they were sent live. */
 #include "store.h"
 
-enum { IDS_AT_ONCE = 128, GREET_AT_ONCE = 64 };
+enum { IDS_AT_ONCE = 128, GREET_AT_ONCE = 64, DECIDED_AT_ONCE = 256 };
 
 static sw_status last_id(sw_request *req, int64_t *ret_id)
 {
@@ -65,7 +65,7 @@ static sw_status greet_butler(sw_request *req, int64_t cursor, sw_replay_out *ou
             break;
         }
         if (!notices_is_delivered(c->notices, a.id))
-            frame_write_response(sw_replay_frame(out, 0, SW_FRAME_RECEIPT, a.id), &a);
+            frame_write_response(sw_replay_frame(out, a.response_id, SW_FRAME_RECEIPT, a.id), &a);
         cursor = a.response_id;
     }
     SW_TRY(sw_rows_done(rows));
@@ -107,7 +107,7 @@ static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_
                 first = a.conversation_id;
             else
                 SW_TRY(pair_get(db, me, a.butler_id, &first, &latest));
-            frame_write_request(sw_replay_frame(out, 0, 0, 0), &a, first, now_ms);
+            frame_write_request(sw_replay_frame(out, a.chat_id, 0, 0), &a, first, now_ms);
         }
         cursor = a.id;
     }
@@ -117,13 +117,38 @@ static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_
     return SW_OK;
 }
 
+/* What was decided while the recovery ran: its pages may have read the request as pending, and the live update was not
+ * let through. */
+static sw_status greet_decided(sw_request *req, sw_replay_out *out)
+{
+    const chat *c = sw_request_state(req);
+    int64_t ids[DECIDED_AT_ONCE];
+    size_t count = notices_decided_since(c->notices, sw_request_principal(req)->opened_ms, ids, DECIDED_AT_ONCE);
+
+    for (size_t i = 0; i < count; i++) {
+        approval a;
+        sw_status found = approval_by_id(sw_request_db(req), ids[i], &a);
+        if (found == SW_NOT_FOUND)
+            continue;
+        SW_TRY(found);
+        frame_write_status(sw_replay_frame(out, 0, 0, 0), a.action_id, a.status, a.decided_ms);
+    }
+    return SW_OK;
+}
+
 static sw_status greet(sw_request *req, bool hello, int64_t since, int64_t cursor, sw_replay_out *out,
                        int64_t *ret_cursor, bool *ret_more)
 {
+    sw_role role = sw_request_principal(req)->role;
+
     (void)hello;
-    if (sw_request_principal(req)->role == SW_ROLE_BUTLER)
+    *ret_more = false;
+    *ret_cursor = cursor;
+    if (role == SW_ROLE_BUTLER)
         return greet_butler(req, cursor, out, ret_cursor, ret_more);
-    return greet_admin(req, since, cursor, out, ret_cursor, ret_more);
+    if (role == SW_ROLE_ADMIN)
+        SW_TRY(greet_admin(req, since, cursor, out, ret_cursor, ret_more));
+    return since >= 0 && !*ret_more ? greet_decided(req, out) : SW_OK;
 }
 
 const sw_recovery CHAT_RECOVERY = {
@@ -133,6 +158,6 @@ const sw_recovery CHAT_RECOVERY = {
     .page = page,
     .greet = greet,
     .greet_roles = SW_ROLE_BIT(SW_ROLE_BUTLER),
-    .greet_hello_roles = SW_ROLE_BIT(SW_ROLE_ADMIN),
+    .greet_hello_roles = SW_ROLES_HUMAN,
     .receipt = notices_receipt,
 };

@@ -107,14 +107,14 @@ static sw_status store(sw_tx *tx, const asking *ask, const uint8_t *digest, appr
     return approval_shown(tx, a->id, row.id);
 }
 
-static sw_status send_to(sw_tx *tx, const approval *a, int64_t user, int64_t conversation, int64_t id)
+static sw_status send_to(sw_tx *tx, const approval *a, int64_t user, int64_t conversation)
 {
     sw_frame *frame = sw_frame_new_tx(tx);
 
     if (!frame)
         return SW_NO_MEMORY;
     frame_write_request(sw_frame_json(frame), a, conversation, sw_tx_now(tx));
-    sw_frame_mark(frame, id, 0, 0);
+    sw_frame_mark(frame, a->chat_id, 0, 0);
     return deliver_users(tx, frame, user, 0);
 }
 
@@ -125,14 +125,14 @@ static sw_status send(const chat *c, sw_tx *tx, const approval *a)
     const int64_t *admins = NULL;
     size_t count = 0;
 
-    SW_TRY(send_to(tx, a, a->target_user_id, a->conversation_id, a->chat_id));
+    SW_TRY(send_to(tx, a, a->target_user_id, a->conversation_id));
     SW_TRY(deliver_admins(c, tx, &admins, &count));
     for (size_t i = 0; i < count; i++) {
         int64_t thread = 0;
         if (admins[i] == a->target_user_id)
             continue;
         SW_TRY(conversation_default(c, tx, admins[i], a->butler_id, SW_ROLE_BUTLER, &thread));
-        SW_TRY(send_to(tx, a, admins[i], thread, 0));
+        SW_TRY(send_to(tx, a, admins[i], thread));
     }
     return SW_OK;
 }

@@ -2,6 +2,10 @@
  * only a pair that has no thread at all yet goes through the writer. */
 #include "chat.h"
 
+#include <string.h>
+
+static const char END[] = "CHAT_STREAM_END";
+
 typedef struct {
     posting posting;
     const char *type;
@@ -59,42 +63,43 @@ static sw_status relay_tx(sw_tx *tx, void *arg)
     return deliver_users(tx, frame, r->target_id, role_human(r->sender_role) ? r->sender_id : 0);
 }
 
+/* What the frame is, read anew: a frame that moves from the loop to a worker is another copy. The end may have no
+ * payload, and is never dropped: a page would wait for it for ever. */
+static sw_status piece_of_frame(sw_request *req, piece **ret)
+{
+    sw_str type = sw_frame_type(req);
+    bool end = type.len == sizeof END - 1 && memcmp(type.at, END, type.len) == 0;
+    piece *p = sw_alloc(req, 1, sizeof *p);
+
+    if (!p)
+        return SW_NO_MEMORY;
+    p->type = end ? END : "CHAT_STREAM";
+    p->flags = end ? 0 : SW_FRAME_DROPPABLE;
+    SW_TRY(posting_of_frame(req, &p->posting));
+    if (!p->posting.payload.at && !end)
+        return payload_missing(req);
+    *ret = p;
+    return SW_OK;
+}
+
 static sw_status look_up(sw_request *req)
 {
-    piece *p = sw_request_kept(req);
+    piece *p = NULL;
     bool missing = false;
 
+    SW_TRY(piece_of_frame(req, &p));
     SW_TRY(conversation_read(sw_request_state(req), sw_request_db(req), &p->posting.route, &p->posting.fault, &missing));
     if (p->posting.fault)
         return fault_fail(req, p->posting.fault);
     return missing ? sw_write(req, relay_tx, p) : relay(req, p);
 }
 
-static sw_status take(sw_request *req, const char *type, uint32_t flags)
-{
-    piece *p = sw_alloc(req, 1, sizeof *p);
-
-    if (!p)
-        return SW_NO_MEMORY;
-    p->type = type;
-    p->flags = flags;
-    SW_TRY(posting_of_frame(req, &p->posting));
-    if (!p->posting.payload.at && (flags & SW_FRAME_DROPPABLE))
-        return payload_missing(req);
-    if (!conversation_remembered(sw_request_state(req), &p->posting.route, &p->posting.fault)) {
-        sw_request_keep(req, p);
-        return sw_move(req, SW_LANE_WORKER, look_up);
-    }
-    return p->posting.fault ? fault_fail(req, p->posting.fault) : relay(req, p);
-}
-
 sw_status on_stream(sw_request *req)
 {
-    return take(req, "CHAT_STREAM", SW_FRAME_DROPPABLE);
-}
+    piece *p = NULL;
 
-/* Its payload may be missing, and it is never dropped: a page would wait for the end for ever. */
-sw_status on_stream_end(sw_request *req)
-{
-    return take(req, "CHAT_STREAM_END", 0);
+    SW_TRY(piece_of_frame(req, &p));
+    if (!conversation_remembered(sw_request_state(req), &p->posting.route, &p->posting.fault))
+        return sw_move(req, SW_LANE_WORKER, look_up);
+    return p->posting.fault ? fault_fail(req, p->posting.fault) : relay(req, p);
 }

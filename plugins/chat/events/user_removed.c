@@ -7,5 +7,5 @@ sw_status on_user_removed(sw_tx *tx, const void *data)
     chat *c = sw_tx_state(tx);
 
     SW_TRY(cache_forget_later(c->cache, tx, (cache_key){CACHE_USER, event->user_id, 0}));
-    return expire_of_user(tx, event->user_id);
+    return expire_of_user(c, tx, event->user_id);
 }
