@@ -1,0 +1,111 @@
+#include "core/http/auth.h"
+
+#include "core/base/str.h"
+#include <string.h>
+
+enum { TOKEN_MAX = 8192, ASK_TRIES = 4 };
+
+/* "Bearer <token>": false when it has another form. */
+static bool read_bearer(const char *value, sw_str *ret_token)
+{
+    sw_str s = str_of(value);
+    if (!str_starts_nocase(s, "bearer ") || s.len < 8)
+        return false;
+    sw_str token = str_trim((sw_str){ s.at + 7, s.len - 7 });
+    *ret_token   = token;
+    return token.len > 0 && !memchr(token.at, ' ', token.len);
+}
+
+principal_answer auth_lookup(exchange *x)
+{
+    principals *cache = x->home->server->rt->principals;
+    uint8_t key[32];
+    if (x->token.len == 0 || x->token.len > TOKEN_MAX)
+        return PRINCIPAL_BAD;
+    sw_sha256(x->token.at, x->token.len, key);
+    return principal_find(cache, key, sw_now_ms(), &x->req.who, &x->req.generation);
+}
+
+auth_answer auth_begin(exchange *x)
+{
+    bool open         = x->route->row.access == SW_PUBLIC;
+    const char *value = NULL;
+    if (x->present & HAS_AUTHORIZATION)
+        value = evhttp_find_header(evhttp_request_get_input_headers(x->ev), "Authorization");
+    if (!value || !value[0]) {
+        if (!open)
+            exchange_fail(x, SW_UNAUTHENTICATED, NULL, "authorization header required");
+        return open ? AUTH_DECIDED : AUTH_REFUSED;
+    }
+    if (!read_bearer(value, &x->token)) {
+        if (!open)
+            exchange_fail(x, SW_UNAUTHENTICATED, NULL, "invalid authorization header format");
+        return open ? AUTH_DECIDED : AUTH_REFUSED;
+    }
+    switch (auth_lookup(x)) {
+    case PRINCIPAL_GOOD:
+        return AUTH_DECIDED;
+    case PRINCIPAL_UNKNOWN:
+        return AUTH_ASK;
+    default:
+        if (!open)
+            exchange_fail(x, SW_UNAUTHENTICATED, NULL, "invalid token");
+        return open ? AUTH_DECIDED : AUTH_REFUSED;
+    }
+}
+
+sw_status auth_ask(exchange *x)
+{
+    http_server *h    = x->home->server;
+    principals *cache = h->rt->principals;
+    uint8_t key[32];
+    sw_sha256(x->token.at, x->token.len, key);
+    for (int i = 0; i < ASK_TRIES; i++) {
+        /* Taken before asking: an answer that somebody's change overtook is not kept, nor used. */
+        uint64_t ticket  = principal_ticket(cache);
+        sw_principal who = { .size = sizeof who };
+        sw_status status = h->authenticate(h->rt, x->req.db, x->token.at, x->token.len, &who);
+        if (status == SW_UNAUTHENTICATED)
+            principal_put_bad(cache, key, sw_now_ms());
+        if (status != SW_OK)
+            return status;
+        if (principal_put_good(cache, key, ticket, &who, &x->req.generation)) {
+            x->req.who = who;
+            return SW_OK;
+        }
+    }
+    return SW_BUSY;
+}
+
+sw_status auth_role(exchange *x)
+{
+    sw_role role = x->req.who.role;
+    switch (x->route->row.access) {
+    case SW_PUBLIC:
+        return SW_OK;
+    case SW_SIGNED_IN:
+        return role ? SW_OK : sw_fail(&x->req, SW_UNAUTHENTICATED, NULL, "invalid token");
+    case SW_HUMAN:
+        return SW_ROLE_BIT(role) & SW_ROLES_HUMAN ? SW_OK
+                                                  : sw_fail(&x->req, SW_FORBIDDEN, NULL, "human access required");
+    default:
+        return role == SW_ROLE_ADMIN ? SW_OK : sw_fail(&x->req, SW_FORBIDDEN, NULL, "admin access required");
+    }
+}
+
+sw_status auth_then_handle(sw_request *req)
+{
+    exchange *x      = exchange_of(req);
+    bool open        = x->route->row.access == SW_PUBLIC;
+    sw_status status = auth_ask(x);
+    if (!open && status == SW_UNAUTHENTICATED)
+        return sw_fail(req, SW_UNAUTHENTICATED, NULL, "invalid token");
+    if (!open && status != SW_OK)
+        return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
+    SW_TRY(auth_role(x));
+    sw_lane lane = x->route->row.lane;
+    /* A worker may do what the loop may; the other lanes are for those who need them. */
+    if (lane == SW_LANE_WORKER || lane == SW_LANE_LOOP)
+        return x->route->row.handle(req);
+    return sw_move(req, lane, x->route->row.handle);
+}

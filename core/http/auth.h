@@ -1,0 +1,26 @@
+/* Who asks: the Authorization header, the principal cache, and the provider behind it. */
+#ifndef CORE_HTTP_AUTH_H
+#define CORE_HTTP_AUTH_H
+
+#include "core/http/exchange.h"
+
+typedef enum {
+    AUTH_DECIDED = 0, /* x->req.who is set, or nobody's (public routes)                 */
+    AUTH_ASK,         /* x->token must be shown to the provider, on a worker: auth_ask()  */
+    AUTH_REFUSED      /* the exchange is answered                                        */
+} auth_answer;
+
+/* On the loop. */
+auth_answer auth_begin(exchange *x);
+/* Looks x->token up in the cache. PRINCIPAL_UNKNOWN: ask. On the loop. */
+principal_answer auth_lookup(exchange *x);
+/* Asks the provider about x->token and remembers the answer. On a worker. SW_OK: x->req.who is set; SW_UNAUTHENTICATED; other: the
+ * provider failed. */
+sw_status auth_ask(exchange *x);
+/* Does the principal get through the route's guard? SW_OK, or the failure is set. Any thread. */
+sw_status auth_role(exchange *x);
+
+/* The sw_handler of a route whose token must be asked for: asks, checks, and goes on with the route's own. */
+sw_status auth_then_handle(sw_request *req);
+
+#endif

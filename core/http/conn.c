@@ -1,0 +1,254 @@
+#include "core/http/conn.h"
+
+#include "core/http/gate.h"
+#include "core/http/listener.h"
+#include "core/http/rate.h"
+#include "core/http/tick.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* A reply leaves in pieces of up to this size; libevent's own bound is 16 KiB. */
+enum { WRITE_PIECE = 256 * 1024, LINGER_BYTES = 64 * 1024 * 1024 };
+
+static void on_closed(struct evhttp_connection *evcon, void *arg);
+
+/* ---- the beginning ---- */
+
+static conn *conn_new(http_loop *l)
+{
+    conn *c = TAILQ_FIRST(&l->dead);
+    if (c) {
+        TAILQ_REMOVE(&l->dead, c, entry);
+        l->dead_count--;
+    } else if (!(c = malloc(sizeof *c))) {
+        return NULL;
+    }
+    *c = (conn){ .home = l };
+    return c;
+}
+
+struct bufferevent *conn_accept(struct event_base *base, void *http_loop_)
+{
+    http_loop *l            = http_loop_;
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+    conn *c                 = bev ? conn_new(l) : NULL;
+    if (!c) {
+        if (bev)
+            bufferevent_free(bev);
+        return NULL; /* evhttp makes one itself, or closes; conn_of() finds no conn and its requests are refused */
+    }
+    /* evhttp sets the descriptor and its callbacks after this returns: conn_newborn() looks at the rest, in the same
+     * turn of the loop. Should evhttp give up in between, this reference keeps the bufferevent's memory. */
+    bufferevent_incref(bev);
+    c->bev = bev;
+    if (TAILQ_EMPTY(&l->fresh))
+        event_active(l->newborn, EV_TIMEOUT, 0);
+    TAILQ_INSERT_TAIL(&l->fresh, c, entry);
+    uint32_t open = atomic_fetch_add_explicit(&l->server->open, 1, memory_order_relaxed) + 1;
+    if (open >= l->server->settings.connections)
+        listener_pause(l, 0);
+    return bev;
+}
+
+static void forget(conn *c)
+{
+    http_loop *l = c->home;
+    atomic_fetch_sub_explicit(&l->server->open, 1, memory_order_relaxed);
+    c->state = CONN_DEAD;
+    TAILQ_INSERT_HEAD(&l->dead, c, entry);
+    l->dead_count++;
+    conn_timer(l);
+}
+
+/* Counts the connection against its address. false: that address has too many. */
+static bool admit(conn *c)
+{
+    const http_settings *s = &c->home->server->settings;
+    c->slot                = rates_slot(c->home->server->rates, &c->peer);
+    c->trusted             = address_in(&c->peer, s->trusted, s->trusted_count);
+    bool exempt = s->connections_per_address == 0 || c->trusted ||
+                  (address_is_loopback(&c->peer) && !s->per_address_loopback);
+    if (exempt)
+        return true;
+    c->counted = rates_connect(c->home->server->rates, c->slot, s->connections_per_address);
+    return c->counted;
+}
+
+/* A connection over the cap of its address: told so if it listens, and closed. */
+static void turn_away(conn *c)
+{
+#define TURNED_AWAY "{\"error\":\"too many connections from this address\",\"code\":\"unavailable\"}"
+    static const char TEXT[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+                               "Retry-After: 10\r\nConnection: close\r\nContent-Length: 71\r\n\r\n" TURNED_AWAY;
+    static_assert(sizeof TURNED_AWAY - 1 == 71, "Content-Length");
+    char unread[4096];
+    evutil_socket_t fd = bufferevent_getfd(c->bev);
+    /* What is read already does not make the close a reset. */
+    (void)recv(fd, unread, sizeof unread, MSG_DONTWAIT);
+    (void)send(fd, TEXT, sizeof TEXT - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    count(&c->home->refused);
+    conn_free(c);
+}
+
+static void welcome(conn *c)
+{
+    bufferevent_event_cb event = NULL;
+    void *arg                  = NULL;
+    bufferevent_getcb(c->bev, &c->feed, &c->sent, &event, &arg);
+    bool alive = event != NULL;
+    bufferevent_decref(c->bev);
+    if (!alive) {
+        forget(c);
+        return;
+    }
+    c->evcon = arg;
+    evhttp_connection_set_closecb(c->evcon, on_closed, c);
+    if (address_of_sockaddr(evhttp_connection_get_addr(c->evcon), &c->peer))
+        address_format(&c->peer, c->peer_text);
+    count(&c->home->accepted);
+    conn_wrap(c);
+    bufferevent_set_max_single_write(c->bev, WRITE_PIECE);
+    c->state = CONN_IDLE;
+    conn_deadline(c, DEADLINE_HEAD); /* the first request comes soon, or never */
+    if (!admit(c))
+        turn_away(c);
+}
+
+void conn_newborn(evutil_socket_t fd, short what, void *http_loop_)
+{
+    (void)fd, (void)what;
+    http_loop *l = http_loop_;
+    tick(l);
+    for (conn *c; (c = TAILQ_FIRST(&l->fresh)) != NULL;) {
+        TAILQ_REMOVE(&l->fresh, c, entry);
+        welcome(c);
+    }
+}
+
+/* ---- callbacks of the bufferevent ---- */
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    conn *c = conn_of(bev);
+    (void)arg;
+    /* While an exchange is at work nothing is read or written, so nothing can go wrong; its reply will notice. */
+    if (c && c->state != CONN_WORK && (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
+        conn_free(c);
+}
+
+/* The output is empty: after a 100 Continue evhttp wants to know, so that it stops waiting for that. */
+static void on_sent(struct bufferevent *bev, void *arg)
+{
+    conn *c = conn_of(bev);
+    (void)arg;
+    if (c && c->state == CONN_BODY)
+        c->sent(bev, c->evcon);
+}
+
+/* evhttp calls the read callback with an argument of its own (its deferred read), so nobody here trusts the argument:
+ * the bufferevent knows. */
+conn *conn_of(struct bufferevent *bev)
+{
+    bufferevent_event_cb event = NULL;
+    void *arg                  = NULL;
+    bufferevent_getcb(bev, NULL, NULL, &event, &arg);
+    return event == on_event ? arg : NULL;
+}
+
+void conn_watch(conn *c, bufferevent_data_cb readable, bufferevent_data_cb drained)
+{
+    bufferevent_setcb(c->bev, readable, drained, on_event, c);
+}
+
+void conn_wrap(conn *c)
+{
+    conn_watch(c, gate_readable, on_sent);
+}
+
+/* ---- deadlines ---- */
+
+void conn_deadline(conn *c, int which)
+{
+    http_loop *l = c->home;
+    if (c->queued)
+        TAILQ_REMOVE(&l->deadlines[c->queued - 1].queue, c, entry);
+    c->queued = 0;
+    if (which == DEADLINES)
+        return;
+    c->deadline_ms = l->clock.mono_ms + l->deadlines[which].limit_ms;
+    TAILQ_INSERT_TAIL(&l->deadlines[which].queue, c, entry);
+    c->queued = (uint8_t)(which + 1);
+    conn_timer(l);
+}
+
+void conn_idle(conn *c)
+{
+    c->state   = CONN_IDLE;
+    c->fed     = false;
+    c->checked = 0;
+    c->head    = (request_head){ 0 };
+    conn_deadline(c, DEADLINE_IDLE);
+}
+
+/* ---- the end ---- */
+
+static void discard(struct bufferevent *bev, void *arg)
+{
+    conn *c                = conn_of(bev);
+    struct evbuffer *input = bufferevent_get_input(bev);
+    (void)arg;
+    if (!c)
+        return;
+    c->need += evbuffer_get_length(input);
+    evbuffer_drain(input, evbuffer_get_length(input));
+    if (c->need > LINGER_BYTES)
+        conn_free(c);
+}
+
+void conn_finish(conn *c)
+{
+    if (!c->linger_after) {
+        conn_free(c);
+        return;
+    }
+    c->state = CONN_LINGER;
+    c->need  = 0;
+    conn_charge(c, 0);
+    conn_deadline(c, DEADLINE_LINGER);
+    struct evbuffer *input = bufferevent_get_input(c->bev);
+    evbuffer_drain(input, evbuffer_get_length(input));
+    shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+    conn_watch(c, discard, NULL);
+    bufferevent_disable(c->bev, EV_WRITE);
+    bufferevent_enable(c->bev, EV_READ);
+}
+
+void conn_free(conn *c)
+{
+    assert(c->state != CONN_WORK && c->state != CONN_DEAD);
+    evhttp_connection_free(c->evcon); /* calls on_closed() first */
+}
+
+static void on_closed(struct evhttp_connection *evcon, void *arg)
+{
+    conn *c = arg;
+    (void)evcon;
+    conn_deadline(c, DEADLINES);
+    conn_charge(c, 0);
+    if (c->paused_ms)
+        c->home->paused--;
+    if (c->counted)
+        rates_disconnect(c->home->server->rates, c->slot);
+    forget(c);
+}
+
+void conn_bury(http_loop *l, unsigned keep)
+{
+    while (l->dead_count > keep) {
+        conn *c = TAILQ_FIRST(&l->dead);
+        TAILQ_REMOVE(&l->dead, c, entry);
+        l->dead_count--;
+        free(c);
+    }
+}

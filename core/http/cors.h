@@ -1,0 +1,12 @@
+/* Origins, and OPTIONS. On the loop. */
+#ifndef CORE_HTTP_CORS_H
+#define CORE_HTTP_CORS_H
+
+#include "core/http/exchange.h"
+
+/* Sets x->origin: what Access-Control-Allow-Origin says, NULL: nothing. */
+void cors_find(exchange *x);
+/* Answers an OPTIONS, whatever its path: 204. `allow`: what the path takes. */
+void cors_options(exchange *x, const char *allow);
+
+#endif

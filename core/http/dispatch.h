@@ -1,0 +1,10 @@
+/* From evhttp's request to the handler: the guard, in its order. */
+#ifndef CORE_HTTP_DISPATCH_H
+#define CORE_HTTP_DISPATCH_H
+
+#include "core/http/inside.h"
+
+/* evhttp's callback for every request; `http_loop_` is the loop's. */
+void dispatch(struct evhttp_request *ev, void *http_loop_);
+
+#endif

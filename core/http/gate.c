@@ -1,0 +1,219 @@
+#include "core/http/gate.h"
+
+#include "core/http/conn.h"
+#include "core/http/memory.h"
+#include "core/http/refuse.h"
+#include "core/http/tick.h"
+#include <string.h>
+
+/* A body of up to this size is let in when memory is short: reading it frees more than it takes. */
+enum { SMALL_BODY = 4096 };
+
+/* Gives evhttp what is in the input: one whole request (dispatch() is called from inside), or the head of one that waits
+ * for 100 Continue. */
+static void feed(conn *c)
+{
+    c->feed(c->bev, c->evcon);
+    if (c->state == CONN_BODY)
+        conn_wrap(c); /* 100 Continue put evhttp's callbacks back */
+}
+
+/* ---- bodies ---- */
+
+/* Takes the new bytes of a chunked body from `at` in the input. */
+static chunk_answer follow_chunks(conn *c, size_t at, size_t *ret_end)
+{
+    struct evbuffer *input = bufferevent_get_input(c->bev);
+    struct evbuffer_ptr place;
+    struct evbuffer_iovec pieces[16];
+    chunk_answer answer = CHUNK_MORE;
+    while (answer == CHUNK_MORE && at < evbuffer_get_length(input)) {
+        evbuffer_ptr_set(input, &place, at, EVBUFFER_PTR_SET);
+        int n = evbuffer_peek(input, -1, &place, pieces, 16);
+        for (int i = 0; i < n && i < 16 && answer == CHUNK_MORE; i++) {
+            size_t used = pieces[i].iov_len;
+            answer      = chunk_feed(&c->chunks, pieces[i].iov_base, pieces[i].iov_len, c->body_limit, &used);
+            at += used;
+        }
+    }
+    *ret_end = at;
+    return answer;
+}
+
+static bool chunked_body_whole(conn *c)
+{
+    size_t have         = evbuffer_get_length(bufferevent_get_input(c->bev));
+    chunk_answer answer = follow_chunks(c, c->checked, &c->checked);
+    if (answer == CHUNK_BAD)
+        refuse_read(c, 400, "invalid_request", "malformed chunked body");
+    else if (answer == CHUNK_TOO_LARGE || (answer == CHUNK_MORE && have > 2 * c->body_limit + 65536))
+        refuse_read(c, 413, "too_large", NULL);
+    return answer == CHUNK_END;
+}
+
+/* true: the next request may be looked at. */
+static bool gate_body(conn *c)
+{
+    size_t have = evbuffer_get_length(bufferevent_get_input(c->bev));
+    conn_charge(c, have);
+    bool whole = c->head.chunked ? chunked_body_whole(c) : have >= c->need;
+    if (whole) {
+        feed(c);
+        if (c->state == CONN_BODY) {
+            /* evhttp refused what passed here: it answers itself and closes. The deadline stays. */
+            c->head.chunked = false;
+            c->need         = UINT64_MAX;
+            return false;
+        }
+        return true;
+    }
+    if (c->state == CONN_BODY && memory_over(c->home->server))
+        conn_pause(c);
+    return false;
+}
+
+/* ---- heads ---- */
+
+/* What a route of this request accepts: large bodies for those that say so. */
+static uint64_t body_limit_of(const conn *c)
+{
+    const http_settings *s = &c->home->server->settings;
+    if (!c->head.chunked && c->head.length <= s->body)
+        return s->body;
+    sw_str values[ROUTE_PARAMS_MAX];
+    const route_set *set = router_match(c->home->server->router, c->head.path, values);
+    const route *r       = set && c->head.method <= HEAD_DELETE ? set->by_method[c->head.method] : NULL;
+    return r && (r->row.flags & SW_ROUTE_LARGE_BODY) ? s->large_body : s->body;
+}
+
+/* The head is good. Decides about its body before any of that is read. */
+static void begin_body(conn *c, size_t head_len)
+{
+    const request_head *h   = &c->head;
+    bool skip_body  = h->method == HEAD_HEAD; /* evhttp does not read it: the connection ends after the reply */
+    c->path_len     = h->path.len;
+    c->body_limit   = body_limit_of(c);
+    c->linger_after = h->chunked || (skip_body && h->length > 0);
+    c->close_after  = c->linger_after || h->close || (h->http10 && !h->keep_alive);
+    c->chunks       = (chunk_walk){ 0 };
+    c->need         = head_len + (skip_body ? 0 : h->length);
+    c->checked      = head_len;
+    c->state        = CONN_BODY;
+    if (h->length > c->body_limit) {
+        refuse_read(c, 413, "too_large", NULL);
+        return;
+    }
+    if ((h->chunked || h->length > SMALL_BODY) && memory_over(c->home->server)) {
+        refuse_read(c, 503, "unavailable", "the server is out of memory for requests");
+        return;
+    }
+    if (skip_body)
+        c->head.chunked = false;
+    size_t have = evbuffer_get_length(bufferevent_get_input(c->bev));
+    if (h->expects && !h->http10 && have == head_len && (h->chunked || c->need > head_len)) {
+        conn_deadline(c, DEADLINE_BODY);
+        feed(c); /* evhttp sends 100 Continue */
+        c->need -= head_len;
+        c->checked = 0;
+        c->fed     = true;
+    } else if (h->chunked || have < c->need) {
+        conn_deadline(c, DEADLINE_BODY);
+    }
+}
+
+/* The head has not ended in the `len` bytes that are here. */
+static void unfinished_head(conn *c, const char *at, size_t len)
+{
+    const char *why = NULL;
+    int status      = len == 0 ? 0 : head_check_partial(at, len, c->checked, &why);
+    if (!status && len >= c->home->server->settings.header_bytes) {
+        bool line = memchr(at, '\n', len) != NULL;
+        status    = line ? 431 : 414;
+        why       = line ? "the headers are too large" : "the request target is too long";
+    }
+    if (status) {
+        count(&c->home->bad_heads);
+        refuse_read(c, status, status == 414 || status == 431 ? "too_large" : "invalid_request", why);
+        return;
+    }
+    c->checked = len;
+    if (c->state == CONN_IDLE) {
+        bool first = c->queued == DEADLINE_HEAD + 1; /* its time runs since the connection came */
+        c->state   = CONN_HEAD;
+        if (!first)
+            conn_deadline(c, DEADLINE_HEAD);
+    }
+}
+
+static const char *find_end(const char *at, size_t len, size_t checked)
+{
+    size_t from = checked > 3 ? checked - 3 : 0;
+    return memmem(at + from, len - from, "\r\n\r\n", 4);
+}
+
+/* true: gate_body() goes on. */
+static bool gate_head(conn *c)
+{
+    struct evbuffer *input = bufferevent_get_input(c->bev);
+    size_t limit           = c->home->server->settings.header_bytes;
+    size_t len             = evbuffer_get_length(input);
+    if (len > limit + 4)
+        len = limit + 4;
+    const char *at = len ? (const char *)evbuffer_pullup(input, (ev_ssize_t)len) : NULL;
+    if (!at)
+        return false;
+    if (c->checked == 0 && len >= 2 && at[0] == '\r' && at[1] == '\n' && !c->fed) {
+        /* One empty line before a request is to be ignored (RFC 9112, 2.2). `fed` remembers it. */
+        evbuffer_drain(input, 2);
+        c->fed = true;
+        return true;
+    }
+    const char *end = find_end(at, len, c->checked);
+    if (!end) {
+        unfinished_head(c, at, len);
+        return false;
+    }
+    c->fed          = false;
+    const char *why = NULL;
+    size_t head_len = (size_t)(end - at) + 4;
+    int status      = head_len > limit ? 431 : head_check(at, head_len, &c->head, &why);
+    if (status) {
+        count(&c->home->bad_heads);
+        refuse_read(c, status, status == 431 ? "too_large" : "invalid_request", why ? why : "the headers are too large");
+        return false;
+    }
+    begin_body(c, head_len);
+    return c->state == CONN_BODY;
+}
+
+void gate_run(conn *c)
+{
+    if (c->in_gate)
+        return;
+    c->in_gate = true;
+    bool more  = true;
+    while (more) {
+        switch (c->state) {
+        case CONN_IDLE:
+        case CONN_HEAD:
+            more = gate_head(c);
+            break;
+        case CONN_BODY:
+            more = gate_body(c);
+            break;
+        default:
+            more = false;
+        }
+    }
+    c->in_gate = false;
+}
+
+void gate_readable(struct bufferevent *bev, void *unused)
+{
+    conn *c = conn_of(bev);
+    (void)unused;
+    if (!c)
+        return;
+    tick(c->home);
+    gate_run(c);
+}

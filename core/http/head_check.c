@@ -1,0 +1,306 @@
+#include "core/http/head_check.h"
+
+#include "core/base/str.h"
+#include "core/base/utf8.h"
+#include "core/http/uri.h"
+
+/* What a byte may be part of. */
+enum { IN_TOKEN = 1, IN_VALUE = 2, IN_TARGET = 4, IN_HOST = 8 };
+
+/* Filled by hand for the signs; letters and digits are in all four. */
+static const uint8_t SIGNS[128] = {
+    ['\t'] = IN_VALUE,
+    [' '] = IN_VALUE,
+    ['!'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['"'] = IN_VALUE,
+    ['#'] = IN_TOKEN | IN_VALUE,
+    ['$'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['%'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['&'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['\''] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['('] = IN_VALUE | IN_TARGET | IN_HOST,
+    [')'] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['*'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['+'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    [','] = IN_VALUE | IN_TARGET,
+    ['-'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['.'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['/'] = IN_VALUE | IN_TARGET,
+    [':'] = IN_VALUE | IN_TARGET | IN_HOST,
+    [';'] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['<'] = IN_VALUE,
+    ['='] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['>'] = IN_VALUE,
+    ['?'] = IN_VALUE | IN_TARGET,
+    ['@'] = IN_VALUE | IN_TARGET,
+    ['['] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['\\'] = IN_VALUE | IN_TARGET,
+    [']'] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['^'] = IN_TOKEN | IN_VALUE | IN_TARGET,
+    ['_'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['`'] = IN_TOKEN | IN_VALUE | IN_TARGET,
+    ['{'] = IN_VALUE | IN_TARGET,
+    ['|'] = IN_TOKEN | IN_VALUE | IN_TARGET,
+    ['}'] = IN_VALUE | IN_TARGET,
+    ['~'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+};
+
+static inline bool is_part(char c, unsigned of)
+{
+    unsigned char u = (unsigned char)c;
+    if (u >= 128)
+        return (of & (IN_VALUE | IN_TARGET)) != 0;
+    if ((u >= '0' && u <= '9') || ((u | 0x20) >= 'a' && (u | 0x20) <= 'z'))
+        return true;
+    return (SIGNS[u] & of) != 0;
+}
+
+static bool all_part(sw_str s, unsigned of)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_part(s.at[i], of))
+            return false;
+    return true;
+}
+
+static int refuse(const char **ret_why, int status, const char *why)
+{
+    *ret_why = why;
+    return status;
+}
+
+static uint8_t method_of(sw_str name)
+{
+    static const struct {
+        const char *name;
+        uint8_t method;
+    } METHODS[] = {
+        { "GET", HEAD_GET },       { "POST", HEAD_POST }, { "PUT", HEAD_PUT },         { "PATCH", HEAD_PATCH },
+        { "DELETE", HEAD_DELETE }, { "HEAD", HEAD_HEAD }, { "OPTIONS", HEAD_OPTIONS },
+    };
+    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++)
+        if (str_equal(name, METHODS[i].name))
+            return METHODS[i].method;
+    return 0;
+}
+
+/* "HTTP/1.0", "HTTP/1.1"; another well-formed version is 505. */
+static int check_version(sw_str version, request_head *h, const char **ret_why)
+{
+    if (str_equal(version, "HTTP/1.1"))
+        return 0;
+    if (str_equal(version, "HTTP/1.0")) {
+        h->http10 = true;
+        return 0;
+    }
+    bool form = version.len == 8 && memcmp(version.at, "HTTP/", 5) == 0 && version.at[6] == '.' &&
+                version.at[5] >= '0' && version.at[5] <= '9' && version.at[7] >= '0' && version.at[7] <= '9';
+    return form && version.at[5] > '0' ? refuse(ret_why, 505, "this server speaks HTTP/1.1")
+                                       : refuse(ret_why, 400, "malformed request line");
+}
+
+/* Origin form alone ("/path?query"), and "*" for OPTIONS. */
+static int check_target(request_head *h, const char **ret_why)
+{
+    sw_str t = h->target;
+    h->path  = t;
+    if (str_equal(t, "*") && h->method == HEAD_OPTIONS)
+        return 0;
+    if (t.len == 0 || t.at[0] != '/' || (t.len > 1 && (t.at[1] == '/' || t.at[1] == '\\')))
+        return refuse(ret_why, 400, "the request target must be a path");
+    if (!all_part(t, IN_TARGET) || !uri_escapes_valid(t) || !utf8_valid(t.at, t.len))
+        return refuse(ret_why, 400, "malformed request target");
+    const char *question = memchr(t.at, '?', t.len);
+    if (question)
+        h->path.len = (size_t)(question - t.at);
+    return 0;
+}
+
+/* METHOD SP target SP version, without the line end. */
+static int check_request_line(sw_str line, request_head *h, const char **ret_why)
+{
+    const char *first = memchr(line.at, ' ', line.len);
+    if (!first)
+        return refuse(ret_why, 400, "malformed request line");
+    sw_str method = { line.at, (size_t)(first - line.at) };
+    size_t behind = line.len - method.len - 1;
+    const char *second = memchr(first + 1, ' ', behind);
+    if (!second || method.len == 0 || !all_part(method, IN_TOKEN))
+        return refuse(ret_why, 400, "malformed request line");
+    h->target      = (sw_str){ first + 1, (size_t)(second - first - 1) };
+    sw_str version = { second + 1, behind - h->target.len - 1 };
+    int status     = check_version(version, h, ret_why);
+    if (status)
+        return status;
+    h->method = method_of(method);
+    if (h->method == 0)
+        return refuse(ret_why, 501, "unknown method");
+    return check_target(h, ret_why);
+}
+
+/* ---- headers ---- */
+
+static int check_length(sw_str value, request_head *h, const char **ret_why)
+{
+    if (value.len == 0)
+        return refuse(ret_why, 400, "malformed Content-Length");
+    uint64_t n = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9')
+            return refuse(ret_why, 400, "malformed Content-Length");
+        if (n > (UINT64_MAX >> 8))
+            n = UINT64_MAX >> 8; /* more than any limit */
+        else
+            n = n * 10 + (uint64_t)(value.at[i] - '0');
+    }
+    h->length = n;
+    return 0;
+}
+
+static void read_connection(sw_str value, bool first, request_head *h)
+{
+    /* evhttp keeps an HTTP/1.0 connection by the first header and its beginning alone: the same here. */
+    if (first)
+        h->keep_alive = str_starts_nocase(value, "keep-alive");
+    sw_str piece;
+    while (str_next(&value, ',', &piece)) {
+        if (str_equal_nocase(piece, "close"))
+            h->close = true;
+        else if (str_equal_nocase(piece, "upgrade"))
+            h->upgrade = true;
+    }
+}
+
+typedef struct {
+    const char *name;
+    uint16_t bit;
+    bool once; /* a second one is refused */
+} known_header;
+
+static const known_header KNOWN[] = {
+    { "host", HAS_HOST, true },
+    { "content-length", HAS_LENGTH, true },
+    { "transfer-encoding", HAS_TRANSFER, true },
+    { "authorization", HAS_AUTHORIZATION, true },
+    { "content-type", HAS_CONTENT_TYPE, true },
+    { "origin", HAS_ORIGIN, true },
+    { "x-request-id", HAS_REQUEST_ID, false },
+    { "x-forwarded-for", HAS_FORWARDED, false },
+    { "expect", HAS_EXPECT, true },
+    { "connection", HAS_CONNECTION, false },
+    { "upgrade", HAS_UPGRADE, false },
+    { "access-control-request-method", HAS_PREFLIGHT, false },
+    { "sec-websocket-key", HAS_WS_KEY, true },
+    { "sec-websocket-version", HAS_WS_VERSION, true },
+};
+
+/* The row of a name; names of interest begin with one of a few letters. */
+static const known_header *known_of(sw_str name)
+{
+    if (!memchr("htaocxeus", str_lower(name.at[0]), 9))
+        return NULL;
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (str_lower(name.at[0]) == KNOWN[i].name[0] && str_equal_nocase(name, KNOWN[i].name))
+            return &KNOWN[i];
+    return NULL;
+}
+
+static int read_header(sw_str name, sw_str value, request_head *h, const char **ret_why)
+{
+    const known_header *k = known_of(name);
+    if (!k)
+        return 0;
+    bool first = !(h->present & k->bit);
+    if (!first && k->once)
+        return refuse(ret_why, 400, "a header that may stand once stands twice");
+    h->present |= k->bit;
+    switch (k->bit) {
+    case HAS_HOST:
+        return all_part(value, IN_HOST) ? 0 : refuse(ret_why, 400, "malformed Host");
+    case HAS_LENGTH:
+        return check_length(value, h, ret_why);
+    case HAS_TRANSFER:
+        h->chunked = str_equal_nocase(value, "chunked");
+        return h->chunked ? 0 : refuse(ret_why, 400, "only the transfer coding chunked is known");
+    case HAS_EXPECT:
+        h->expects = str_equal_nocase(value, "100-continue");
+        return h->expects || h->http10 ? 0 : refuse(ret_why, 417, "only the expectation 100-continue is known");
+    case HAS_CONNECTION:
+        read_connection(value, first, h);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* One line, without its end. */
+static int check_header(sw_str line, request_head *h, const char **ret_why)
+{
+    size_t colon = 0;
+    while (colon < line.len && line.at[colon] != ':' && is_part(line.at[colon], IN_TOKEN))
+        colon++;
+    if (colon == 0 || colon == line.len || line.at[colon] != ':')
+        return refuse(ret_why, 400, "malformed header line");
+    sw_str value = { line.at + colon + 1, line.len - colon - 1 };
+    if (!all_part(value, IN_VALUE))
+        return refuse(ret_why, 400, "control character in a header");
+    return read_header((sw_str){ line.at, colon }, str_trim(value), h, ret_why);
+}
+
+static int check_together(const request_head *h, const char **ret_why)
+{
+    if (!h->http10 && !(h->present & HAS_HOST))
+        return refuse(ret_why, 400, "the Host header is missing");
+    if (h->chunked && (h->http10 || (h->present & HAS_LENGTH)))
+        return refuse(ret_why, 400, "Transfer-Encoding does not go with Content-Length or HTTP/1.0");
+    return 0;
+}
+
+int head_check(const char *at, size_t len, request_head *ret, const char **ret_why)
+{
+    *ret            = (request_head){ 0 };
+    const char *end = at + len;
+    unsigned lines  = 0;
+    while (at < end) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        if (!lf || lf == at || lf[-1] != '\r')
+            return refuse(ret_why, 400, "lines must end with CR LF");
+        sw_str line = { at, (size_t)(lf - 1 - at) };
+        at          = lf + 1;
+        if (line.len == 0 && lines > 0)
+            return at == end ? check_together(ret, ret_why) : refuse(ret_why, 400, "malformed head");
+        if (lines > HEAD_HEADERS_MAX)
+            return refuse(ret_why, 431, "too many headers");
+        int status = lines == 0 ? check_request_line(line, ret, ret_why) : check_header(line, ret, ret_why);
+        if (status)
+            return status;
+        lines++;
+    }
+    return refuse(ret_why, 400, "malformed head");
+}
+
+int head_check_partial(const char *at, size_t len, size_t from, const char **ret_why)
+{
+    /* The first line as soon as it is there: nothing that follows can mend it. */
+    const char *lf = memchr(at, '\n', len);
+    if (lf && (size_t)(lf - at) >= from) {
+        request_head h = { 0 };
+        if (lf == at || lf[-1] != '\r')
+            return refuse(ret_why, 400, "lines must end with CR LF");
+        int status = check_request_line((sw_str){ at, (size_t)(lf - 1 - at) }, &h, ret_why);
+        if (status)
+            return status;
+    }
+    for (size_t i = from; i < len; i++) {
+        char c = at[i];
+        if (c == '\n' && (i == 0 || at[i - 1] != '\r'))
+            return refuse(ret_why, 400, "lines must end with CR LF");
+        if (c != '\n' && i > 0 && at[i - 1] == '\r')
+            return refuse(ret_why, 400, "lines must end with CR LF");
+        if ((c == ' ' || c == '\t') && i > 0 && at[i - 1] == '\n')
+            return refuse(ret_why, 400, "folded headers are not accepted");
+        if (c != '\n' && c != '\r' && !is_part(c, IN_VALUE))
+            return refuse(ret_why, 400, "control character in the head");
+    }
+    return 0;
+}

@@ -1,0 +1,152 @@
+/* The inside of http, shared by the files of this folder: the server, its part of every loop, connections.
+ *
+ * Everything of an http_loop and of its connections belongs to that loop's thread; other threads only read the atomic
+ * numbers. An exchange belongs to one thread at a time (exchange.h). */
+#ifndef CORE_HTTP_INSIDE_H
+#define CORE_HTTP_INSIDE_H
+
+#include "core/http/chunk_walk.h"
+#include "core/http/head_check.h"
+#include "core/http/router.h"
+#include "core/http/server.h"
+#include "core/http/settings.h"
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <sys/queue.h>
+
+typedef struct http_loop http_loop;
+typedef struct conn conn;
+typedef struct exchange exchange;
+
+/* What a connection does. READ states wait for the client, the others do not read. */
+typedef enum {
+    CONN_NEW = 0,  /* accepted, not looked at yet                                           */
+    CONN_IDLE,     /* between requests                                                      */
+    CONN_HEAD,     /* part of a head has come                                               */
+    CONN_BODY,     /* the head is good; its body, or the rest of it, is still to come       */
+    CONN_WORK,     /* an exchange answers the request; nobody may free the connection       */
+    CONN_REPLY,    /* what the socket did not take at once is being sent                    */
+    CONN_LINGER,   /* answered for the last time; what still comes is thrown away           */
+    CONN_TAKEN,    /* a WebSocket: ws owns it, http only counts it                          */
+    CONN_DEAD      /* evhttp has freed it; the struct waits to be used again                */
+} conn_state;
+
+TAILQ_HEAD(conn_queue, conn);
+
+/* A queue of connections with the same time limit, so in the order of their deadlines. */
+typedef struct {
+    struct conn_queue queue;
+    int64_t limit_ms;
+} deadline_queue;
+
+enum { DEADLINE_HEAD = 0, DEADLINE_BODY, DEADLINE_IDLE, DEADLINE_REPLY, DEADLINE_LINGER, DEADLINES };
+
+struct conn {
+    TAILQ_ENTRY(conn) entry;        /* in a deadline queue, or the loop's new or dead ones */
+    http_loop *home;
+    struct bufferevent *bev;        /* evhttp's, as evcon: until CONN_DEAD */
+    struct evhttp_connection *evcon;
+    bufferevent_data_cb feed;       /* evhttp's own read callback: parses what is in the input */
+    bufferevent_data_cb sent;       /* its write callback: for 100 Continue alone */
+    int64_t deadline_ms;
+    int64_t paused_ms;              /* when reading was paused, 0: it is not */
+    size_t charged;                 /* bytes counted against limits.memory */
+
+    conn_state state;
+    uint8_t queued;                 /* 1 + the deadline queue it is in, 0: none */
+    bool in_gate;                   /* gate_run() is on the stack */
+    bool close_after;               /* this reply is the last */
+    bool linger_after;              /* and unread bytes may follow: a plain close would reset the client */
+    bool fed;                       /* evhttp has had the head already (100-continue) */
+    bool trusted;                   /* a trusted proxy, or loopback: no caps per address */
+    bool counted;                   /* in the count of its address */
+
+    /* The request that is being read. */
+    size_t checked;                 /* bytes of an unfinished head that are checked, of a chunked body that are followed */
+    uint64_t need;                  /* bytes in the input when it is whole (not chunked) */
+    uint64_t body_limit;
+    request_head head;                      /* its spans are valid until evhttp is fed */
+    size_t path_len;
+    chunk_walk chunks;
+
+    struct evhttp_request *request; /* from dispatch until its reply has left */
+    exchange *work;                 /* CONN_WORK: who answers */
+    size_t unsent_mark;             /* CONN_REPLY: bytes unsent when the deadline was set */
+    address peer;
+    uint32_t slot;                  /* of the address, see rate.h */
+    char peer_text[ADDRESS_TEXT];
+};
+
+/* Times of this turn of the loop, see tick.c. */
+typedef struct {
+    int64_t mono_ms;
+    int64_t wall_s;
+    char stamp[25];                 /* "2026-03-05T21:42:08.123Z" */
+    char date[40];                  /* "Date: …\r\n" */
+    size_t date_len;
+} loop_clock;
+
+/* Written by the loop alone, read by anybody: plain stores and loads of one word. */
+typedef _Atomic uint64_t counter;
+
+typedef struct {
+    counter by_status[HTTP_STATUSES];
+    counter buckets[HTTP_BUCKETS];
+    counter microseconds;
+} route_numbers;
+
+TAILQ_HEAD(exchange_list, exchange);
+
+enum { ACCESS_LOG_BYTES = 16384, HEAD_SCRATCH = 16384 };
+
+struct http_loop {
+    http_server *server;
+    loop *loop;
+    struct evhttp *evhttp;
+    struct evconnlistener *listener;        /* evhttp's; NULL once drained */
+    struct evhttp_bound_socket *bound;
+    struct event *newborn, *timer;
+    bool timer_set, accept_paused, draining;
+    int64_t accept_after_ms;                /* after EMFILE: not before */
+    int64_t complained_ms;                  /* the last log line about accepting */
+    loop_clock clock;
+    deadline_queue deadlines[DEADLINES];
+    struct conn_queue fresh, dead;
+    unsigned dead_count, paused;
+    struct exchange_list busy;              /* exchanges in work */
+    struct exchange_list spare;
+    unsigned spare_count;
+    uint64_t next_id;                       /* of generated request ids */
+    char id_prefix[16];
+    size_t id_prefix_len;
+    route_numbers *numbers;                 /* one a route, and the last for requests without */
+    counter accepted, refused, bad_heads, timed_out, stalled, memory, in_flight;
+    mail drain_mail;
+    size_t log_len;
+    char log[ACCESS_LOG_BYTES];
+    char scratch[HEAD_SCRATCH];             /* the head of the reply being sent */
+};
+
+struct http_server {
+    runtime *rt;
+    http_settings settings;
+    http_authenticate authenticate;
+    http_take_over take_over;
+    router *router;
+    struct rates *rates;
+    http_loop **loops;                      /* one each, so that they share no cache line */
+    unsigned loop_count;
+    sw_host core;                           /* stands for module 0 while that is not there */
+    struct health *health;
+    _Atomic uint32_t open;                  /* connections of all loops */
+    _Atomic bool over_memory;
+};
+
+static inline void count(counter *c)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,155 @@
+/* Path, query and headers of a request, for handlers: <steward/http.h>. On whichever thread runs the handler. */
+#include "core/base/clock.h"
+#include "core/base/str.h"
+#include "core/base/utf8.h"
+#include "core/http/exchange.h"
+#include "core/http/uri.h"
+#include <string.h>
+
+/* Decoded, in the request's memory; NULL: not UTF-8, or no memory. */
+static const char *decode(exchange *x, sw_str raw, bool plus, size_t *ret_len)
+{
+    char *text = arena_alloc(&x->req.arena, raw.len + 1);
+    if (!text)
+        return NULL;
+    size_t len = uri_decode(raw, plus, text);
+    text[len]  = '\0';
+    *ret_len   = len;
+    return utf8_valid(text, len) && !memchr(text, '\0', len) ? text : NULL;
+}
+
+static void invalid(sw_request *req, const char *name)
+{
+    sw_invalid(req, "invalid_parameter", "invalid %s", name);
+}
+
+/* ---- the path ---- */
+
+static bool path_value(const exchange *x, const char *name, sw_str *ret)
+{
+    for (unsigned i = 0; x && x->route && i < x->route->param_count; i++)
+        if (str_equal(x->route->params[i], name)) {
+            *ret = x->values[i];
+            return true;
+        }
+    return false;
+}
+
+const char *sw_path_text(sw_request *req, const char *name)
+{
+    exchange *x = exchange_of(req);
+    sw_str raw;
+    size_t len;
+    if (!path_value(x, name, &raw))
+        return "";
+    const char *text = decode(x, raw, false, &len);
+    if (!text)
+        invalid(req, name);
+    return text ? text : "";
+}
+
+int64_t sw_path_id(sw_request *req, const char *name)
+{
+    int64_t id       = 0;
+    const char *text = sw_path_text(req, name);
+    bool digits      = text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
+    if (!digits || !str_int(str_of(text), &id) || id <= 0) {
+        invalid(req, name);
+        return 0;
+    }
+    return id;
+}
+
+/* ---- the query ---- */
+
+/* The trimmed value; at NULL: absent, empty or (then sticky) no UTF-8. NUL-ended. */
+static sw_str query_value(sw_request *req, const char *name)
+{
+    exchange *x = exchange_of(req);
+    sw_str raw;
+    size_t len;
+    if (!x || !uri_query_find(x->query, name, &raw) || raw.len == 0)
+        return (sw_str){ NULL, 0 };
+    const char *text = decode(x, raw, true, &len);
+    if (!text) {
+        invalid(req, name);
+        return (sw_str){ NULL, 0 };
+    }
+    sw_str value = str_trim((sw_str){ text, len });
+    if (value.len == 0)
+        return (sw_str){ NULL, 0 };
+    ((char *)(uintptr_t)value.at)[value.len] = '\0'; /* what was trimmed; the memory is the arena's */
+    return value;
+}
+
+/* A whole number; one that no int64 holds is as large (or small) as there is. */
+static bool read_int(sw_str text, int64_t *ret)
+{
+    size_t sign = text.len > 0 && (text.at[0] == '-' || text.at[0] == '+');
+    if (text.len == sign)
+        return false;
+    for (size_t i = sign; i < text.len; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    if (text.at[0] == '+')
+        text = (sw_str){ text.at + 1, text.len - 1 };
+    if (!str_int(text, ret))
+        *ret = text.at[0] == '-' ? INT64_MIN : INT64_MAX;
+    return true;
+}
+
+int64_t sw_query_int(sw_request *req, const char *name, int64_t fallback, int64_t min, int64_t max)
+{
+    sw_str value = query_value(req, name);
+    int64_t n;
+    if (!value.at)
+        return fallback;
+    if (!read_int(value, &n) || n < min) {
+        invalid(req, name);
+        return fallback;
+    }
+    return n > max ? max : n;
+}
+
+const char *sw_query_text(sw_request *req, const char *name, size_t max, const char *fallback)
+{
+    sw_str value = query_value(req, name);
+    if (!value.at)
+        return fallback;
+    if (value.len > max) {
+        sw_invalid(req, "field_too_long", "%s must be at most %zu bytes", name, max);
+        return fallback;
+    }
+    return value.at;
+}
+
+int64_t sw_query_time(sw_request *req, const char *name, int64_t fallback)
+{
+    sw_str value = query_value(req, name);
+    int64_t ms;
+    if (!value.at)
+        return fallback;
+    if (strspn(value.at, "0123456789") == value.len && str_int(value, &ms))
+        return ms;
+    /* "…08+08:00" that was not encoded has a space where its plus was. */
+    char *zone = value.len > 6 ? (char *)(uintptr_t)value.at + value.len - 6 : NULL;
+    if (zone && *zone == ' ' && zone[3] == ':')
+        *zone = '+';
+    if (time_parse(value.at, &ms))
+        return ms;
+    invalid(req, name);
+    return fallback;
+}
+
+bool sw_query_has(sw_request *req, const char *name)
+{
+    return query_value(req, name).at != NULL;
+}
+
+/* ---- headers ---- */
+
+const char *sw_header(sw_request *req, const char *name)
+{
+    exchange *x = exchange_of(req);
+    return x && x->ev ? evhttp_find_header(evhttp_request_get_input_headers(x->ev), name) : NULL;
+}

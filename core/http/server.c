@@ -1,0 +1,244 @@
+#include "core/http/server.h"
+
+#include "core/base/log.h"
+#include "core/http/access_log.h"
+#include "core/http/conn.h"
+#include "core/http/dispatch.h"
+#include "core/http/exchange.h"
+#include "core/http/health.h"
+#include "core/http/listener.h"
+#include "core/http/numbers.h"
+#include "core/http/ping.h"
+#include "core/http/rate.h"
+#include "core/http/request_id.h"
+#include "core/http/tick.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* evhttp's own limits stand above ours, so that a refusal is ours, as JSON. */
+enum { ABOVE_OURS = 64 * 1024, LINGER_MS = 10000 };
+
+/* Never called: http answers it itself. */
+static sw_status socket_handle(sw_request *req)
+{
+    return sw_fail(req, SW_NOT_FOUND, NULL, "not found");
+}
+
+static const struct {
+    sw_route row;
+    route_kind kind;
+} OWN_ROUTES[] = {
+    { { .method   = SW_GET,
+        .path     = "/api/ping",
+        .access   = SW_PUBLIC,
+        .lane     = SW_LANE_LOOP,
+        .handle   = ping_handle,
+        .summary  = "Says that the process is alive.",
+        .response = "{\"message\":\"pong\"}" },
+      ROUTE_PING },
+    { { .method   = SW_GET,
+        .path     = "/api/health",
+        .access   = SW_PUBLIC,
+        .lane     = SW_LANE_WORKER,
+        .handle   = health_handle,
+        .summary  = "Says whether the server is well; an ADMIN sees what was checked.",
+        .response = "{\"status\":\"ok\"}" },
+      ROUTE_HEALTH },
+    { { .method  = SW_GET,
+        .path    = "/api/ws",
+        .access  = SW_PUBLIC,
+        .lane    = SW_LANE_LOOP,
+        .handle  = socket_handle,
+        .summary = "Opens a WebSocket; the token stands in ?token=, in Authorization or in the subprotocols." },
+      ROUTE_SOCKET },
+};
+
+/* ---- opening ---- */
+
+static bool open_events(http_loop *l)
+{
+    struct event_base *base = l->loop->base;
+    l->newborn              = event_new(base, -1, 0, conn_newborn, l);
+    l->timer                = evtimer_new(base, conn_timer_fired, l);
+    l->evhttp               = evhttp_new(base);
+    if (!l->newborn || !l->timer || !l->evhttp)
+        return false;
+    const http_settings *s = &l->server->settings;
+    evhttp_set_bevcb(l->evhttp, conn_accept, l);
+    evhttp_set_gencb(l->evhttp, dispatch, l);
+    evhttp_set_default_content_type(l->evhttp, NULL);
+    evhttp_set_max_headers_size(l->evhttp, (ev_ssize_t)s->header_bytes + ABOVE_OURS);
+    evhttp_set_max_body_size(l->evhttp, (ev_ssize_t)s->large_body + ABOVE_OURS);
+    evhttp_set_allowed_methods(l->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
+                                              EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS);
+    return true;
+}
+
+static http_loop *loop_new(http_server *h, loop *on)
+{
+    http_loop *l           = calloc(1, sizeof *l);
+    const http_settings *s = &h->settings;
+    if (!l)
+        return NULL;
+    l->server                = h;
+    l->loop                  = on;
+    const int64_t LIMITS[]   = { s->header_timeout, s->body_timeout, s->idle_timeout, s->reply_stall, LINGER_MS };
+    for (int i = 0; i < DEADLINES; i++) {
+        TAILQ_INIT(&l->deadlines[i].queue);
+        l->deadlines[i].limit_ms = LIMITS[i] > 0 ? LIMITS[i] : 1;
+    }
+    TAILQ_INIT(&l->fresh);
+    TAILQ_INIT(&l->dead);
+    TAILQ_INIT(&l->busy);
+    TAILQ_INIT(&l->spare);
+    tick(l);
+    return l;
+}
+
+static bool open_loops(http_server *h)
+{
+    h->loops = calloc(h->rt->loop_count, sizeof *h->loops);
+    if (!h->loops)
+        return false;
+    for (unsigned i = 0; i < h->rt->loop_count; i++) {
+        loop *on    = &h->rt->loops[i];
+        h->loops[i] = loop_new(h, on);
+        if (!h->loops[i])
+            return false;
+        h->loop_count = i + 1;
+        on->http      = h->loops[i];
+        if (!request_id_open(h->loops[i], i) || !open_events(h->loops[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool open_routes(http_server *h, char *error, size_t error_size)
+{
+    h->router = router_new();
+    if (!h->router)
+        return false;
+    h->core = (sw_host){ .rt = h->rt, .name = "core", .status = MODULE_ENABLED };
+    for (size_t i = 0; i < sizeof OWN_ROUTES / sizeof *OWN_ROUTES; i++)
+        if (!router_add(h->router, &h->core, &OWN_ROUTES[i].row, OWN_ROUTES[i].kind, error, error_size))
+            return false;
+    return true;
+}
+
+http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port, char *error,
+                       size_t error_size)
+{
+    http_server *h = calloc(1, sizeof *h);
+    snprintf(error, error_size, "out of memory");
+    if (!h)
+        return NULL;
+    h->rt           = rt;
+    h->authenticate = authenticate;
+    h->take_over    = take_over;
+    int port        = 0;
+    bool fine       = settings_read(&h->settings, rt->config, error, error_size) &&
+                (h->rates = rates_new(h->settings.rate)) && (h->health = health_new()) && open_loops(h) &&
+                open_routes(h, error, error_size) && numbers_open(h) && listener_open(h, &port, error, error_size);
+    if (!fine) {
+        http_close(h);
+        return NULL;
+    }
+    *ret_port = port;
+    log_info("http", "up to %u connections", h->settings.connections);
+    return h;
+}
+
+/* ---- routes ---- */
+
+/* A row of a table that may be of another version: what it does not have is zero. */
+static sw_route row_of(sw_table table, uint32_t i)
+{
+    sw_route row = { 0 };
+    size_t size  = table.row_size < sizeof row ? table.row_size : sizeof row;
+    memcpy(&row, (const char *)table.rows + (size_t)i * table.row_size, size);
+    return row;
+}
+
+bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_size)
+{
+    sw_table table = module->plugin->routes;
+    for (uint32_t i = 0; i < table.count; i++) {
+        sw_route row = row_of(table, i);
+        if (!router_add(h->router, module, &row, ROUTE_PLAIN, error, error_size))
+            return false;
+    }
+    if (!numbers_open(h)) {
+        snprintf(error, error_size, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+void http_each_route(http_server *h, void (*each)(void *arg, const sw_host *module, const sw_route *r), void *arg)
+{
+    for (const route *r = router_first(h->router); r; r = r->next)
+        each(arg, r->module, &r->row);
+}
+
+/* ---- the end ---- */
+
+static void drain(mail *m, loop *on)
+{
+    http_loop *l = on->http;
+    (void)m;
+    l->draining = true;
+    listener_close(l);
+}
+
+void http_drain(http_server *h)
+{
+    for (unsigned i = 0; i < h->loop_count; i++) {
+        h->loops[i]->drain_mail.run = drain;
+        loop_post(h->loops[i]->loop, &h->loops[i]->drain_mail);
+    }
+}
+
+unsigned http_in_flight(const http_server *h)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < h->loop_count; i++)
+        sum += atomic_load_explicit(&h->loops[i]->in_flight, memory_order_relaxed);
+    return (unsigned)sum;
+}
+
+static void loop_free(http_loop *l)
+{
+    /* Answers that never came home: their lanes are gone, so nobody works on them. */
+    for (exchange *x; (x = TAILQ_FIRST(&l->busy)) != NULL;)
+        exchange_free(x);
+    for (exchange *x; (x = TAILQ_FIRST(&l->spare)) != NULL;) {
+        TAILQ_REMOVE(&l->spare, x, entry);
+        free(x);
+    }
+    if (l->evhttp)
+        evhttp_free(l->evhttp); /* connections too: they become dead ones */
+    access_log_flush(l);
+    conn_bury(l, 0);
+    if (l->newborn)
+        event_free(l->newborn);
+    if (l->timer)
+        event_free(l->timer);
+    l->loop->http = NULL;
+}
+
+void http_close(http_server *h)
+{
+    if (!h)
+        return;
+    for (unsigned i = 0; i < h->loop_count; i++)
+        loop_free(h->loops[i]);
+    numbers_close(h);
+    for (unsigned i = 0; i < h->loop_count; i++)
+        free(h->loops[i]);
+    free(h->loops);
+    router_free(h->router);
+    rates_free(h->rates);
+    health_free(h->health);
+    free(h);
+}

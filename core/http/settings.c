@@ -1,0 +1,121 @@
+#include "core/http/settings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+
+/* Descriptors that connections leave to the database, the log, plugins and outbound connections. */
+enum { DESCRIPTOR_RESERVE = 256, CONNECTIONS_MAX = 1000000 };
+
+static void append(http_settings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(http_settings *s, const char *format, ...)
+{
+    va_list args;
+    size_t room = sizeof s->preflight - s->preflight_len;
+    va_start(args, format);
+    int n = vsnprintf(s->preflight + s->preflight_len, room, format, args);
+    va_end(args);
+    if (n > 0)
+        s->preflight_len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void append_list(http_settings *s, const config *c, const char *header, const char *option)
+{
+    append(s, "%s: ", header);
+    size_t count = config_list_count(c, option);
+    for (size_t i = 0; i < count; i++)
+        append(s, "%s%s", i ? ", " : "", config_list_item(c, option, i));
+    append(s, "\r\n");
+}
+
+static bool read_cors(http_settings *s, const config *c, char *error, size_t error_size)
+{
+    s->credentials  = config_bool(c, "cors.credentials");
+    s->origin_count = config_list_count(c, "cors.allowed_origins");
+    if (s->origin_count > ORIGINS_MAX) {
+        snprintf(error, error_size, "cors.allowed_origins: more than %d", ORIGINS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < s->origin_count; i++) {
+        s->origins[i] = config_list_item(c, "cors.allowed_origins", i);
+        s->any_origin |= strcmp(s->origins[i], "*") == 0;
+    }
+    append_list(s, c, "Access-Control-Allow-Methods", "cors.allowed_methods");
+    append_list(s, c, "Access-Control-Allow-Headers", "cors.allowed_headers");
+    append(s, "Access-Control-Max-Age: %lld\r\n", (long long)(config_int(c, "cors.max_age") / 1000));
+    if (s->preflight_len == sizeof s->preflight - 1) {
+        snprintf(error, error_size, "cors.allowed_methods and cors.allowed_headers are too long together");
+        return false;
+    }
+    return true;
+}
+
+static bool read_trusted(http_settings *s, const config *c, char *error, size_t error_size)
+{
+    size_t count = config_list_count(c, "server.trusted_proxies");
+    for (size_t i = 0; i < count; i++) {
+        const char *text = config_list_item(c, "server.trusted_proxies", i);
+        if (i == TRUSTED_MAX || !address_range_parse(text, &s->trusted[i])) {
+            snprintf(error, error_size, "server.trusted_proxies: %s is no address or network, or one too many", text);
+            return false;
+        }
+    }
+    s->trusted_count = count;
+    return true;
+}
+
+/* What RLIMIT_NOFILE leaves, raised to its hard limit first. */
+static uint32_t connections_of_limit(void)
+{
+    struct rlimit files = { 1024, 1024 };
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        struct rlimit raised = { files.rlim_max, files.rlim_max };
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            files = raised;
+    }
+    if (files.rlim_cur > CONNECTIONS_MAX + DESCRIPTOR_RESERVE)
+        return CONNECTIONS_MAX;
+    if (files.rlim_cur < 2 * DESCRIPTOR_RESERVE)
+        return (uint32_t)(files.rlim_cur / 2);
+    return (uint32_t)files.rlim_cur - DESCRIPTOR_RESERVE;
+}
+
+bool settings_read(http_settings *s, const config *c, char *error, size_t error_size)
+{
+    uint32_t possible = connections_of_limit();
+    *s                = (http_settings){
+                       .host                    = config_text(c, "server.host"),
+                       .port                    = (int)config_int(c, "server.port"),
+                       .backlog                 = (int)config_int(c, "server.backlog"),
+                       .body                    = (size_t)config_int(c, "limits.body"),
+                       .large_body              = (size_t)config_int(c, "limits.large_body"),
+                       .header_bytes            = (size_t)config_int(c, "limits.header_bytes"),
+                       .header_timeout          = config_int(c, "limits.header_timeout"),
+                       .body_timeout            = config_int(c, "limits.body_timeout"),
+                       .idle_timeout            = config_int(c, "limits.idle_timeout"),
+                       .reply_stall             = config_int(c, "limits.reply_stall"),
+                       .connections             = (uint32_t)config_int(c, "limits.connections"),
+                       .connections_per_address = (uint32_t)config_int(c, "limits.connections_per_address"),
+                       .per_address_loopback    = config_bool(c, "limits.per_address_loopback"),
+                       .memory                  = (size_t)config_int(c, "limits.memory"),
+                       .rate                    = (uint32_t)config_int(c, "limits.requests_per_second_per_address"),
+                       .access_log              = config_bool(c, "log.access"),
+                       .check_origin            = config_bool(c, "ws.check_origin"),
+    };
+    if (s->connections == 0 || s->connections > possible)
+        s->connections = possible;
+    if (s->large_body < s->body)
+        s->large_body = s->body;
+    return read_cors(s, c, error, error_size) && read_trusted(s, c, error, error_size);
+}
+
+bool settings_origin_listed(const http_settings *s, const char *origin)
+{
+    for (size_t i = 0; i < s->origin_count; i++)
+        if (strcasecmp(s->origins[i], origin) == 0 && strcmp(origin, "*") != 0)
+            return true;
+    return false;
+}

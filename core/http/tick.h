@@ -1,0 +1,12 @@
+/* The time, as one turn of a loop sees it. */
+#ifndef CORE_HTTP_TICK_H
+#define CORE_HTTP_TICK_H
+
+#include "core/http/inside.h"
+
+/* On entering a callback of the loop. Cheap: coarse clocks, texts are made anew only when they change. */
+void tick(http_loop *l);
+/* Nanoseconds of the precise monotonic clock. */
+int64_t tick_ns(void);
+
+#endif

@@ -1,0 +1,219 @@
+#include "core/http/upgrade.h"
+
+#include "core/base/str.h"
+#include "core/http/access_log.h"
+#include "core/http/auth.h"
+#include "core/http/conn.h"
+#include "core/http/numbers.h"
+#include "core/http/tick.h"
+#include "core/http/uri.h"
+#include <event2/keyvalq_struct.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *header(const exchange *x, const char *name)
+{
+    const char *value = evhttp_find_header(evhttp_request_get_input_headers(x->ev), name);
+    return value ? value : "";
+}
+
+/* ---- the token ---- */
+
+static bool token_in_query(exchange *x)
+{
+    sw_str value;
+    if (!uri_query_find(x->query, "token", &value) || value.len == 0)
+        return false;
+    char *plain = arena_alloc(&x->req.arena, value.len + 1);
+    if (!plain)
+        return false;
+    x->token = str_trim((sw_str){ plain, uri_decode(value, true, plain) });
+    return x->token.len > 0;
+}
+
+static bool token_in_authorization(exchange *x)
+{
+    sw_str value = str_of(header(x, "Authorization"));
+    if (!str_starts_nocase(value, "bearer "))
+        return false;
+    x->token = str_trim((sw_str){ value.at + 7, value.len - 7 });
+    return x->token.len > 0;
+}
+
+/* The subprotocols "bearer", "<token>": what a browser can send besides the URL. */
+static bool token_in_protocols(exchange *x)
+{
+    sw_str left = str_of(header(x, "Sec-WebSocket-Protocol")), piece;
+    if (!str_next(&left, ',', &piece) || !str_equal_nocase(piece, "bearer") || !str_next(&left, ',', &piece))
+        return false;
+    x->token             = piece;
+    x->token_in_protocol = true;
+    return piece.len > 0;
+}
+
+static sw_status ask(sw_request *req)
+{
+    sw_status status = auth_ask(exchange_of(req));
+    if (status == SW_OK) {
+        req->http_status = 101; /* ends well, without a reply of its own: upgrade_resume() */
+        return SW_OK;
+    }
+    if (status == SW_UNAUTHENTICATED)
+        return sw_fail(req, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
+    return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
+}
+
+static void take_over(exchange *x);
+
+void upgrade_begin(exchange *x)
+{
+    if (!token_in_query(x) && !token_in_authorization(x) && !token_in_protocols(x)) {
+        exchange_fail(x, SW_UNAUTHENTICATED, NULL, "token is required");
+        return;
+    }
+    switch (auth_lookup(x)) {
+    case PRINCIPAL_GOOD:
+        take_over(x);
+        break;
+    case PRINCIPAL_UNKNOWN:
+        x->upgrading = true;
+        exchange_submit(x, SW_LANE_WORKER, ask);
+        break;
+    default:
+        exchange_fail(x, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
+    }
+}
+
+void upgrade_resume(exchange *x)
+{
+    x->upgrading = false;
+    if (x->outcome == SW_OK)
+        take_over(x);
+    else
+        exchange_answer(x);
+}
+
+/* ---- the handshake ---- */
+
+/* The host of "https://host:port" or "host:port", without the port. */
+static sw_str host_of(const char *text)
+{
+    const char *scheme = strstr(text, "://");
+    sw_str host        = str_of(scheme ? scheme + 3 : text);
+    if (host.len > 0 && host.at[0] == '[') {
+        const char *end = memchr(host.at, ']', host.len);
+        if (end)
+            host.len = (size_t)(end - host.at) + 1;
+        return host;
+    }
+    const char *colon = memchr(host.at, ':', host.len);
+    if (colon)
+        host.len = (size_t)(colon - host.at);
+    return host;
+}
+
+/* Browsers send credentials of a user who is signed in elsewhere, so a JWT is bound to known origins; an api token is not:
+ * whoever has it may use it. */
+static bool origin_allowed(const exchange *x)
+{
+    const http_settings *s = &x->home->server->settings;
+    if (!s->check_origin || !(x->present & HAS_ORIGIN) || x->req.who.by_api_token)
+        return true;
+    const char *origin = header(x, "Origin");
+    sw_str from = host_of(origin), here = host_of(header(x, "Host"));
+    bool same = from.len > 0 && from.len == here.len && strncasecmp(from.at, here.at, from.len) == 0;
+    return same || s->any_origin || settings_origin_listed(s, origin);
+}
+
+static bool holds_word(const char *list, const char *word)
+{
+    sw_str left = str_of(list), piece;
+    while (str_next(&left, ',', &piece))
+        if (str_equal_nocase(piece, word))
+            return true;
+    return false;
+}
+
+/* 16 bytes in base64: 22 digits and "==". */
+static bool key_valid(const char *key)
+{
+    for (int i = 0; i < 22; i++) {
+        char c     = key[i];
+        bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
+        if (!digit)
+            return false;
+    }
+    return strcmp(key + 22, "==") == 0;
+}
+
+/* true: a handshake of RFC 6455; else it is answered. */
+static bool is_handshake(exchange *x)
+{
+    const conn *c = x->conn;
+    if (c->head.length > 0 || c->head.chunked) {
+        exchange_refuse(x, 400, "invalid_request", "a WebSocket handshake has no body");
+        return false;
+    }
+    bool asked = x->method == HEAD_GET && !c->head.http10 && c->head.upgrade &&
+                 holds_word(header(x, "Upgrade"), "websocket");
+    if (!asked || strcmp(header(x, "Sec-WebSocket-Version"), "13") != 0) {
+        x->lines = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+        exchange_refuse(x, 426, "invalid_request", asked ? "the WebSocket version must be 13" : "this is a WebSocket");
+        return false;
+    }
+    if (!key_valid(header(x, "Sec-WebSocket-Key"))) {
+        exchange_refuse(x, 400, "invalid_request", "malformed Sec-WebSocket-Key");
+        return false;
+    }
+    return true;
+}
+
+static void take_over(exchange *x)
+{
+    http_server *h = x->home->server;
+    conn *c        = x->conn;
+    if (atomic_load_explicit(&h->rt->draining, memory_order_relaxed)) {
+        exchange_fail(x, SW_BUSY, NULL, "the server is shutting down");
+        return;
+    }
+    if (!origin_allowed(x)) {
+        exchange_fail(x, SW_FORBIDDEN, NULL, "origin not allowed");
+        return;
+    }
+    if (!is_handshake(x))
+        return;
+    if (!h->take_over) {
+        exchange_fail(x, SW_NOT_FOUND, NULL, "not found");
+        return;
+    }
+    int64_t took    = tick_ns() - x->started_ns;
+    http_upgrade up = {
+        .who               = &x->req.who,
+        .generation        = x->req.generation,
+        .address           = x->req.address,
+        .request_id        = x->id,
+        .query             = x->query.at ? x->query.at : "",
+        .token_in_protocol = x->token_in_protocol,
+    };
+    conn_deadline(c, DEADLINES);
+    conn_charge(c, 0);
+    c->state = CONN_TAKEN;
+    h->take_over(x->home->loop, x->ev, &up);
+    if (c->work != x)
+        return; /* refused */
+    numbers_add(x, 101, took);
+    access_log_add(x, 101, 0, took);
+    exchange_free(x);
+    c->work = NULL;
+}
+
+void http_refuse(loop *l, struct evhttp_request *request, sw_status status, const char *code, const char *text)
+{
+    conn *c = conn_of(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
+    (void)l;
+    if (!c || c->state != CONN_TAKEN || !c->work)
+        return;
+    c->close_after  = true;
+    c->linger_after = true;
+    exchange_fail(c->work, status, code, text);
+}
