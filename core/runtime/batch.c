@@ -38,6 +38,8 @@ static void run_one(writer *w, sw_request *req)
     atomic_fetch_sub_explicit(&w->numbers.queued, 1, memory_order_relaxed);
     if (req->step != NULL)
         o->status = run_step(w, req, &o->effects);
+    else
+        o->effects = req->effects;
 }
 
 /* What the log says once for a whole batch, and at most once a second. */
@@ -71,7 +73,7 @@ static void release(writer *w)
     batch *b = &w->batch;
     for (unsigned i = 0; i < b->count; i++) {
         outcome *o = &b->outcomes[i];
-        if (!b->failed) {
+        if (!b->failed || o->req->step == NULL) {
             effects_run(o->effects);
         } else if (o->req->step != NULL && o->status == SW_OK) {
             effects_drop(o->effects);

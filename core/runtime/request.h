@@ -51,6 +51,7 @@ struct sw_request {
     sw_lane lane;
     sw_step step;
     void *arg;
+    struct effect *effects;   /* of a request that passes the writer without a step: run in its turn, come what may */
     void *kept;               /* sw_request_keep() */
     const void *data;         /* an event's data, for `after` subscribers */
 

@@ -1,0 +1,169 @@
+/* <steward/ws.h> for plugins: reading the frame that came, building and sending frames. */
+#include "core/ws/dispatch.h"
+
+#include "core/ws/hub_types.h"
+
+#include <stdlib.h>
+
+/* ---- the frame that came ---- */
+
+sw_str sw_frame_type(const sw_request *req)
+{
+    const ws_event *ev = event_of(req);
+    return ev == NULL ? (sw_str){NULL, 0} : (sw_str){ev->env.type, ev->env.type_len};
+}
+
+sw_str sw_frame_local_id(const sw_request *req)
+{
+    const ws_event *ev = event_of(req);
+    return ev == NULL || !ev->env.has_local ? (sw_str){NULL, 0} : (sw_str){ev->env.local, ev->env.local_len};
+}
+
+sw_str sw_frame_stream_id(const sw_request *req)
+{
+    const ws_event *ev = event_of(req);
+    return ev == NULL ? (sw_str){NULL, 0} : ev->env.stream;
+}
+
+int64_t sw_frame_target(const sw_request *req)
+{
+    const ws_event *ev = event_of(req);
+    return ev == NULL ? 0 : ev->env.target;
+}
+
+int64_t sw_frame_conversation(const sw_request *req)
+{
+    const ws_event *ev = event_of(req);
+    return ev == NULL ? 0 : ev->env.conversation;
+}
+
+sw_str sw_frame_payload(const sw_request *req)
+{
+    const ws_event *ev = event_of(req);
+    return ev == NULL ? (sw_str){NULL, 0} : ev->env.payload;
+}
+
+static const sw_value *read_object(sw_request *req, sw_str text)
+{
+    const sw_value *v = sw_json_parse(req, text.at, text.len);
+    if (sw_value_type(v) == SW_JSON_TEXT) {
+        size_t len = 0;
+        const char *inner = sw_value_text(v, &len);
+        v = sw_json_parse(req, inner, len);
+    }
+    return sw_value_type(v) == SW_JSON_OBJECT ? v : NULL;
+}
+
+const sw_value *sw_frame_payload_object(sw_request *req)
+{
+    ws_event *ev = event_of(req);
+    if (ev == NULL || ev->env.payload.at == NULL)
+        return NULL;
+    if (!ev->object_read) {
+        ev->object_read = true;
+        ev->object = read_object(req, ev->env.payload);
+    }
+    return ev->object;
+}
+
+/* ---- building ---- */
+
+static void unref_frame(void *frame)
+{
+    frame_unref(frame);
+}
+
+/* `a` gives the reference back at its end. */
+static sw_frame *in_arena(sw_frame *f, arena *a)
+{
+    if (!arena_defer(a, unref_frame, f))
+        f->failed = true; /* goes nowhere, and is lost with this little memory */
+    return f;
+}
+
+static size_t frame_limit(const sw_host *host)
+{
+    const struct hub *h = host->rt->hub;
+    return h == NULL ? 1 : h->o.frame_limit;
+}
+
+sw_frame *sw_frame_new(sw_request *req)
+{
+    sw_frame *f = frame_new(frame_limit(req->host));
+    ws_event *ev = event_of(req);
+    if (ev == NULL || f->failed)
+        return in_arena(f, &req->arena);
+    f->next = ev->frames;
+    ev->frames = f;
+    return f;
+}
+
+sw_frame *sw_frame_new_tx(sw_tx *tx)
+{
+    return in_arena(frame_new(frame_limit(tx->host)), tx->arena);
+}
+
+sw_json *sw_frame_json(sw_frame *frame)
+{
+    return &frame->json;
+}
+
+void sw_frame_mark(sw_frame *frame, int64_t id, uint32_t flags, int64_t tag)
+{
+    frame->id = id;
+    frame->flags = flags;
+    frame->tag = tag;
+}
+
+/* ---- sending ---- */
+
+static void post(void *arg)
+{
+    delivery_post(arg);
+}
+
+static void drop(void *arg)
+{
+    delivery_free(arg);
+}
+
+static void queue_in_tx(sw_tx *tx, delivery *d)
+{
+    if (d != NULL && !tx_effect(tx, post, drop, d))
+        delivery_free(d);
+}
+
+void sw_tx_send(sw_tx *tx, sw_frame *frame, const sw_audience *to)
+{
+    struct hub *h = tx->host->rt->hub;
+    if (h != NULL)
+        queue_in_tx(tx, delivery_new(h, frame, to, NULL));
+}
+
+void sw_tx_send_origin(sw_tx *tx, sw_frame *frame)
+{
+    const ws_event *ev = event_of(tx->req);
+    if (ev != NULL)
+        queue_in_tx(tx, delivery_new(ev->socket->home->hub, frame, NULL, ev->socket));
+}
+
+void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
+{
+    struct hub *h = req->host->rt->hub;
+    ws_event *ev = event_of(req);
+    loop *here = loop_current();
+    if (h == NULL)
+        return;
+    if (ev != NULL && !ev->on_loop)
+        delivery_list_add(&ev->sends, delivery_new(h, frame, to, NULL));
+    else if (here != NULL && here->ws != NULL)
+        deliver_from_loop(here->ws, frame, to);
+    else
+        delivery_post(delivery_new(h, frame, to, NULL));
+}
+
+bool sw_user_online(sw_host *host, int64_t user_id)
+{
+    const struct hub *h = host->rt->hub;
+    return h != NULL && hub_user_online(h, user_id);
+}

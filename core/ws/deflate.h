@@ -1,0 +1,28 @@
+/* permessage-deflate (RFC 7692) without context takeover: the streams belong to a loop, sockets keep nothing. */
+#ifndef CORE_WS_DEFLATE_H
+#define CORE_WS_DEFLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <steward/base.h>
+
+typedef struct deflater deflater;
+
+/* Streams are made at first use. NULL: no memory. */
+deflater *deflater_new(void);
+void deflater_free(deflater *d);
+
+typedef enum { INFLATE_OK = 0, INFLATE_BAD, INFLATE_TOO_LARGE } inflate_result;
+
+/* A message without its 00 00 FF FF tail → *ret (free()). At most `max` bytes come out. */
+inflate_result deflater_inflate(deflater *d, const uint8_t *at, size_t len, size_t max, uint8_t **ret, size_t *ret_len);
+/* The reverse; NULL: no memory, or not smaller than it was. free(). */
+uint8_t *deflater_deflate(deflater *d, const uint8_t *at, size_t len, size_t *ret_len);
+
+/* Looks through a Sec-WebSocket-Extensions header for an offer that fits: false: none. What to answer is always
+ * DEFLATE_ANSWER. */
+bool deflate_offered(sw_str header);
+#define DEFLATE_ANSWER "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+#endif

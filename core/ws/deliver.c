@@ -1,0 +1,219 @@
+#include "core/ws/deliver.h"
+
+#include "core/ws/output.h"
+#include "core/ws/recovery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    mail mail;
+    delivery *whole;
+} delivery_part;
+
+struct delivery {
+    _Atomic uint32_t refs;
+    delivery *next;
+    struct hub *hub;
+    sw_frame *frame;       /* a reference */
+    ws_socket *origin;     /* that socket alone; kept alive by its event */
+    sw_audience to;        /* users: behind the parts */
+    delivery_part parts[]; /* one a loop */
+};
+
+void deliver_to(ws_socket *s, sw_frame *f)
+{
+    if (s->state != SOCKET_OPEN)
+        return;
+    if (s->recovery != NULL)
+        recovery_frame(s, f);
+    else if (f->id == 0 || f->id > s->seen_id)
+        output_frame(s, f);
+}
+
+/* ---- on a loop ---- */
+
+static bool chosen(ws_socket *s, uint32_t stamp, int64_t except)
+{
+    if (s->stamp == stamp || s->who.user_id == except)
+        return false;
+    s->stamp = stamp;
+    return true;
+}
+
+typedef struct {
+    sw_frame *frame;
+    uint32_t stamp;
+    int64_t except;
+} user_delivery;
+
+static void deliver_to_user(ws_socket *s, void *arg)
+{
+    const user_delivery *d = arg;
+    if (chosen(s, d->stamp, d->except))
+        deliver_to(s, d->frame);
+}
+
+/* Every socket of the union once. */
+static void deliver_here(hub_loop *hl, sw_frame *f, const sw_audience *to)
+{
+    user_delivery each = {f, ++hl->stamp, to->except_user};
+    for (unsigned role = 1; role < ROLE_COUNT; role++) {
+        if ((to->roles & SW_ROLE_BIT(role)) == 0)
+            continue;
+        for (ws_socket *s = hl->by_role[role], *next; s != NULL; s = next) {
+            next = s->role_next;
+            deliver_to_user(s, &each);
+        }
+    }
+    for (uint32_t i = 0; i < to->user_count; i++)
+        deliver_each(hl, to->users[i], deliver_to_user, &each);
+}
+
+/* ---- between threads ---- */
+
+static void unref(delivery *d)
+{
+    if (atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) == 1)
+        delivery_free(d);
+}
+
+static void on_part(mail *m, loop *l)
+{
+    delivery_part *part = (delivery_part *)m;
+    delivery *d = part->whole;
+    hub_loop *hl = l->ws;
+    hub_now(hl);
+    if (d->origin == NULL)
+        deliver_here(hl, d->frame, &d->to);
+    else if (d->origin->state == SOCKET_OPEN)
+        output_frame(d->origin, d->frame); /* in its own right: no part of what recovery reads */
+    unref(d);
+}
+
+/* The loops that may hold somebody of the audience. */
+static bool holds(struct hub *h, unsigned i, const sw_audience *to, uint64_t user_loops)
+{
+    if ((user_loops >> (i % 64) & 1) != 0)
+        return true;
+    for (unsigned role = 1; role < ROLE_COUNT; role++)
+        if ((to->roles & SW_ROLE_BIT(role)) != 0 && atomic_load(&h->loops[i].role_count[role]) > 0)
+            return true;
+    return false;
+}
+
+static uint64_t loops_of_users(struct hub *h, const sw_audience *to)
+{
+    uint64_t loops = 0;
+    for (uint32_t i = 0; i < to->user_count; i++)
+        if (to->users[i] != to->except_user)
+            loops |= presence_loops(h->presence, to->users[i]);
+    return loops;
+}
+
+delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_socket *origin)
+{
+    if (!frame_seal(f, h))
+        return NULL;
+    size_t parts = sizeof(delivery_part) * (origin == NULL ? h->loop_count : 1);
+    size_t users = origin == NULL ? sizeof(int64_t) * to->user_count : 0;
+    delivery *d = malloc(sizeof *d + parts + users);
+    if (d == NULL)
+        return NULL;
+    atomic_init(&d->refs, 1);
+    d->next = NULL;
+    d->hub = h;
+    d->frame = frame_ref(f);
+    d->origin = origin;
+    d->to = (sw_audience){.size = sizeof d->to};
+    if (origin == NULL) {
+        int64_t *copy = (int64_t *)(void *)((char *)d->parts + parts);
+        if (users > 0)
+            memcpy(copy, to->users, users);
+        d->to = (sw_audience){sizeof d->to, copy, to->user_count, to->roles, to->except_user};
+    }
+    return d;
+}
+
+void delivery_free(delivery *d)
+{
+    if (d == NULL)
+        return;
+    frame_unref(d->frame);
+    free(d);
+}
+
+static void post_part(delivery *d, unsigned part, loop *l)
+{
+    atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+    d->parts[part] = (delivery_part){.mail = {.run = on_part}, .whole = d};
+    loop_post(l, &d->parts[part].mail);
+}
+
+static void post_except(delivery *d, const hub_loop *here)
+{
+    struct hub *h = d->hub;
+    if (d->origin != NULL)
+        post_part(d, 0, d->origin->home->loop);
+    else {
+        uint64_t user_loops = loops_of_users(h, &d->to);
+        for (unsigned i = 0; i < h->loop_count; i++)
+            if (&h->loops[i] != here && holds(h, i, &d->to, user_loops))
+                post_part(d, i, h->loops[i].loop);
+    }
+    unref(d);
+}
+
+void delivery_post(delivery *d)
+{
+    if (d != NULL)
+        post_except(d, NULL);
+}
+
+void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to)
+{
+    struct hub *h = hl->hub;
+    if (!frame_seal(f, h))
+        return;
+    uint64_t user_loops = loops_of_users(h, to);
+    for (unsigned i = 0; i < h->loop_count; i++)
+        if (&h->loops[i] != hl && holds(h, i, to, user_loops)) {
+            delivery *d = delivery_new(h, f, to, NULL);
+            if (d != NULL)
+                post_except(d, hl);
+            break;
+        }
+    deliver_here(hl, f, to);
+}
+
+/* ---- lists ---- */
+
+void delivery_list_add(delivery_list *l, delivery *d)
+{
+    if (d == NULL)
+        return;
+    if (l->first == NULL)
+        l->last = &l->first;
+    d->next = NULL;
+    *l->last = d;
+    l->last = &d->next;
+}
+
+static delivery *take_first(delivery_list *l)
+{
+    delivery *d = l->first;
+    l->first = d->next;
+    return d;
+}
+
+void delivery_list_post(delivery_list *l)
+{
+    while (l->first != NULL)
+        delivery_post(take_first(l));
+}
+
+void delivery_list_drop(delivery_list *l)
+{
+    while (l->first != NULL)
+        delivery_free(take_first(l));
+}

@@ -1,0 +1,96 @@
+#include "core/ws/frame.h"
+
+#include "core/ws/codec.h"
+#include "core/ws/hub_types.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_ROOM = 512, PACK_MIN = 256 };
+
+/* Where a frame is built when there is no memory for one. */
+static _Thread_local struct sw_frame no_frame;
+
+sw_frame *frame_new(size_t limit)
+{
+    sw_frame *f = calloc(1, sizeof *f);
+    bool lost = f == NULL;
+    if (lost) {
+        f = &no_frame;
+        json_done(&f->json);
+        *f = (struct sw_frame){.failed = true};
+        limit = 1;
+    }
+    atomic_init(&f->refs, 1);
+    json_init(&f->json, limit);
+    if (buf_reserve(&f->json.out, FIRST_ROOM) != NULL)
+        f->json.out.len = CODEC_HEADER_MAX;
+    sw_json_object_begin(&f->json, NULL);
+    return f;
+}
+
+sw_frame *frame_ref(sw_frame *f)
+{
+    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+void frame_unref(sw_frame *f)
+{
+    if (f == NULL || f == &no_frame || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    free(atomic_load_explicit(&f->packed, memory_order_relaxed));
+    json_done(&f->json);
+    free(f);
+}
+
+bool frame_seal(sw_frame *f, struct hub *h)
+{
+    if (f->wire != NULL || f->failed)
+        return !f->failed;
+    sw_json_object_end(&f->json);
+    if (json_failed(&f->json)) {
+        f->failed = true;
+        return false;
+    }
+    uint8_t header[CODEC_HEADER_MAX];
+    char *text = f->json.out.at + CODEC_HEADER_MAX;
+    size_t len = f->json.out.len - CODEC_HEADER_MAX;
+    size_t size = codec_header(header, OP_TEXT, false, len);
+    memcpy(text - size, header, size);
+    f->wire = (const uint8_t *)text - size;
+    f->wire_len = size + len;
+    f->type = hub_type_of_text(h, text, len);
+    return true;
+}
+
+const frame_image *frame_packed(sw_frame *f, deflater *d)
+{
+    frame_image *image = atomic_load_explicit(&f->packed, memory_order_acquire);
+    if (image != NULL)
+        return image->len > 0 ? image : NULL;
+    if (d == NULL || f->wire_len < PACK_MIN)
+        return NULL;
+    const uint8_t *text = (const uint8_t *)f->json.out.at + CODEC_HEADER_MAX;
+    size_t len = 0;
+    uint8_t *packed = deflater_deflate(d, text, f->json.out.len - CODEC_HEADER_MAX, &len);
+    image = malloc(sizeof *image + CODEC_HEADER_MAX + len);
+    if (image == NULL) {
+        free(packed);
+        return NULL;
+    }
+    image->len = 0; /* not worth it: remembered too */
+    if (packed != NULL) {
+        size_t size = codec_header(image->bytes, OP_TEXT, true, len);
+        memcpy(image->bytes + size, packed, len);
+        image->len = size + len;
+    }
+    free(packed);
+    frame_image *before = NULL;
+    if (!atomic_compare_exchange_strong_explicit(&f->packed, &before, image, memory_order_acq_rel,
+                                                 memory_order_acquire)) {
+        free(image); /* another loop was first */
+        image = before;
+    }
+    return image->len > 0 ? image : NULL;
+}

@@ -1,0 +1,39 @@
+/* A frame being built, then immutable: encoded once, counted, shared by every socket and loop that sends it. */
+#ifndef CORE_WS_FRAME_H
+#define CORE_WS_FRAME_H
+
+#include "core/base/json_write.h"
+#include "core/ws/deflate.h"
+#include <stdatomic.h>
+#include <steward/ws.h>
+
+struct hub;
+
+typedef struct {
+    size_t len;
+    uint8_t bytes[];
+} frame_image;
+
+struct sw_frame {
+    _Atomic uint32_t refs;
+    sw_json json;          /* room for the header, then the JSON text */
+    struct sw_frame *next; /* of the event or page it belongs to, while that lives */
+    const uint8_t *wire;   /* header and text, in json.out; NULL until sealed */
+    size_t wire_len;
+    _Atomic(frame_image *) packed; /* the same compressed; made by the first loop that needs it. Owned */
+    int64_t id, tag;
+    uint32_t flags;
+    uint16_t type;         /* for counting, see hub.c */
+    bool failed;           /* no memory or too large: it goes nowhere */
+};
+
+/* A frame with one reference, its envelope object open. Never NULL: without memory it is a frame that goes nowhere. */
+sw_frame *frame_new(size_t limit);
+sw_frame *frame_ref(sw_frame *f);
+void frame_unref(sw_frame *f);
+/* Closes the envelope and puts the header before it. Before the frame is shared; again: nothing. false: failed. */
+bool frame_seal(sw_frame *f, struct hub *h);
+/* The compressed image, NULL: send the plain one. Any loop, with its own deflater. */
+const frame_image *frame_packed(sw_frame *f, deflater *d);
+
+#endif

@@ -1,0 +1,135 @@
+/* From an HTTP request that was found to be a good upgrade to an open socket. */
+#include "core/base/crypto.h"
+#include "core/base/str.h"
+#include "core/ws/socket.h"
+
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char GUID[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+enum { HEAD_MAX = 512, ACCEPT_LEN = 28, KEY_LEN = 24 };
+
+/* base64 of 20 bytes. */
+static void encode_accept(const uint8_t digest[20], char out[ACCEPT_LEN + 1])
+{
+    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *to = out;
+    for (int i = 0; i < 21; i += 3) {
+        uint32_t group = (uint32_t)digest[i] << 16 | (uint32_t)digest[i + 1] << 8 | (i < 18 ? digest[i + 2] : 0);
+        for (int shift = 18; shift >= 0; shift -= 6)
+            *to++ = LETTERS[group >> shift & 63];
+    }
+    out[ACCEPT_LEN - 1] = '=';
+    out[ACCEPT_LEN] = '\0';
+}
+
+static void accept_of(const char *key, char out[ACCEPT_LEN + 1])
+{
+    char text[KEY_LEN + sizeof GUID];
+    uint8_t digest[20];
+    int len = snprintf(text, sizeof text, "%.*s%s", KEY_LEN, key, GUID);
+    sha1(text, (size_t)len, digest);
+    encode_accept(digest, out);
+}
+
+/* The value of a query parameter, decoded and trimmed into `out`; false: absent or empty, or too long for a value
+ * that could be right (then *ret_long). */
+static bool query_value(const char *query, const char *name, char *out, size_t size, bool *ret_long)
+{
+    sw_str rest = {query, strlen(query)}, pair;
+    size_t name_len = strlen(name);
+    *ret_long = false;
+    while (str_next(&rest, '&', &pair)) {
+        if (pair.len <= name_len || memcmp(pair.at, name, name_len) != 0 || pair.at[name_len] != '=')
+            continue;
+        char raw[128];
+        size_t len = pair.len - name_len - 1, decoded_len = 0;
+        *ret_long = len >= sizeof raw;
+        if (*ret_long)
+            return false;
+        memcpy(raw, pair.at + name_len + 1, len);
+        raw[len] = '\0';
+        char *decoded = evhttp_uridecode(raw, 1, &decoded_len);
+        if (decoded == NULL)
+            return false;
+        sw_str value = str_trim((sw_str){decoded, decoded_len});
+        *ret_long = value.len >= size || memchr(value.at, '\0', value.len) != NULL;
+        if (!*ret_long) {
+            memcpy(out, value.at, value.len);
+            out[value.len] = '\0';
+        }
+        free(decoded);
+        return !*ret_long && out[0] != '\0';
+    }
+    return false;
+}
+
+/* false: since_id is no number from 0 on. */
+static bool read_query(const char *query, socket_opening *o)
+{
+    char value[32];
+    bool too_long;
+    o->since = -1;
+    o->hello = query_value(query, "hello", value, sizeof value, &too_long) &&
+               (strcmp(value, "1") == 0 || strcmp(value, "true") == 0);
+    if (query_value(query, "since_id", value, sizeof value, &too_long))
+        return str_int(str_of(value), &o->since) && o->since >= 0;
+    return !too_long;
+}
+
+static bool offers_deflate(struct evhttp_request *request)
+{
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const char *offers = evhttp_find_header(headers, "Sec-WebSocket-Extensions");
+    return offers != NULL && deflate_offered(str_of(offers));
+}
+
+/* The 101; its length. */
+static size_t write_head(char head[HEAD_MAX], const http_upgrade *up, const char *key, bool deflate)
+{
+    char accept[ACCEPT_LEN + 1];
+    accept_of(key, accept);
+    int len = snprintf(head, HEAD_MAX,
+                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Accept: %s\r\n%s%s%s%.64s\r\n\r\n",
+                       accept, up->token_in_protocol ? "Sec-WebSocket-Protocol: bearer\r\n" : "",
+                       deflate ? "Sec-WebSocket-Extensions: " DEFLATE_ANSWER "\r\n" : "",
+                       "X-Request-Id: ", up->request_id == NULL ? "" : up->request_id);
+    return len > 0 && len < HEAD_MAX ? (size_t)len : 0;
+}
+
+void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up)
+{
+    hub_loop *hl = l->ws;
+    struct hub *h = hl->hub;
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const char *key = evhttp_find_header(headers, "Sec-WebSocket-Key");
+    char head[HEAD_MAX];
+    socket_opening o = {.connection = evhttp_request_get_connection(request), .up = up, .head = head};
+    hub_now(hl);
+    if (!read_query(up->query == NULL ? "" : up->query, &o)) {
+        http_refuse(l, request, SW_INVALID, "invalid_parameter", "invalid since_id");
+        return;
+    }
+    sw_str trimmed = str_trim(str_of(key));
+    if (key == NULL || trimmed.len != KEY_LEN) {
+        http_refuse(l, request, SW_INVALID, NULL, "invalid Sec-WebSocket-Key");
+        return;
+    }
+    bool full = h->o.sockets > 0 && atomic_load(&h->open) >= h->o.sockets;
+    if (full || atomic_load(&h->stopping)) {
+        http_refuse(l, request, SW_BUSY, NULL, full ? "too many sockets" : "the server is shutting down");
+        return;
+    }
+    o.deflate = h->o.compression && hl->deflate != NULL && offers_deflate(request);
+    o.head_len = write_head(head, up, trimmed.at, o.deflate);
+    if (!socket_open(hl, &o)) {
+        http_refuse(l, request, SW_NO_MEMORY, NULL, NULL);
+        return;
+    }
+    /* The request lives as long as the connection: what it holds is not needed any more. */
+    evhttp_clear_headers(headers);
+}

@@ -1,0 +1,281 @@
+#include "core/base/log.h"
+#include "core/ws/answer.h"
+#include "core/ws/dispatch.h"
+#include "core/ws/socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Types that only the server sends: listed for counting. */
+static const char *const SERVER_TYPES[] = {"HELLO", "ACK", "ERROR", "SHUTDOWN", "AUTH_STATUS_UPDATE",
+                                           "BUTLER_AGENT_MESSAGE"};
+
+/* Room in a frame for what is written around a payload. */
+enum { FRAME_ROOM = 64 * 1024, MEMORY_SHARES = 4 };
+
+/* ---- one loop ---- */
+
+int64_t hub_now(hub_loop *hl)
+{
+    return hl->now_ms = sw_monotonic_ms();
+}
+
+void hub_arm(hub_loop *hl, int64_t due_ms)
+{
+    if (hl->timer == NULL || (hl->timer_ms != 0 && hl->timer_ms <= due_ms))
+        return;
+    int64_t in = due_ms > hl->now_ms ? due_ms - hl->now_ms : 0;
+    struct timeval wait = {.tv_sec = (time_t)(in / 1000), .tv_usec = (suseconds_t)(in % 1000 * 1000)};
+    hl->timer_ms = due_ms;
+    event_add(hl->timer, &wait);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    hub_loop *hl = arg;
+    hl->timer_ms = 0;
+    hub_now(hl);
+    for (wheel_node *n; (n = wheel_expire(&hl->wheel, hl->now_ms)) != NULL;)
+        socket_tick((ws_socket *)(void *)((char *)n - offsetof(ws_socket, timer)));
+    int64_t next = wheel_next(&hl->wheel);
+    if (next >= 0)
+        hub_arm(hl, next);
+}
+
+static void on_todo(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    hub_now(arg);
+    socket_run_todo(arg);
+}
+
+static bool loop_init(struct hub *h, hub_loop *hl, loop *l)
+{
+    hl->hub = h;
+    hl->loop = l;
+    hl->todo_end = &hl->todo;
+    wheel_init(&hl->wheel, hub_now(hl));
+    hl->timer = event_new(l->base, -1, 0, on_timer, hl);
+    hl->todo_event = event_new(l->base, -1, 0, on_todo, hl);
+    hl->spare = calloc(1, sizeof *hl->spare);
+    hl->deflate = h->o.compression ? deflater_new() : NULL;
+    l->ws = hl;
+    return hl->timer != NULL && hl->todo_event != NULL && hl->spare != NULL;
+}
+
+static void loop_done(hub_loop *hl)
+{
+    if (hl->todo_event != NULL)
+        event_free(hl->todo_event);
+    if (hl->timer != NULL)
+        event_free(hl->timer);
+    hl->todo_event = hl->timer = NULL;
+    for (ws_socket *s = hl->all, *next; s != NULL; s = next) {
+        next = s->next;
+        socket_ref(s);
+        dispatch_drop(s);
+        socket_end(s);
+        socket_unref(s);
+    }
+    socket_run_todo(hl);
+    free(hl->buckets);
+    free(hl->spare);
+    deflater_free(hl->deflate);
+    if (hl->loop != NULL)
+        hl->loop->ws = NULL;
+}
+
+/* ---- types ---- */
+
+static uint16_t add_type(struct hub *h, const char *name)
+{
+    hub_type *t = &h->types[h->type_count];
+    t->row.type = name;
+    t->len = strlen(name);
+    return (uint16_t)h->type_count++;
+}
+
+uint16_t hub_type_find(const struct hub *h, const char *name, size_t len)
+{
+    for (unsigned i = 1; i < h->type_count; i++)
+        if (h->types[i].len == len && memcmp(h->types[i].row.type, name, len) == 0)
+            return (uint16_t)i;
+    return 0;
+}
+
+uint16_t hub_type_of_text(const struct hub *h, const char *text, size_t len)
+{
+    static const char HEAD[] = "{\"type\":\"";
+    size_t head = sizeof HEAD - 1;
+    if (len <= head || memcmp(text, HEAD, head) != 0)
+        return 0;
+    const char *end = memchr(text + head, '"', len - head);
+    return end == NULL ? 0 : hub_type_find(h, text + head, (size_t)(end - text) - head);
+}
+
+static bool add_handler(struct hub *h, sw_host *module, const sw_frame_handler *row, char *error, size_t error_size)
+{
+    uint16_t i = hub_type_find(h, row->type, strlen(row->type));
+    if (i == 0 && h->type_count == HUB_TYPES_MAX) {
+        snprintf(error, error_size, "%s: too many frame types", module->name);
+        return false;
+    }
+    if (i == 0)
+        i = add_type(h, row->type);
+    hub_type *t = &h->types[i];
+    if (t->host != NULL) {
+        snprintf(error, error_size, "%s and %s both take the frame type %s", t->host->name, module->name, row->type);
+        return false;
+    }
+    t->row = *row;
+    t->host = module;
+    return true;
+}
+
+bool hub_add_module(struct hub *h, sw_host *module, char *error, size_t error_size)
+{
+    const sw_plugin *p = module->plugin;
+    for (uint32_t i = 0; i < p->frames.count; i++) {
+        sw_frame_handler row = {.type = NULL};
+        size_t size = p->frames.row_size < sizeof row ? p->frames.row_size : sizeof row;
+        memcpy(&row, (const char *)p->frames.rows + (size_t)i * p->frames.row_size, size);
+        if (row.lane == 0)
+            row.lane = SW_LANE_WORKER;
+        if (row.type == NULL || row.handle == NULL) {
+            snprintf(error, error_size, "%s: a frame type without name or handler", module->name);
+            return false;
+        }
+        if (!add_handler(h, module, &row, error, error_size))
+            return false;
+    }
+    if (p->recovery == NULL)
+        return true;
+    if (h->recovery_host != NULL) {
+        snprintf(error, error_size, "%s and %s both own stored frames", h->recovery_host->name, module->name);
+        return false;
+    }
+    memcpy(&h->recovery, p->recovery, p->recovery->size < sizeof h->recovery ? p->recovery->size : sizeof h->recovery);
+    h->recovery_host = module;
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static void read_options(struct hub *h)
+{
+    const config *c = h->rt->config;
+    h->o = (hub_options){
+        .message = (size_t)config_int(c, "ws.message"),
+        .payload = (size_t)config_int(c, "ws.payload"),
+        .queue = (size_t)config_int(c, "ws.queue"),
+        .in_flight_bytes = (size_t)config_int(c, "ws.in_flight_bytes"),
+        .in_flight_frames = (uint32_t)config_int(c, "ws.in_flight_frames"),
+        .errors_per_minute = (uint32_t)config_int(c, "ws.errors_per_minute"),
+        .sockets = (uint32_t)config_int(c, "ws.sockets"),
+        .writer_queue = (uint32_t)(config_int(c, "storage.queue") * 3 / 4),
+        .ping_ms = config_int(c, "ws.ping_interval"),
+        .dead_ms = config_int(c, "ws.dead_after"),
+        .rate_frames = config_int(c, "ws.rate_frames"),
+        .rate_bytes = config_int(c, "ws.rate_bytes"),
+        .burst_ms = config_int(c, "ws.rate_burst"),
+        .rate_close_ms = config_int(c, "ws.rate_close_after"),
+        .compression = config_bool(c, "ws.compression"),
+    };
+    /* A relayed payload may be as long as a message, and an escaped text six times as long as it was. */
+    h->o.frame_limit = (h->o.message > 6 * h->o.payload ? h->o.message : 6 * h->o.payload) + FRAME_ROOM;
+    h->o.share = (size_t)config_int(c, "limits.memory") / MEMORY_SHARES / h->loop_count;
+}
+
+static void close_user(runtime *rt, int64_t user_id, int code, const char *reason)
+{
+    hub_close_user(rt->hub, user_id, code, reason);
+}
+
+static void close_all(runtime *rt, int code, const char *reason)
+{
+    hub_close_all(rt->hub, code, reason);
+}
+
+hub *hub_open(runtime *rt)
+{
+    struct hub *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return NULL;
+    h->rt = rt;
+    h->loop_count = rt->loop_count;
+    h->loops = calloc(h->loop_count, sizeof *h->loops);
+    h->presence = presence_new(h->loop_count);
+    h->self = (sw_host){.rt = rt, .name = "core"};
+    atomic_init(&h->self.status, MODULE_ENABLED);
+    add_type(h, "");
+    for (size_t i = 0; i < sizeof SERVER_TYPES / sizeof *SERVER_TYPES; i++)
+        add_type(h, SERVER_TYPES[i]);
+    bool ok = h->loops != NULL && h->presence != NULL;
+    if (ok)
+        read_options(h);
+    for (unsigned i = 0; ok && i < h->loop_count; i++)
+        ok = loop_init(h, &h->loops[i], &rt->loops[i]);
+    if (!ok) {
+        hub_close(h);
+        return NULL;
+    }
+    rt->hub = h;
+    rt->close_user = close_user;
+    rt->close_all = close_all;
+    return h;
+}
+
+void hub_close(hub *h)
+{
+    if (h == NULL)
+        return;
+    h->on_socket = NULL;
+    for (unsigned i = 0; h->loops != NULL && i < h->loop_count; i++)
+        if (h->loops[i].hub != NULL)
+            loop_done(&h->loops[i]);
+    if (h->rt->hub == h) {
+        h->rt->hub = NULL;
+        h->rt->close_user = NULL;
+        h->rt->close_all = NULL;
+    }
+    presence_free(h->presence);
+    free(h->loops);
+    free(h);
+}
+
+void hub_on_socket(hub *h, hub_socket_event fn)
+{
+    h->on_socket = fn;
+}
+
+unsigned hub_open_sockets(const hub *h)
+{
+    return atomic_load(&h->open);
+}
+
+bool hub_user_online(const hub *h, int64_t user_id)
+{
+    return presence_loops(h->presence, user_id) != 0;
+}
+
+hub_numbers hub_read_numbers(const hub *h)
+{
+    hub_numbers n = {
+        .open = atomic_load(&h->open),
+        .slow_closed = atomic_load(&h->slow_closed),
+        .dropped = atomic_load(&h->dropped),
+        .errors = atomic_load(&h->errors),
+    };
+    for (unsigned i = 0; i < h->loop_count; i++)
+        for (unsigned role = 1; role < ROLE_COUNT; role++)
+            n.by_role[role] += atomic_load(&h->loops[i].role_count[role]);
+    return n;
+}
+
+void hub_each_type(const hub *h, void (*each)(void *arg, const char *type, uint64_t in, uint64_t out), void *arg)
+{
+    for (unsigned i = 0; i < h->type_count; i++)
+        each(arg, i == 0 ? "other" : h->types[i].row.type, atomic_load(&h->types[i].in),
+             atomic_load(&h->types[i].out));
+}

@@ -1,0 +1,10 @@
+/* What comes from a socket: bytes to frames to dispatch.h, within the rate. */
+#ifndef CORE_WS_INPUT_H
+#define CORE_WS_INPUT_H
+
+#include "core/ws/hub_types.h"
+
+/* Goes through what the bufferevent has read, until it is done or the socket is paused. */
+void input_run(ws_socket *s);
+
+#endif

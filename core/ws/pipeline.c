@@ -1,0 +1,63 @@
+#include "core/ws/pipeline.h"
+
+void pipeline_push(pipeline *p, pipeline_item *item)
+{
+    item->next = NULL;
+    if (p->first == NULL)
+        p->first = item;
+    else
+        p->last->next = item;
+    p->last = item;
+    p->count++;
+    p->bytes += item->bytes;
+}
+
+pipeline_item *pipeline_take(pipeline *p, unsigned max)
+{
+    if (p->batch || p->blocked != 0 || p->first == NULL || max == 0)
+        return NULL;
+    pipeline_item *from = p->first, *to = from;
+    for (unsigned n = 1; n < max && to->next != NULL; n++)
+        to = to->next;
+    p->first = to->next;
+    if (p->first == NULL)
+        p->last = NULL;
+    to->next = NULL;
+    p->batch = true;
+    return from;
+}
+
+void pipeline_batch_done(pipeline *p, pipeline_item *rest, bool left_lane)
+{
+    p->batch = false;
+    if (left_lane)
+        p->blocked++;
+    if (rest == NULL)
+        return;
+    pipeline_item *end = rest;
+    while (end->next != NULL)
+        end = end->next;
+    end->next = p->first;
+    if (p->first == NULL)
+        p->last = end;
+    p->first = rest;
+}
+
+void pipeline_finished(pipeline *p, const pipeline_item *item, bool left_lane)
+{
+    p->count--;
+    p->bytes -= item->bytes;
+    if (left_lane)
+        p->blocked--;
+}
+
+pipeline_item *pipeline_clear(pipeline *p)
+{
+    pipeline_item *all = p->first;
+    for (pipeline_item *i = all; i != NULL; i = i->next) {
+        p->count--;
+        p->bytes -= i->bytes;
+    }
+    p->first = p->last = NULL;
+    return all;
+}

@@ -1,0 +1,345 @@
+#include "core/ws/recovery.h"
+
+#include "core/base/log.h"
+#include "core/ws/output.h"
+#include "core/ws/recovery_task.h"
+#include "core/ws/socket.h"
+
+#include <stdlib.h>
+
+enum { RETRY_MS = 200, TRIES_MAX = 25 };
+
+struct recovery {
+    replay state;
+    bool asked;          /* a task is away */
+    unsigned tries;      /* that failed, one after the other */
+    int64_t cursor;      /* of the greeting */
+    frame_list held;     /* live frames that wait, in order; a wrapper each */
+    size_t held_bytes;
+    int64_t *told;       /* ids sent while greeting, in any order */
+    uint32_t told_count, told_cap;
+};
+
+/* A held frame: other sockets hold the same one. */
+typedef struct {
+    struct sw_frame link;
+    sw_frame *frame;
+} held_frame;
+
+static void next_step(ws_socket *s);
+
+/* ---- what is held ---- */
+
+static sw_frame *take_held(recovery *r)
+{
+    held_frame *h = (held_frame *)(void *)frame_list_take(&r->held);
+    if (h == NULL)
+        return NULL;
+    sw_frame *f = h->frame;
+    r->held_bytes -= f->wire_len;
+    free(h);
+    return f;
+}
+
+static void drop_held(recovery *r)
+{
+    for (sw_frame *f; (f = take_held(r)) != NULL;)
+        frame_unref(f);
+}
+
+/* false: too much, or no memory. */
+static bool hold(ws_socket *s, sw_frame *f)
+{
+    recovery *r = s->recovery;
+    size_t most = s->home->hub->o.queue / 2;
+    if (r->held_bytes > 0 && r->held_bytes + f->wire_len > most)
+        return false;
+    held_frame *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return false;
+    h->frame = frame_ref(f);
+    h->link.id = f->id;
+    r->held_bytes += f->wire_len;
+    frame_list_add(&r->held, &h->link);
+    return true;
+}
+
+void recovery_frame(ws_socket *s, sw_frame *f)
+{
+    recovery *r = s->recovery;
+    switch (replay_live(&r->state, f->id)) {
+    case LIVE_DROP:
+        return;
+    case LIVE_SEND:
+        output_frame(s, f);
+        return;
+    case LIVE_HOLD:
+        break;
+    }
+    if (hold(s, f) || (f->flags & SW_FRAME_DROPPABLE) != 0)
+        return;
+    if (replay_overflow(&r->state))
+        drop_held(r);
+    else
+        socket_close(s, 4008, "slow consumer");
+}
+
+/* ---- sending ---- */
+
+static bool was_told(const recovery *r, int64_t id)
+{
+    for (uint32_t i = 0; i < r->told_count; i++)
+        if (r->told[i] == id)
+            return true;
+    return false;
+}
+
+static void note_told(recovery *r, int64_t id)
+{
+    if (r->told_count == r->told_cap) {
+        uint32_t cap = r->told_cap == 0 ? 16 : r->told_cap * 2;
+        int64_t *told = realloc(r->told, cap * sizeof *told);
+        if (told == NULL)
+            return;
+        r->told = told;
+        r->told_cap = cap;
+    }
+    r->told[r->told_count++] = id;
+}
+
+/* Sends the oldest held frame, unless it has been sent before. */
+static void send_held(ws_socket *s)
+{
+    recovery *r = s->recovery;
+    sw_frame *f = take_held(r);
+    if (replay_wanted(&r->state, f->id) && (f->id == 0 || !was_told(r, f->id))) {
+        output_frame(s, f);
+        if (f->id > 0)
+            note_told(r, f->id);
+    }
+    frame_unref(f);
+}
+
+/* Does a stored frame older than `id` wait among the held ones? */
+static bool older_waits(const recovery *r, int64_t id)
+{
+    for (const sw_frame *h = r->held.first; h != NULL; h = h->next)
+        if (h->id > 0 && h->id < id && replay_wanted(&r->state, h->id) && !was_told(r, h->id))
+            return true;
+    return false;
+}
+
+/* A page of the greeting and what is held, merged: each in its order, and nothing before a stored frame with a lower
+ * id: a client that is cut goes on from the highest id that it saw. */
+static void send_greeting(ws_socket *s, frame_list *page)
+{
+    recovery *r = s->recovery;
+    for (sw_frame *f; (f = frame_list_take(page)) != NULL; frame_unref(f)) {
+        if (f->id > 0 && was_told(r, f->id))
+            continue;
+        while (f->id > 0 && older_waits(r, f->id))
+            send_held(s);
+        output_frame(s, f);
+        if (f->id > 0)
+            note_told(r, f->id);
+    }
+}
+
+static void send_hello(ws_socket *s, int64_t last_id, bool recovered)
+{
+    struct hub *h = s->home->hub;
+    sw_frame *f = frame_new(h->o.frame_limit);
+    sw_json *j = &f->json;
+    sw_json_text(j, "type", "HELLO");
+    sw_json_object_begin(j, "payload");
+    sw_json_int(j, "user_id", s->who.user_id);
+    sw_json_text(j, "username", s->who.name);
+    sw_json_text(j, "role", sw_role_name(s->who.role));
+    sw_json_int(j, "last_id", last_id);
+    sw_json_bool(j, "recovered", recovered);
+    sw_json_text(j, "server", h->rt->version);
+    sw_json_int(j, "heartbeat_s", (h->o.ping_ms + 999) / 1000);
+    sw_json_object_end(j);
+    sw_json_time(j, "timestamp", sw_now_ms());
+    if (frame_seal(f, h))
+        output_frame(s, f);
+    frame_unref(f);
+}
+
+/* ---- asking ---- */
+
+static void go_live(ws_socket *s)
+{
+    recovery *r = s->recovery;
+    r->asked = true; /* sending may flush, which must not come back here */
+    while (r->held.first != NULL && s->state == SOCKET_OPEN)
+        send_held(s);
+    s->seen_id = r->state.last;
+    recovery_done(s);
+}
+
+/* After an answer that failed: once more, a little later; in the end the client may come again. */
+static bool failed(ws_socket *s, const recovery_task *t)
+{
+    recovery *r = s->recovery;
+    if (t->status == SW_OK) {
+        r->tries = 0;
+        return false;
+    }
+    if (t->status == SW_UNAUTHENTICATED)
+        socket_close(s, 4003, "token revoked");
+    else if (++r->tries > TRIES_MAX) {
+        log_warn("ws", "recovery of user %lld failed: %s", (long long)s->who.user_id, t->req.failure.text);
+        socket_close(s, 1011, "recovery failed");
+    } else
+        socket_retry(s, RETRY_MS);
+    return true;
+}
+
+static void on_hello(ws_socket *s, const recovery_task *t)
+{
+    recovery *r = s->recovery;
+    send_hello(s, t->last_id, t->complete);
+    replay_hello(&r->state, t->complete);
+    socket_resume(s, PAUSE_HELLO);
+}
+
+static void on_page(ws_socket *s, recovery_task *t)
+{
+    recovery *r = s->recovery;
+    bool drop = false;
+    for (sw_frame *f; (f = frame_list_take(&t->out.frames)) != NULL; frame_unref(f))
+        output_frame(s, f);
+    replay_page(&r->state, t->out.frames.last_id, t->more, &drop);
+    if (drop)
+        drop_held(r);
+}
+
+static void take_answer(ws_socket *s, recovery_task *t)
+{
+    recovery *r = s->recovery;
+    switch (t->kind) {
+    case TASK_HELLO:
+        on_hello(s, t);
+        break;
+    case TASK_PAGE:
+        on_page(s, t);
+        break;
+    default:
+        send_greeting(s, &t->out.frames);
+        r->cursor = t->cursor;
+        replay_greeted(&r->state, t->more);
+    }
+}
+
+static void on_answer(ws_socket *s, recovery_task *t)
+{
+    recovery *r = s->recovery;
+    if (r != NULL && s->state == SOCKET_OPEN) {
+        if (!failed(s, t))
+            take_answer(s, t);
+        r->asked = false; /* not before: sending may flush, which looks for the next step */
+        if (t->status == SW_OK && s->state == SOCKET_OPEN)
+            next_step(s);
+    }
+    recovery_task_free(t);
+}
+
+/* Never more than half of the queue for pages, and some room for the frame that overshoots. */
+static size_t page_budget(const ws_socket *s)
+{
+    size_t half = s->home->hub->o.queue / 2, queued = output_length(s);
+    return queued > half / 2 ? 0 : (half - queued) / 2;
+}
+
+static void next_step(ws_socket *s)
+{
+    static const recovery_kind KINDS[] = {
+        [REPLAY_OPENING] = TASK_HELLO, [REPLAY_ROWS] = TASK_PAGE, [REPLAY_GREET] = TASK_GREET};
+    recovery *r = s->recovery;
+    if (r->state.phase == REPLAY_LIVE) {
+        go_live(s);
+        return;
+    }
+    size_t budget = page_budget(s);
+    if (r->asked || s->retry_ms != 0 || budget == 0)
+        return; /* recovery_run() comes back when the queue has drained */
+    recovery_task *t = recovery_task_new(s, KINDS[r->state.phase], on_answer, budget);
+    if (t == NULL) {
+        socket_retry(s, RETRY_MS);
+        return;
+    }
+    t->hello = s->hello;
+    t->since = r->state.phase == REPLAY_ROWS ? r->state.last : r->state.since;
+    t->cursor = r->cursor;
+    r->asked = true;
+    if (r->state.phase == REPLAY_ROWS)
+        replay_page_begin(&r->state);
+    if (recovery_task_start(t))
+        return;
+    r->asked = false;
+    recovery_task_free(t);
+    socket_retry(s, RETRY_MS);
+}
+
+void recovery_run(ws_socket *s)
+{
+    if (s->recovery != NULL && s->state == SOCKET_OPEN && !s->recovery->asked)
+        next_step(s);
+}
+
+void recovery_begin(ws_socket *s, int64_t since)
+{
+    const struct hub *h = s->home->hub;
+    uint32_t bit = SW_ROLE_BIT(s->who.role);
+    bool greet = h->recovery_host != NULL && h->recovery.greet != NULL &&
+                 ((h->recovery.greet_roles & bit) != 0 || (s->hello && (h->recovery.greet_hello_roles & bit) != 0));
+    replay state;
+    if (replay_begin(&state, s->hello, since, greet) == REPLAY_LIVE)
+        return;
+    recovery *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        socket_close(s, 1013, "try again later");
+        return;
+    }
+    r->state = state;
+    frame_list_init(&r->held);
+    s->recovery = r;
+    if (s->hello)
+        socket_pause(s, PAUSE_HELLO); /* no answer to a frame comes before HELLO */
+    next_step(s);
+}
+
+void recovery_done(ws_socket *s)
+{
+    recovery *r = s->recovery;
+    if (r == NULL)
+        return;
+    s->recovery = NULL;
+    drop_held(r);
+    free(r->told);
+    free(r);
+}
+
+/* ---- receipts ---- */
+
+static void on_receipt(ws_socket *s, recovery_task *t)
+{
+    if (t->status != SW_OK && s->state != SOCKET_ENDED)
+        output_receipt_again(s, t->req.tag);
+    recovery_task_free(t);
+}
+
+void recovery_receipt(ws_socket *s, int64_t tag)
+{
+    if (s->home->hub->recovery.receipt == NULL)
+        return;
+    recovery_task *t = recovery_task_new(s, TASK_RECEIPT, on_receipt, 0);
+    if (t == NULL)
+        return;
+    t->req.tag = tag;
+    if (recovery_task_start(t))
+        return;
+    recovery_task_free(t);
+    output_receipt_again(s, tag);
+}

@@ -1,0 +1,380 @@
+#include "core/ws/socket.h"
+
+#include "core/base/log.h"
+#include "core/ws/deliver.h"
+#include "core/ws/dispatch.h"
+#include "core/ws/input.h"
+#include "core/ws/output.h"
+#include "core/ws/recovery.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The kernel's own queue is kept small, so that ours tells who is slow; it is widened for a last close frame. */
+enum { KERNEL_QUEUE = 96 * 1024 };
+
+static void on_read(struct bufferevent *stream, void *arg)
+{
+    (void)stream;
+    ws_socket *s = arg;
+    s->last_in_ms = hub_now(s->home);
+    input_run(s);
+}
+
+static void on_write(struct bufferevent *stream, void *arg)
+{
+    (void)stream;
+    ws_socket *s = arg;
+    hub_now(s->home);
+    output_went(s);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *arg)
+{
+    (void)stream;
+    ws_socket *s = arg;
+    hub_now(s->home);
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
+        socket_end(s);
+}
+
+static void link_all(ws_socket *s)
+{
+    hub_loop *hl = s->home;
+    s->next = hl->all;
+    s->at = &hl->all;
+    if (s->next != NULL)
+        s->next->at = &s->next;
+    hl->all = s;
+}
+
+static void unlink_all(ws_socket *s)
+{
+    *s->at = s->next;
+    if (s->next != NULL)
+        s->next->at = s->at;
+}
+
+static void take_stream(ws_socket *s)
+{
+    int on = 1, queue = KERNEL_QUEUE;
+    evutil_socket_t fd = bufferevent_getfd(s->stream);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &queue, sizeof queue);
+    bufferevent_setcb(s->stream, on_read, on_write, on_event, s);
+    bufferevent_set_timeouts(s->stream, NULL, NULL);
+    bufferevent_setwatermark(s->stream, EV_READ, 0, 0);
+    bufferevent_setwatermark(s->stream, EV_WRITE, SIZE_MAX, 0); /* on_write after every write */
+    bufferevent_disable(s->stream, EV_WRITE);                   /* written by output.c, until that blocks */
+}
+
+/* The 101 goes out before anything else, in one piece: the connection is idle. */
+static bool send_head(ws_socket *s, const char *head, size_t len)
+{
+    ssize_t sent = send(bufferevent_getfd(s->stream), head, len, MSG_NOSIGNAL);
+    return sent == (ssize_t)len;
+}
+
+bool socket_open(hub_loop *hl, const socket_opening *o)
+{
+    struct hub *h = hl->hub;
+    ws_socket *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return false;
+    s->home = hl;
+    s->connection = o->connection;
+    s->stream = evhttp_connection_get_bufferevent(o->connection);
+    s->refs = 1;
+    s->state = SOCKET_OPEN;
+    s->deflate = o->deflate;
+    s->hello = o->hello || o->since >= 0;
+    s->generation = o->up->generation;
+    s->who = *o->up->who;
+    s->who.opened_ms = sw_now_ms();
+    snprintf(s->address, sizeof s->address, "%s", o->up->address == NULL ? "" : o->up->address);
+    s->last_in_ms = hub_now(hl);
+    s->next_ping_ms = hl->now_ms + h->o.ping_ms;
+    atomic_init(&s->running, 0);
+    link_all(s);
+    atomic_fetch_add(&h->open, 1);
+    take_stream(s);
+    if (!send_head(s, o->head, o->head_len)) {
+        socket_end(s);
+        return true;
+    }
+    if (!deliver_register(s)) {
+        socket_close(s, 1013, "try again later");
+        return true;
+    }
+    /* After the registration: a change of credentials either is seen here, or finds the socket registered. */
+    if (!principal_current(h->rt->principals, s->who.user_id, s->generation))
+        socket_close(s, 4003, "token revoked");
+    else
+        recovery_begin(s, o->since);
+    bufferevent_enable(s->stream, EV_READ);
+    socket_todo(s, TODO_INPUT); /* frames glued to the head */
+    socket_schedule(s);
+    return true;
+}
+
+/* The close frame, once; afterwards nothing is queued. */
+static void send_close(ws_socket *s, uint16_t code, const char *reason)
+{
+    uint8_t frame[2 + CODEC_CONTROL_MAX];
+    output_last(s, frame, codec_close_frame(frame, code, reason));
+}
+
+static void begin_closing(ws_socket *s, socket_state state)
+{
+    if (s->state == SOCKET_ENDED)
+        return; /* the close frame found the connection broken */
+    s->state = state;
+    s->close_by_ms = s->home->now_ms + SOCKET_CLOSE_WAIT_MS;
+    deliver_unregister(s);
+    socket_schedule(s);
+    /* Whatever had stopped the reading: the peer's close is awaited. */
+    if (s->paused != 0) {
+        s->paused = 0;
+        bufferevent_enable(s->stream, EV_READ);
+        socket_todo(s, TODO_INPUT);
+    }
+}
+
+void socket_close(ws_socket *s, uint16_t code, const char *reason)
+{
+    if (s->state != SOCKET_OPEN)
+        return;
+    send_close(s, code, reason);
+    begin_closing(s, SOCKET_CLOSING);
+}
+
+void socket_fail(ws_socket *s, uint16_t code, const char *reason)
+{
+    if (s->state == SOCKET_OPEN)
+        send_close(s, code, reason);
+    else if (s->state != SOCKET_CLOSING)
+        return;
+    begin_closing(s, SOCKET_DISCARD);
+    if (s->state == SOCKET_DISCARD && !s->blocked)
+        shutdown(bufferevent_getfd(s->stream), SHUT_WR);
+}
+
+void socket_peer_close(ws_socket *s, uint16_t code)
+{
+    if (s->state == SOCKET_OPEN) {
+        send_close(s, code, NULL);
+        begin_closing(s, SOCKET_ENDING);
+    }
+    if (s->state == SOCKET_CLOSING)
+        s->state = SOCKET_ENDING;
+    if (s->state == SOCKET_ENDING && !s->blocked)
+        socket_end(s);
+}
+
+void socket_end(ws_socket *s)
+{
+    if (s->state == SOCKET_ENDED)
+        return;
+    s->state = SOCKET_ENDED;
+    deliver_unregister(s);
+    wheel_remove(&s->home->wheel, &s->timer);
+    if (s->stream != NULL)
+        bufferevent_disable(s->stream, EV_READ | EV_WRITE);
+    socket_todo(s, TODO_END);
+}
+
+/* What the peer has sent and nobody read would turn our close into a reset, which may overtake the close frame. */
+static void read_rest(ws_socket *s)
+{
+    char waste[4096];
+    for (int i = 0; i < 64; i++)
+        if (recv(bufferevent_getfd(s->stream), waste, sizeof waste, MSG_DONTWAIT) <= 0)
+            return;
+}
+
+static void finish_end(ws_socket *s)
+{
+    if (s->connection != NULL) {
+        read_rest(s);
+        bufferevent_setcb(s->stream, NULL, NULL, NULL, NULL);
+        evhttp_connection_free(s->connection);
+        s->connection = NULL;
+        s->stream = NULL;
+    }
+    s->home->gathered -= codec_held(&s->codec);
+    codec_done(&s->codec);
+    output_done(s);
+    recovery_done(s);
+    socket_unref(s);
+}
+
+void socket_ref(ws_socket *s)
+{
+    s->refs++;
+}
+
+void socket_unref(ws_socket *s)
+{
+    if (--s->refs > 0)
+        return;
+    wheel_remove(&s->home->wheel, &s->timer);
+    unlink_all(s);
+    atomic_fetch_sub(&s->home->hub->open, 1);
+    free(s);
+}
+
+void socket_pause(ws_socket *s, uint8_t reason)
+{
+    if (s->state != SOCKET_OPEN)
+        return;
+    if (s->paused == 0)
+        bufferevent_disable(s->stream, EV_READ);
+    s->paused |= reason;
+}
+
+void socket_resume(ws_socket *s, uint8_t reason)
+{
+    if ((s->paused & reason) == 0)
+        return;
+    s->paused &= (uint8_t)~reason;
+    if (s->paused != 0 || s->state == SOCKET_ENDED)
+        return;
+    s->last_in_ms = s->home->now_ms; /* it was not its fault */
+    bufferevent_enable(s->stream, EV_READ);
+    socket_todo(s, TODO_INPUT);
+    socket_schedule(s);
+}
+
+void socket_todo(ws_socket *s, uint8_t what)
+{
+    hub_loop *hl = s->home;
+    s->todo |= what;
+    if ((s->todo & TODO_LISTED) != 0)
+        return;
+    s->todo |= TODO_LISTED;
+    s->todo_next = NULL;
+    if (hl->todo == NULL && hl->todo_event != NULL)
+        event_active(hl->todo_event, EV_TIMEOUT, 1);
+    *hl->todo_end = s;
+    hl->todo_end = &s->todo_next;
+}
+
+void socket_run_todo(hub_loop *hl)
+{
+    while (hl->todo != NULL) {
+        ws_socket *s = hl->todo;
+        hl->todo = s->todo_next;
+        if (hl->todo == NULL)
+            hl->todo_end = &hl->todo;
+        uint8_t what = s->todo;
+        s->todo = 0;
+        if (s->state == SOCKET_ENDED) {
+            if ((what & TODO_END) != 0)
+                finish_end(s);
+            continue;
+        }
+        if ((what & TODO_INPUT) != 0)
+            input_run(s);
+        if ((what & TODO_FLUSH) != 0)
+            output_flush(s);
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return b > 0 && b < a ? b : a;
+}
+
+void socket_schedule(ws_socket *s)
+{
+    hub_loop *hl = s->home;
+    if (s->state == SOCKET_ENDED)
+        return;
+    int64_t due = earlier(s->close_by_ms, s->retry_ms);
+    if (s->state == SOCKET_OPEN) {
+        due = earlier(s->next_ping_ms, s->retry_ms);
+        if (s->paused == 0)
+            due = earlier(due, s->last_in_ms + hl->hub->o.dead_ms);
+        due = earlier(due, s->resume_ms);
+        due = earlier(due, s->message_by_ms);
+        if (s->who.expires_ms > 0) {
+            int64_t left = s->who.expires_ms - sw_now_ms();
+            due = earlier(due, hl->now_ms + (left < 1 ? 1 : left));
+        }
+    }
+    if (due <= hl->now_ms)
+        due = hl->now_ms + 1;
+    wheel_set(&hl->wheel, &s->timer, due);
+    hub_arm(hl, due);
+}
+
+static void tick_open(ws_socket *s)
+{
+    hub_loop *hl = s->home;
+    int64_t now = hl->now_ms;
+    if (s->who.expires_ms > 0 && sw_now_ms() >= s->who.expires_ms) {
+        socket_close(s, 4001, "token expired");
+        return;
+    }
+    if (s->paused == 0 && now - s->last_in_ms >= hl->hub->o.dead_ms) {
+        log_debug("ws", "dead: user %lld, %s", (long long)s->who.user_id, s->address);
+        socket_end(s);
+        return;
+    }
+    if (s->resume_ms != 0 && now >= s->resume_ms) {
+        s->resume_ms = 0;
+        socket_resume(s, PAUSE_RATE);
+    }
+    if (s->message_by_ms != 0 && now >= s->message_by_ms) {
+        socket_close(s, 1008, "message took too long");
+        return;
+    }
+    if (now >= s->next_ping_ms) {
+        uint8_t frame[2 + CODEC_CONTROL_MAX];
+        s->next_ping_ms = now + hl->hub->o.ping_ms;
+        output_control(s, frame, codec_control(frame, OP_PING, NULL, 0));
+    }
+}
+
+void socket_tick(ws_socket *s)
+{
+    if (s->retry_ms != 0 && s->home->now_ms >= s->retry_ms) {
+        s->retry_ms = 0;
+        dispatch_pump(s); /* of an ended socket too: frames that came before its end */
+        if (s->state != SOCKET_ENDED) {
+            output_receipts(s);
+            recovery_run(s);
+        }
+    }
+    switch (s->state) {
+    case SOCKET_OPEN:
+        tick_open(s);
+        break;
+    case SOCKET_ENDED:
+        return;
+    default:
+        if (s->home->now_ms >= s->close_by_ms)
+            socket_end(s);
+    }
+    socket_schedule(s);
+}
+
+void socket_retry(ws_socket *s, int64_t after_ms)
+{
+    hub_loop *hl = s->home;
+    s->retry_ms = hl->now_ms + after_ms;
+    if (s->state != SOCKET_ENDED) {
+        socket_schedule(s);
+        return;
+    }
+    wheel_set(&hl->wheel, &s->timer, s->retry_ms);
+    hub_arm(hl, s->retry_ms);
+}
