@@ -20,7 +20,7 @@ void arena_init(arena *a, size_t limit);
 /* Zeroed, aligned for anything. NULL: over the limit or out of memory. */
 void *arena_alloc(arena *a, size_t size);
 char *arena_strndup(arena *a, const char *text, size_t len);
-char *arena_vprintf(arena *a, const char *format, va_list args);
+char *arena_vprintf(arena *a, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Calls fn(arg) when the arena ends, newest first. false: no memory, fn is not called. */
 int arena_defer(arena *a, void (*fn)(void *arg), void *arg);

@@ -1,6 +1,7 @@
 #include "core/base/clock.h"
 
 #include <steward/host.h>
+#include <string.h>
 #include <time.h>
 
 enum { DAY_MS = 86400000 };
@@ -24,11 +25,14 @@ int64_t sw_monotonic_ms(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-/* The last `width` digits of a number. */
-static void digits(char *out, uint32_t value, int width)
+/* The two digits of a number below 100. */
+static void two_digits(char *out, uint32_t value)
 {
-    for (int i = width - 1; i >= 0; i--, value /= 10)
-        out[i] = (char)('0' + value % 10);
+    static const char PAIRS[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445"
+        "46474849505152535455565758596061626364656667686970717273747576777879808182838485868788899091"
+        "9293949596979899";
+    memcpy(out, PAIRS + (size_t)2 * value, 2);
 }
 
 /* Calendar arithmetic counts days from 0000-03-01: so the leap day is the last one of its year, and the months
@@ -50,21 +54,16 @@ void sw_time_format(int64_t unix_ms, char out[25])
     uint32_t year = era * 400 + year_of_era + (month <= 2) - 800;
     uint32_t seconds = rest / 1000;
 
-    digits(out, year, 4);
-    out[4] = '-';
-    digits(out + 5, month, 2);
-    out[7] = '-';
-    digits(out + 8, of_year - (153 * march_month + 2) / 5 + 1, 2);
-    out[10] = 'T';
-    digits(out + 11, seconds / 3600, 2);
-    out[13] = ':';
-    digits(out + 14, seconds / 60 % 60, 2);
-    out[16] = ':';
-    digits(out + 17, seconds % 60, 2);
-    out[19] = '.';
-    digits(out + 20, rest % 1000, 3);
-    out[23] = 'Z';
-    out[24] = '\0';
+    memcpy(out, "0000-00-00T00:00:00.000Z", 25);
+    two_digits(out, year / 100);
+    two_digits(out + 2, year % 100);
+    two_digits(out + 5, month);
+    two_digits(out + 8, of_year - (153 * march_month + 2) / 5 + 1);
+    two_digits(out + 11, seconds / 3600);
+    two_digits(out + 14, seconds / 60 % 60);
+    two_digits(out + 17, seconds % 60);
+    two_digits(out + 20, rest % 1000 / 10);
+    out[22] = (char)('0' + rest % 10);
 }
 
 /* Exactly `width` digits; moves on behind them. */

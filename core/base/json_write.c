@@ -182,7 +182,13 @@ void sw_json_text_opt(sw_json *j, const char *key, const char *value)
 
 /* ---- texts ---- */
 
-/* Copies the leading bytes that stand for themselves (printable ASCII but " and \), and gives their number. Reads
+/* Printable ASCII but " and \: what stands for itself. */
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Copies the leading bytes that stand for themselves, and gives their number. Reads
  * and writes whole blocks: up to 15 bytes behind the copied ones are overwritten (the buffer's slack). */
 static size_t copy_plain(char *out, const char *text, size_t len)
 {
@@ -213,11 +219,28 @@ static size_t copy_plain(char *out, const char *text, size_t len)
         memcpy(out + i, &word, 8);
     }
 #endif
-    for (; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+    for (; i < len && is_plain(text[i]); i++)
+        out[i] = text[i];
+    return i;
+}
+
+/* Copies the leading well-formed sequences of more than one byte, and gives their length. Of those, three bytes
+ * (Chinese) are the most by far: they have a way of their own. Writes up to one byte behind. */
+static size_t copy_multibyte(char *out, const char *text, size_t len)
+{
+    size_t i = 0;
+    while (i < len && (unsigned char)text[i] >= 0x80) {
+        const unsigned char *p = (const unsigned char *)text + i;
+        size_t n;
+        if (len - i >= 4 && p[0] > 0xE0 && p[0] < 0xED && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80)
+            n = 3;
+        else if ((n = utf8_sequence(text + i, len - i)) == 0)
             break;
-        out[i] = (char)c;
+        if (len - i >= 4)
+            memcpy(out + i, text + i, 4); /* a whole word: the next one overwrites the rest */
+        else
+            memcpy(out + i, text + i, n);
+        i += n;
     }
     return i;
 }
@@ -248,22 +271,18 @@ void sw_json_textn(sw_json *j, const char *key, const char *value, size_t len)
     *out++ = '"';
     for (size_t i = 0;;) {
         size_t plain = copy_plain(out, value + i, len - i);
+        plain += copy_multibyte(out + plain, value + i + plain, len - i - plain);
         out += plain;
         i += plain;
         if (i == len)
             break;
+        if (is_plain(value[i]))
+            continue;
         char form[6] = "\xEF\xBF\xBD"; /* U+FFFD */
         size_t taken = 1, made = 3;
         if ((unsigned char)value[i] < 0x80)
             made = escape((unsigned char)value[i], form);
-        else if ((taken = utf8_sequence(value + i, len - i)) != 0) {
-            do { /* a run of them: no room to make */
-                memcpy(out, value + i, taken);
-                out += taken;
-                i += taken;
-            } while (i < len && (unsigned char)value[i] >= 0x80 && (taken = utf8_sequence(value + i, len - i)) != 0);
-            continue;
-        } else
+        else
             taken = utf8_broken(value + i, len - i);
         i += taken;
         written_to(j, out);

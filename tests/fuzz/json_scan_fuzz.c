@@ -1,0 +1,83 @@
+/* The scanner and the writer of JSON, held against each other and against jansson. */
+#include "core/base/json_read.h"
+#include "core/base/json_scan.h"
+#include "core/base/json_write.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool good)
+{
+    if (!good)
+        abort();
+}
+
+static void check_members(const char *text, size_t size)
+{
+    json_member members[64];
+    int count = json_scan_object(text, size, members, 64);
+    if (count >= 0)
+        must(json_valid(text, size));
+    for (int i = 0; i < count; i++) {
+        sw_str value = members[i].value;
+        must(value.at >= text && value.at + value.len <= text + size && json_valid(value.at, value.len));
+        int64_t number;
+        if (members[i].kind == '0')
+            (void)json_number_int(value, &number);
+        if (members[i].kind != '"')
+            continue;
+        size_t len;
+        char *decoded = malloc(value.len);
+        (void)json_string_decode(value, decoded, &len);
+        must(len == json_string_decoded_len(value) && len <= value.len - 2);
+        free(decoded);
+    }
+}
+
+/* What jansson takes is valid, but for its depth, and for a NUL, which it takes for the end; what we read is valid. */
+static void check_reading(const char *text, size_t size)
+{
+    const sw_value *v = json_read(text, size, 64);
+    bool valid = json_valid(text, size);
+    if (v != NULL)
+        must(valid);
+    json_t *tree = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    if (tree != NULL && !valid && memchr(text, '\0', size) == NULL) {
+        size_t open = 0;
+        for (size_t i = 0; i < size; i++)
+            open += text[i] == '[' || text[i] == '{';
+        must(open > 64);
+    }
+    if (tree != NULL && v != NULL)
+        must(json_equal(tree, (const json_t *)v));
+    json_decref(tree);
+    json_read_free(v);
+}
+
+static void check_writing(const char *text, size_t size)
+{
+    sw_json j;
+    json_init(&j, 0);
+    sw_json_textn(&j, NULL, text, size);
+    sw_str out = sw_json_str(&j);
+    must(out.at != NULL && json_valid(out.at, out.len));
+    const sw_value *v = json_read(out.at, out.len, 64);
+    must(v != NULL);
+    json_read_free(v);
+    json_done(&j);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size == 0 ? 1 : size); /* exactly that long: ASan sees a read behind it */
+    if (size > 0)
+        memcpy(text, data, size);
+    check_members(text, size);
+    check_reading(text, size);
+    check_writing(text, size);
+    free(text);
+    return 0;
+}
