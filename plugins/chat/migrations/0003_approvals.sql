@@ -26,7 +26,7 @@ CREATE TABLE chat_approvals (
     delivered             INTEGER NOT NULL DEFAULT 0    -- the Butler has it
 ) STRICT;
 
-CREATE INDEX chat_approvals_pending ON chat_approvals (expires_ms) WHERE status = 'PENDING';
+CREATE INDEX chat_approvals_pending ON chat_approvals (status, expires_ms) WHERE status = 'PENDING';
 CREATE INDEX chat_approvals_undelivered ON chat_approvals (butler_id, response_id) WHERE delivered = 0 AND response_id IS NOT NULL;
 CREATE INDEX chat_approvals_by_status ON chat_approvals (status, id);
 CREATE INDEX chat_approvals_by_target ON chat_approvals (target_user_id, id);
