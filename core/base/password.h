@@ -10,7 +10,7 @@ enum { PASSWORD_HASH_SIZE = 192 };
 
 /* The hash of a password with a new salt. `cost` 0: the method's own default (yescrypt always has that in
  * Steward). bcrypt looks at the first 72 bytes alone: the caller bounds the length.
- * SW_INTERNAL: no such method or cost; SW_NO_MEMORY. A dummy, for the same work when there is no user, is the hash
+ * SW_INTERNAL: no such method or cost, or no memory. A dummy, for the same work when there is no user, is the hash
  * of any text: make it once and keep it. */
 SW_MUST_USE sw_status password_hash(password_method method, int cost, const char *password,
                                     char out[PASSWORD_HASH_SIZE]);
