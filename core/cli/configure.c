@@ -67,7 +67,7 @@ bool server_configure(server *s, const char *config_file)
         config_add_error(c, "log.file: %s cannot be opened", config_text(c, "log.file"));
         good = false;
     }
-    s->plugins = registry_new(&s->rt, NULL);
+    s->plugins = registry_new(&s->rt);
     if (!s->plugins)
         return false;
     plugin_folder(c, s->plugin_dir);

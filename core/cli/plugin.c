@@ -1,6 +1,6 @@
 /* steward plugin inspect FILE.so */
 #include "core/cli/cli.h"
-#include "core/cli/names.h"
+#include "core/plugin/names.h"
 
 #include "core/plugin/loader.h"
 

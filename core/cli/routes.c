@@ -1,6 +1,6 @@
 /* steward routes */
 #include "core/cli/cli.h"
-#include "core/cli/names.h"
+#include "core/plugin/names.h"
 #include "core/cli/server.h"
 
 #include <stdio.h>

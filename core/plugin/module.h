@@ -38,6 +38,7 @@ struct registry {
     char dir[PATH_MAX];                   /* of the plugins */
     char *jwt_secret;                     /* owned */
     char password_setting[192];           /* crypt(3) setting of the dummy hash */
+    http_server *http;                    /* from registry_start() on */
     initial_password_place place;
     _Atomic bool initial_file;            /* DATA/initial-admin-password may exist */
 };

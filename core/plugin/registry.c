@@ -1,5 +1,5 @@
 /* The list of modules and their states. The phases of a start are in start.c. */
-#include "core/plugin/module.h"
+#include "core/plugin/core_module.h"
 
 #include "core/base/log.h"
 
@@ -58,7 +58,7 @@ bool module_quarantined(const module *m)
     return m->host.status == MODULE_QUARANTINED;
 }
 
-registry *registry_new(runtime *rt, const sw_plugin *core)
+registry *registry_new(runtime *rt)
 {
     registry *r = calloc(1, sizeof *r);
     if (!r)
@@ -70,10 +70,7 @@ registry *registry_new(runtime *rt, const sw_plugin *core)
         free(r);
         return NULL;
     }
-    if (core) {
-        m->plugin      = *core;
-        m->plugin.name = m->host.name;
-    }
+    m->plugin         = CORE_MODULE;
     m->plugin.version = rt->version;
     m->host.status    = MODULE_ENABLED;
     rt->registry      = r;

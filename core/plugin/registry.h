@@ -13,9 +13,8 @@ typedef struct registry registry;
 /* How the first admin's password is shown when the server makes one. */
 typedef enum { INITIAL_PASSWORD_FILE = 1, INITIAL_PASSWORD_STDOUT } initial_password_place;
 
-/* Module 0, "core", with the routes of `core` (NULL: none; must outlive the registry). Sets rt->registry and
- * rt->publish. NULL: no memory. */
-registry *registry_new(runtime *rt, const sw_plugin *core);
+/* With module 0, "core", the server's own routes. Sets rt->registry and rt->publish. NULL: no memory. */
+registry *registry_new(runtime *rt);
 
 /* The JWT secret in effect, for the provider of auth/1; malloc'ed, owned by the registry from here on. */
 void registry_give_jwt_secret(registry *r, char *secret);

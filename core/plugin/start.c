@@ -172,6 +172,7 @@ static void abandon(module *m, const char *why)
 void registry_start(registry *r, http_server *http, hub *h, initial_password_place place)
 {
     char error[sizeof ((sw_host *)0)->error];
+    r->http  = http;
     r->place = place;
     initial_admin_prepare(r);
     if (!http_add_routes(http, &r->modules[0]->host, error, sizeof error))

@@ -31,7 +31,7 @@ static inline void harness_begin(harness *h)
     h->rt.version  = "test";
     h->rt.data_dir = h->folder;
     pthread_mutex_init(&h->rt.readers.lock, NULL);
-    h->r = registry_new(&h->rt, NULL);
+    h->r = registry_new(&h->rt);
     ck_assert_ptr_nonnull(h->r);
 }
 

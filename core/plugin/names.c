@@ -1,4 +1,4 @@
-#include "core/cli/names.h"
+#include "core/plugin/names.h"
 
 #define PICK(table, index)                                                                                             \
     ((size_t)(index) < sizeof(table) / sizeof((table)[0]) && (table)[index] ? (table)[index] : "")

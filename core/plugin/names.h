@@ -1,6 +1,6 @@
-/* How the tools print enumerators. */
-#ifndef CORE_CLI_NAMES_H
-#define CORE_CLI_NAMES_H
+/* How enumerators are shown to people. */
+#ifndef CORE_PLUGIN_NAMES_H
+#define CORE_PLUGIN_NAMES_H
 
 #include <steward/plugin.h>
 
