@@ -200,7 +200,7 @@ void db_lend(sw_db *db, arena *a, int64_t deadline_ms)
     db->deadline_ms = deadline_ms;
     db->hard_deadline_ms = deadline_ms > now ? now + HARD_FACTOR * (deadline_ms - now) : deadline_ms;
     db->interrupted = db->storage_failed = db->arena_failed = false;
-    db->conflict[0] = '\0';
+    db->conflict[0] = db->error[0] = '\0';
     atomic_store_explicit(&db->cancelled, false, memory_order_relaxed);
     atomic_store_explicit(&db->lent_since, now, memory_order_release);
 }

@@ -128,11 +128,18 @@ void checkpointer_stop(struct checkpointer *c)
     free(c);
 }
 
+static bool far_above(const writer *w)
+{
+    return db_wal_bytes(w->db) / HARD_FACTOR > w->wal_limit;
+}
+
 void writer_truncate(writer *w)
 {
     int64_t began = sw_monotonic_ms();
-    if (began < w->truncate_after_ms)
+    if (began < w->truncate_after_ms) {
+        w->wal_full = far_above(w);
         return;
+    }
     sw_status status = db_checkpoint(w->db, true, READERS_MS, NULL);
     if (status == SW_BUSY) {
         unsigned ended = readers_interrupt(w->rt, began);
@@ -145,7 +152,7 @@ void writer_truncate(writer *w)
         return;
     }
     w->truncate_after_ms = sw_monotonic_ms() + TRUNCATE_AGAIN_MS;
-    w->wal_full = db_wal_bytes(w->db) / HARD_FACTOR > w->wal_limit;
+    w->wal_full = far_above(w);
     log_error("writer", "the WAL is above storage.wal_limit and cannot be emptied%s: %s",
               w->wal_full ? "; nothing is written until it can" : "",
               status == SW_BUSY ? "another program reads the store" : db_error_text(w->db));

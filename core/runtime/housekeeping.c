@@ -113,8 +113,8 @@ bool housekeeping_run(writer *w)
     w->housekept_ns = now_ns();
     atomic_fetch_add_explicit(&w->numbers.housekeeping, 1, memory_order_relaxed);
     if (status != SW_OK)
-        log_warn(host->name, "housekeeping %s failed: %s", t.item->name,
-                 status == SW_BUSY ? "it took too long" : db_error_text(w->db));
+        log_warn(host->name, "housekeeping %s failed: %s %s", t.item->name,
+                 status == SW_BUSY ? "it took too long" : failure_code(status), db_error_text(w->db));
 
     int64_t rest = status != SW_OK ? (t.item->every_ms > RETRY_MS ? t.item->every_ms : RETRY_MS)
                    : t.more        ? 0

@@ -83,6 +83,8 @@ static void *writer_run(void *arg)
     writer *w = arg;
     while (w->mine != NULL || wait_for_work(w)) {
         reopen_if_in_doubt(w);
+        if (w->wal_full)
+            writer_truncate(w); /* it may be possible by now */
         if (w->mine != NULL || writer_take(w))
             batch_run(w);
         if (db_wal_bytes(w->db) > w->wal_limit)
