@@ -33,9 +33,17 @@ class Socket:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._talk(opened))
+            self._loop.run_until_complete(self._settle())
         finally:
             self._loop.close()
             self.closed.set()
+
+    @staticmethod
+    async def _settle():
+        """What close() started in another thread ends before the loop does."""
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            await asyncio.wait(rest, timeout=10)
 
     async def _talk(self, opened):
         try:
