@@ -96,7 +96,8 @@ static const char COMMON[] =
     "PRAGMA temp_store=MEMORY;"
     "PRAGMA secure_delete=ON;" /* removed tokens and messages are gone from the file */
     "PRAGMA cell_size_check=ON;"
-    "PRAGMA mmap_size=0;";     /* a failing disk is an error then, not a SIGBUS; measured: no loss on cached pages */
+    "PRAGMA mmap_size=0;";     /* a failing disk is an error then, not a SIGBUS. Measured: cached pages 10 % faster, cold
+                                  ones 25 % slower than with a map */
 
 static int configure(sw_db *db)
 {

@@ -66,7 +66,7 @@ sw_status auth_ask(exchange *x)
         sw_principal who = { .size = sizeof who };
         sw_status status = h->authenticate(h->rt, x->req.db, x->token.at, x->token.len, &who);
         if (status == SW_UNAUTHENTICATED)
-            principal_put_bad(cache, key, sw_now_ms());
+            principal_put_bad_since(cache, key, ticket, sw_now_ms());
         if (status != SW_OK)
             return status;
         if (principal_put_good(cache, key, ticket, &who, &x->req.generation)) {
