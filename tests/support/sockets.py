@@ -60,6 +60,8 @@ class Socket:
             pass
         self.close_code = self._ws.close_code
         self.close_reason = self._ws.close_reason
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _do(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
@@ -103,15 +105,18 @@ class Socket:
     def close(self):
         if not self.closed.is_set():
             try:
-                self._do(self._ws.close())
-            except (RuntimeError, asyncio.CancelledError, websockets.ConnectionClosed):
-                pass
+                self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._ws.close()))
+            except RuntimeError:
+                pass  # the loop has ended meanwhile
         self.closed.wait(10)
 
     def abort(self):
         """Cuts the TCP connection without a close handshake."""
         if not self.closed.is_set():
-            self._loop.call_soon_threadsafe(self._ws.transport.abort)
+            try:
+                self._loop.call_soon_threadsafe(self._ws.transport.abort)
+            except RuntimeError:
+                pass
         self.closed.wait(10)
 
     def __enter__(self):
