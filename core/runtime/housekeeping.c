@@ -109,8 +109,10 @@ bool housekeeping_run(writer *w)
     if (e == NULL)
         return false;
 
+    int64_t began = now_ns();
     sw_status status = keep(w, host, &t);
     w->housekept_ns = now_ns();
+    w->housekeeping_ns = w->housekept_ns - began;
     atomic_fetch_add_explicit(&w->numbers.housekeeping, 1, memory_order_relaxed);
     if (status != SW_OK)
         log_warn(host->name, "housekeeping %s failed: %s %s", t.item->name,

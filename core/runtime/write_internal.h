@@ -11,6 +11,8 @@ enum {
     BATCH_NS = 20 * 1000000,          /* a batch commits after that, whatever is queued */
     COMPLAIN_NS = 1000000000,
     HOUSEKEEPING_EVERY_NS = 100 * 1000000, /* at the least, however long the queue is */
+    HOUSEKEEPING_SHARE = 9,                /* of the time under load: one part in ten */
+    IDLE_MS = 2,
 };
 
 /* A step of the open batch. */
@@ -59,7 +61,9 @@ struct writer {
     batch batch;
     unsigned next_kept;          /* round robin */
     int64_t last_now_ms;         /* sw_tx_now() never goes back */
-    int64_t housekept_ns;        /* when the latest housekeeping step ended */
+    int64_t housekept_ns;        /* when the latest housekeeping step ended, and how long it took */
+    int64_t housekeeping_ns;
+    bool idle;                   /* nobody has written for a moment */
     int64_t complained_ns;       /* when a failed batch was logged */
     int64_t truncate_after_ms;   /* after a truncation that did not succeed */
     bool reopen;                 /* the connection is in doubt */
