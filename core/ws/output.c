@@ -84,6 +84,14 @@ static void unblock(ws_socket *s)
     bufferevent_disable(s->stream, EV_WRITE);
 }
 
+static backlog *look_through(struct evbuffer *queue)
+{
+    evbuffer_unfreeze(queue, 1);
+    backlog *b = backlog_of(queue);
+    evbuffer_freeze(queue, 1);
+    return b;
+}
+
 static void write_queue(ws_socket *s)
 {
     struct evbuffer *queue = queue_of(s);
@@ -94,7 +102,8 @@ static void write_queue(ws_socket *s)
             socket_end(s);
             return;
         }
-        if ((size_t)sent < offered && s->backlog == NULL && (s->backlog = backlog_of(queue)) == NULL) {
+        if ((size_t)sent < offered && s->backlog == NULL && (s->backlog = look_through(queue)) == NULL) {
+            log_error("ws", "a send queue could not be read: the socket of user %lld ends", (long long)s->who.user_id);
             socket_end(s);
             return;
         }
