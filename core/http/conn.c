@@ -5,7 +5,9 @@
 #include "core/http/rate.h"
 #include "core/http/tick.h"
 #include <assert.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* A reply leaves in pieces of up to this size; libevent's own bound is 16 KiB. */
@@ -180,6 +182,13 @@ void conn_deadline(conn *c, int which)
     TAILQ_INSERT_TAIL(&l->deadlines[which].queue, c, entry);
     c->queued = (uint8_t)(which + 1);
     conn_timer(l);
+}
+
+size_t conn_unsent(const conn *c)
+{
+    int in_socket = 0;
+    (void)ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &in_socket);
+    return evbuffer_get_length(bufferevent_get_output(c->bev)) + (size_t)(in_socket > 0 ? in_socket : 0);
 }
 
 void conn_idle(conn *c)

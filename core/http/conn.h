@@ -15,6 +15,9 @@ void conn_watch(conn *c, bufferevent_data_cb readable, bufferevent_data_cb drain
 
 /* Begins (or begins anew) a time limit; DEADLINES: none. */
 void conn_deadline(conn *c, int which);
+/* Bytes of a reply that the client has not taken: ours and those in the socket, which takes more only when much of it
+ * is free again. */
+size_t conn_unsent(const conn *c);
 /* Back to waiting for a request. */
 void conn_idle(conn *c);
 /* Counts `bytes` against limits.memory in the place of what was counted before. */

@@ -69,8 +69,8 @@ static void queue_rest(conn *c, const char *head, size_t head_len, const reply *
         conn_free(c);
         return;
     }
-    c->unsent_mark = evbuffer_get_length(out);
-    conn_charge(c, c->unsent_mark);
+    c->unsent_mark = conn_unsent(c);
+    conn_charge(c, evbuffer_get_length(out));
     conn_deadline(c, DEADLINE_REPLY);
     conn_watch(c, NULL, on_drained);
     bufferevent_disable(c->bev, EV_READ);

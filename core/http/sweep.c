@@ -57,16 +57,16 @@ static void late_body(conn *c)
 static void slow_reply(conn *c)
 {
     http_loop *l  = c->home;
-    size_t unsent = evbuffer_get_length(bufferevent_get_output(c->bev));
+    size_t unsent = conn_unsent(c);
     size_t least  = (size_t)(l->deadlines[DEADLINE_REPLY].limit_ms * 1024 / 1000);
     size_t moved  = c->unsent_mark > unsent ? c->unsent_mark - unsent : 0;
-    if (moved < least && unsent > 0) {
+    if (moved < least) {
         count(&l->stalled);
         conn_free(c);
         return;
     }
     c->unsent_mark = unsent;
-    conn_charge(c, unsent);
+    conn_charge(c, evbuffer_get_length(bufferevent_get_output(c->bev)));
     conn_deadline(c, DEADLINE_REPLY);
 }
 
