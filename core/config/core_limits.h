@@ -99,6 +99,18 @@ static const sw_option LIMITS[] = {
      .min = 64 * KIB,
      .max = GIB,
      .summary = "A page of a list ends before its limit of rows when it has grown to this size."},
+    {.name = "reply",
+     .type = SW_OPTION_SIZE,
+     .default_value = "32M",
+     .min = MIB,
+     .max = GIB,
+     .summary = "Largest body of one reply; a longer one is answered with 500."},
+    {.name = "hash_queue",
+     .type = SW_OPTION_INT,
+     .default_value = "64",
+     .min = 1,
+     .max = 65536,
+     .summary = "Password checks that may wait for a hash worker; more are answered with 503."},
 };
 
 static const sw_option WS[] = {

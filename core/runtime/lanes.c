@@ -21,9 +21,13 @@ struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned
     workers = workers != 0 ? workers : 2 * cores();
     hash = hash != 0 ? hash : cores() > 1 ? cores() / 2 : 1;
     slow = slow != 0 ? slow : 4;
-    l->read_step_ms = rt->config != NULL ? config_int(rt->config, "limits.read_step") : DEFAULT_READ_STEP_MS;
+    const config *c = rt->config;
+    l->read_step_ms = c != NULL ? config_int(c, "limits.read_step") : DEFAULT_READ_STEP_MS;
+    unsigned hash_queue = c != NULL ? (unsigned)config_int(c, "limits.hash_queue") : HASH_QUEUE;
+    if (c != NULL && rt->reply_limit == 0)
+        rt->reply_limit = (size_t)config_int(c, "limits.reply");
     bool ok = pool_open(&l->worker, rt, "worker", workers, queue_max, true) &&
-              pool_open(&l->hash, rt, "hash", hash, queue_max < HASH_QUEUE ? queue_max : HASH_QUEUE, false) &&
+              pool_open(&l->hash, rt, "hash", hash, hash_queue, false) &&
               pool_open(&l->slow, rt, "slow", slow, queue_max, true);
     l->hash.low_priority = true;
     l->slow.share = slow > 1 ? slow / 2 : 1;
