@@ -9,8 +9,8 @@
 enum {
     WRITER_BUSY_MS = 5000, /* another program (sqlite3, a backup) may hold the file for a moment */
     READER_BUSY_MS = 1000,
-    PROGRESS_OPS = 1000,   /* some ten microseconds */
-    HARD_FACTOR = 4,       /* of the time limit, for statements that write */
+    PROGRESS_OPS = 1000, /* some ten microseconds */
+    HARD_FACTOR = 4,     /* of the time limit, for statements that write */
     WAL_FRAME_HEADER = 24
 };
 
@@ -34,8 +34,8 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     }
 }
 
-/* Every PROGRESS_OPS steps of SQLite's machine; not 0 interrupts. Interrupting a statement that writes rolls back the whole
- * transaction, the steps of others with it: that is the last resort. */
+/* Every PROGRESS_OPS steps of SQLite's machine; not 0 interrupts. Interrupting a statement that writes rolls back the
+ * whole transaction, the steps of others with it: that is the last resort. */
 static int progress(void *arg)
 {
     sw_db *db = arg;
@@ -89,15 +89,14 @@ static long long cache_share(const sw_db *db)
     return share / 1024 < 256 ? 256 : share / 1024;
 }
 
-static const char COMMON[] =
-    "PRAGMA foreign_keys=ON;"
-    "PRAGMA recursive_triggers=OFF;"
-    "PRAGMA trusted_schema=OFF;"
-    "PRAGMA temp_store=MEMORY;"
-    "PRAGMA secure_delete=ON;" /* removed tokens and messages are gone from the file */
-    "PRAGMA cell_size_check=ON;"
-    "PRAGMA mmap_size=0;";     /* a failing disk is an error then, not a SIGBUS. Measured: cached pages 10 % faster, cold
-                                  ones 25 % slower than with a map */
+static const char COMMON[] = "PRAGMA foreign_keys=ON;"
+                             "PRAGMA recursive_triggers=OFF;"
+                             "PRAGMA trusted_schema=OFF;"
+                             "PRAGMA temp_store=MEMORY;"
+                             "PRAGMA secure_delete=ON;" /* removed tokens and messages are gone from the file */
+                             "PRAGMA cell_size_check=ON;"
+                             "PRAGMA mmap_size=0;"; /* a failing disk is an error then, not a SIGBUS. Measured: cached
+                                                       pages 10 % faster, cold ones 25 % slower than with a map */
 
 static int configure(sw_db *db)
 {
@@ -115,8 +114,8 @@ static int configure(sw_db *db)
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(raw, COMMON, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(raw, db->store->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL,
-                          NULL);
+        rc = sqlite3_exec(raw, db->store->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL,
+                          NULL, NULL);
     if (rc == SQLITE_OK)
         rc = set_number(raw, "cache_size", -cache_share(db));
     if (rc == SQLITE_OK)

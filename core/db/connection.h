@@ -21,7 +21,7 @@ typedef struct {
 } statement_table;
 
 struct store {
-    char *path;                 /* owned */
+    char *path; /* owned */
     bool full_sync;
     int64_t cache_bytes;
     int connections;
@@ -31,7 +31,7 @@ struct store {
 
 /* One statement under one mask. A second one is made when the first is still running. */
 typedef struct prepared {
-    struct prepared *next;      /* latest used first */
+    struct prepared *next; /* latest used first */
     sqlite3_stmt *stmt;
     uint32_t mask;
     bool running, read_only;
@@ -46,46 +46,47 @@ typedef struct {
 typedef enum { DB_WRITER = 1, DB_READER, DB_CHECKPOINTER } db_kind;
 
 struct sw_db {
-    sqlite3 *raw;               /* NULL after a failed db_reopen() */
+    sqlite3 *raw; /* NULL after a failed db_reopen() */
     store *store;
     db_kind kind;
-    prepared_list *lists;       /* by index of the statement */
+    prepared_list *lists; /* by index of the statement */
     unsigned list_count;
     struct {
         const char *sql;
         sqlite3_stmt *stmt;
-    } literals[LITERALS_MAX];   /* db_exec */
+    } literals[LITERALS_MAX]; /* db_exec */
     unsigned literal_count;
 
-    arena *memory;              /* while lent */
-    sw_rows *open;              /* running queries, latest first */
+    arena *memory; /* while lent */
+    sw_rows *open; /* running queries, latest first */
     int64_t deadline_ms, hard_deadline_ms;
-    bool writing;               /* the statement that runs now is one that writes */
-    bool guarded;               /* a plugin's SQL is being prepared: no transactions, no ATTACH */
+    bool writing; /* the statement that runs now is one that writes */
+    bool guarded; /* a plugin's SQL is being prepared: no transactions, no ATTACH */
     bool interrupted, storage_failed, arena_failed;
     int64_t changes;
-    int64_t frame_bytes;        /* of the WAL, with its header */
-    int64_t logged_ms;          /* latest storage failure that was logged */
+    int64_t frame_bytes; /* of the WAL, with its header */
+    int64_t logged_ms;   /* latest storage failure that was logged */
     char conflict[128];
     char error[256];
     _Atomic int64_t lent_since;
     _Atomic int64_t wal_bytes;
-    _Atomic bool cancelled;     /* db_interrupt() */
+    _Atomic bool cancelled; /* db_interrupt() */
 };
 
 struct sw_rows {
-    sw_rows *next, **link;      /* in db->open while it runs */
+    sw_rows *next, **link; /* in db->open while it runs */
     sw_db *db;
-    prepared *p;                /* NULL once ended */
-    const char *name;           /* of the statement */
+    prepared *p;      /* NULL once ended */
+    const char *name; /* of the statement */
     sw_status status;
-    bool on_row, first;         /* first: the first row is read already and not yet handed out */
+    bool on_row, first; /* first: the first row is read already and not yet handed out */
 };
 
 /* connection.c: as db_open; on failure `error` says why. */
 sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
 
-/* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL: no such statement, or it is wrong. */
+/* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL: no such statement, or it is
+ * wrong. */
 sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, prepared **ret);
 /* The fields of a row that may be shorter than ours. */
 sw_statement statement_row(const statement_table *t, uint32_t row);

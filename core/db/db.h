@@ -10,11 +10,11 @@
 typedef struct store store;
 
 typedef struct {
-    const char *path;          /* the database file; ":memory:" is refused: readers share the file */
-    bool full_sync;            /* synchronous=FULL, else NORMAL */
-    int64_t cache_bytes;       /* divided over `connections` */
+    const char *path;    /* the database file; ":memory:" is refused: readers share the file */
+    bool full_sync;      /* synchronous=FULL, else NORMAL */
+    int64_t cache_bytes; /* divided over `connections` */
     int connections;
-    uint8_t key_check[32];     /* derived from master.key: must match the store's, or the start is refused */
+    uint8_t key_check[32]; /* derived from master.key: must match the store's, or the start is refused */
 } store_options;
 
 /* Opens or creates the file: WAL, the core's own tables (schema of migrations, key check), version check.
@@ -23,9 +23,10 @@ sw_status store_open(const store_options *o, store **ret, char *error, size_t er
 void store_close(store *s);
 /* Tells the statement tables of a plugin; before any connection is opened. The table must live as long as the store. */
 sw_status store_add_statements(store *s, const char *plugin, sw_table statements);
-/* Applies what is missing of a plugin's migrations, on `writer`. Refuses a changed one, and a store that holds migrations
- * this build does not know. */
-sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table migrations, char *error, size_t error_size);
+/* Applies what is missing of a plugin's migrations, on `writer`. Refuses a changed one, and a store that holds
+ * migrations this build does not know. */
+sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table migrations, char *error,
+                        size_t error_size);
 
 sw_db *db_open(store *s, bool writer);
 void db_close(sw_db *db);
@@ -43,7 +44,8 @@ sw_status db_reopen(sw_db *db);
 /* A connection for checkpoints alone. */
 sw_db *db_open_checkpointer(store *s);
 /* Moves frames of the WAL into the file. Without `truncate` it waits for nobody; with it, up to `wait_ms` for readers,
- * and the WAL file is cut to nothing (SW_BUSY: a reader is in the way). *ret_left: frames that are still to be moved. */
+ * and the WAL file is cut to nothing (SW_BUSY: a reader is in the way). *ret_left: frames that are still to be moved.
+ */
 sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left);
 /* Bytes of the WAL that are in use, as of this connection's latest commit. Any thread. */
 int64_t db_wal_bytes(const sw_db *db);
@@ -65,6 +67,7 @@ bool db_interrupted(const sw_db *db);
 int64_t db_changes(const sw_db *db);
 int64_t db_last_id(const sw_db *db);
 /* As sw_db_query, arguments as a va_list. */
-sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **ret_rows, const char *format, va_list args);
+sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **ret_rows, const char *format,
+                    va_list args);
 
 #endif

@@ -15,8 +15,7 @@ typedef struct {
 } migration_run;
 
 static const char APPLIED[] = "SELECT name, sha256 FROM steward_migrations WHERE plugin = ?1 ORDER BY name";
-static const char NOTE[] =
-    "INSERT INTO steward_migrations (plugin, name, sha256, applied_ms) VALUES (?1, ?2, ?3, ?4)";
+static const char NOTE[] = "INSERT INTO steward_migrations (plugin, name, sha256, applied_ms) VALUES (?1, ?2, ?3, ?4)";
 
 static sw_status refuse(const migration_run *run, sw_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -52,15 +51,17 @@ static sw_status check_applied(const migration_run *run, sqlite3_stmt *row, bool
         uint8_t ours[32];
         sw_sha256(m.sql, strlen(m.sql), ours);
         if (len != (int)sizeof ours || memcmp(ours, sum, sizeof ours) != 0)
-            return refuse(run, SW_INVALID,
-                          "migration %s of %s has changed since it was applied to this store: released migrations stay as "
-                          "they are",
-                          name, run->plugin);
+            return refuse(
+                run, SW_INVALID,
+                "migration %s of %s has changed since it was applied to this store: released migrations stay as "
+                "they are",
+                name, run->plugin);
         done[i] = true;
         return SW_OK;
     }
-    return refuse(run, SW_INVALID, "the store holds migration %s of %s, which this build does not know: it was written by "
-                                   "a newer version",
+    return refuse(run, SW_INVALID,
+                  "the store holds migration %s of %s, which this build does not know: it was written by "
+                  "a newer version",
                   name != NULL ? name : "?", run->plugin);
 }
 
@@ -122,7 +123,8 @@ static sw_status apply(const migration_run *run, const sw_migration *m)
     return status;
 }
 
-sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table migrations, char *error, size_t error_size)
+sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table migrations, char *error,
+                        size_t error_size)
 {
     migration_run run = {writer, plugin, migrations, error, error_size};
     (void)s;

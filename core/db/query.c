@@ -8,8 +8,8 @@
 
 /* ---- binding ---- */
 
-/* Rows outlive the caller's variables, so their arguments are copied; a statement that writes has read them all when its
- * first step returns. */
+/* Rows outlive the caller's variables, so their arguments are copied; a statement that writes has read them all when
+ * its first step returns. */
 static int bind_bytes(sw_db *db, prepared *p, int at, const char *bytes, size_t len, bool copy, bool blob)
 {
     if (bytes == NULL)
@@ -62,8 +62,8 @@ static sw_status bind_all(sw_db *db, prepared *p, const char *name, const char *
         return SW_NO_MEMORY;
     if (rc == SQLITE_OK && count >= p->parameters)
         return SW_OK;
-    log_error("db", "statement %s: the format \"%s\" does not fit its %d parameters", name, format != NULL ? format : "",
-              p->parameters);
+    log_error("db", "statement %s: the format \"%s\" does not fit its %d parameters", name,
+              format != NULL ? format : "", p->parameters);
     return SW_INTERNAL;
 }
 
@@ -125,7 +125,8 @@ static bool too_late(sw_db *db)
     return true;
 }
 
-sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **ret_rows, const char *format, va_list args)
+sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **ret_rows, const char *format,
+                    va_list args)
 {
     if (db == NULL || db->memory == NULL)
         return SW_INTERNAL;
@@ -152,7 +153,8 @@ sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **
     return SW_OK;
 }
 
-sw_status sw_db_query(sw_db *db, const sw_statement *statement, uint32_t mask, sw_rows **ret_rows, const char *format, ...)
+sw_status sw_db_query(sw_db *db, const sw_statement *statement, uint32_t mask, sw_rows **ret_rows, const char *format,
+                      ...)
 {
     va_list args;
     va_start(args, format);
@@ -217,8 +219,8 @@ sw_str sw_rows_view(const sw_rows *rows, int column)
     int type = sqlite3_column_type(stmt, column);
     if (type == SQLITE_NULL)
         return (sw_str){NULL, 0};
-    const void *bytes = type == SQLITE_BLOB ? sqlite3_column_blob(stmt, column)
-                                            : (const void *)sqlite3_column_text(stmt, column);
+    const void *bytes =
+        type == SQLITE_BLOB ? sqlite3_column_blob(stmt, column) : (const void *)sqlite3_column_text(stmt, column);
     if (bytes == NULL) /* an empty blob, or no memory for a number's text */
         return (sw_str){"", 0};
     return (sw_str){bytes, (size_t)sqlite3_column_bytes(stmt, column)};

@@ -9,13 +9,13 @@
 
 enum {
     PAUSE_MS = 200,
-    LAZY_MS = 5000,               /* while the WAL is short */
+    LAZY_MS = 5000, /* while the WAL is short */
     SHORT_WAL = 4 * 1024 * 1024,
-    READERS_MS = 1000,            /* how long running reads may go on when the writer waits for them */
+    READERS_MS = 1000, /* how long running reads may go on when the writer waits for them */
     READERS_END_MS = 500,
     TRUNCATE_AGAIN_MS = 2000,
     LOG_EVERY_MS = 10000,
-    HARD_FACTOR = 4               /* of storage.wal_limit: above it nothing is written */
+    HARD_FACTOR = 4 /* of storage.wal_limit: above it nothing is written */
 };
 
 struct checkpointer {
@@ -24,7 +24,7 @@ struct checkpointer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stopping;                /* under the lock */
+    bool stopping; /* under the lock */
     _Atomic bool grown;
     _Atomic int64_t wal_bytes;
 };

@@ -62,8 +62,8 @@ static uint64_t arm(struct defers *d, sw_request *req, sw_lane lane, sw_handler 
     uint32_t index = d->first_free - 1;
     defer_slot *slot = &d->slots[index];
     d->first_free = slot->next_free;
-    *slot = (defer_slot){.req = req, .generation = slot->generation, .lane = lane, .next = next, .due_ms = due_ms,
-                         .state = DEFER_ARMED};
+    *slot = (defer_slot){
+        .req = req, .generation = slot->generation, .lane = lane, .next = next, .due_ms = due_ms, .state = DEFER_ARMED};
     d->open++;
     defer_heap_add(d, index);
     if (slot->place == 0)

@@ -6,9 +6,9 @@
 
 /* An open answer. Its handle is the index and the generation of the slot, so that an old handle names nothing. */
 typedef struct {
-    sw_request *req;      /* NULL: free */
+    sw_request *req; /* NULL: free */
     uint32_t generation;
-    uint32_t place;       /* in the heap */
+    uint32_t place; /* in the heap */
     uint32_t next_free;
     sw_lane lane;
     sw_handler next;
@@ -18,10 +18,10 @@ typedef struct {
 } defer_slot;
 
 typedef struct {
-    sw_host *host;        /* NULL: removed */
+    sw_host *host; /* NULL: removed */
     const sw_timer *timer;
     int64_t due_ms;
-    bool running;         /* its task has not finished */
+    bool running; /* its task has not finished */
 } timer_entry;
 
 enum { TIMERS_MAX = 128, DEFERS_MAX = 65536 };

@@ -71,7 +71,8 @@ void defers_halt(struct defers *d)
     pthread_cond_signal(&d->wake);
     pthread_mutex_unlock(&d->lock);
     pthread_join(d->thread, NULL);
-    for (uint32_t i = 0; i < d->slot_count; i++) { /* only this thread releases parked ones now, but for sw_complete() */
+    for (uint32_t i = 0; i < d->slot_count;
+         i++) { /* only this thread releases parked ones now, but for sw_complete() */
         pthread_mutex_lock(&d->lock);
         sw_request *req = d->slots[i].req != NULL && d->slots[i].state == DEFER_PARKED ? d->slots[i].req : NULL;
         if (req != NULL)

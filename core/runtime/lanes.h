@@ -8,7 +8,7 @@ typedef struct pool pool;
 
 struct worker {
     pool *pool;
-    sw_db *db;           /* its own read connection, NULL on the hash lane */
+    sw_db *db; /* its own read connection, NULL on the hash lane */
     pthread_t thread;
     bool started;
     unsigned index;
@@ -24,8 +24,8 @@ struct pool {
     job *first, **last;
     unsigned queued, queue_max, idle, running;
     bool waking, stopping;
-    bool low_priority;   /* SCHED_IDLE */
-    unsigned share;      /* threads, and half of queue_max, that one module may use; 0: no such rule */
+    bool low_priority; /* SCHED_IDLE */
+    unsigned share;    /* threads, and half of queue_max, that one module may use; 0: no such rule */
     worker *workers;
     unsigned count;
 };

@@ -83,7 +83,8 @@ static struct event_base *new_base(void)
     struct event_config *how = event_config_new();
     if (how == NULL)
         return NULL;
-    /* One epoll_ctl less per request; safe because no fd of a loop is ever dup'ed. The base is used on its thread alone. */
+    /* One epoll_ctl less per request; safe because no fd of a loop is ever dup'ed. The base is used on its thread
+     * alone. */
     event_config_set_flag(how, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     event_config_set_flag(how, EVENT_BASE_FLAG_NOLOCK);
     struct event_base *base = event_base_new_with_config(how);

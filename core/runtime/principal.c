@@ -1,7 +1,8 @@
 /* The principal cache: two set-associative tables, their sets under striped locks, and the generations beside them.
  *
- * Raising counts `changes` first and the user's generation after it. So whoever puts an answer reads the generation first
- * and `changes` after it: either it sees that something changed, or its entry carries a generation that is void. */
+ * Raising counts `changes` first and the user's generation after it. So whoever puts an answer reads the generation
+ * first and `changes` after it: either it sees that something changed, or its entry carries a generation that is void.
+ */
 #include "core/runtime/principal.h"
 
 #include <pthread.h>
@@ -15,21 +16,21 @@ typedef struct {
     uint8_t key[32];
     sw_principal who;
     uint32_t generation;
-    uint32_t used;       /* the set's clock at the latest hit; 0: free */
+    uint32_t used; /* the set's clock at the latest hit; 0: free */
 } good_entry;
 
 typedef struct {
     uint8_t key[32];
-    uint64_t changes;    /* void once anybody's credentials changed */
+    uint64_t changes; /* void once anybody's credentials changed */
     int64_t at_ms;
     uint32_t used;
 } bad_entry;
 
 struct principals {
-    pthread_mutex_t locks[LOCKS];  /* by set */
+    pthread_mutex_t locks[LOCKS]; /* by set */
     good_entry *good;
     bad_entry *bad;
-    size_t good_sets, bad_sets;    /* powers of two, multiples of LOCKS: so a lock has whole sets */
+    size_t good_sets, bad_sets; /* powers of two, multiples of LOCKS: so a lock has whole sets */
     uint32_t clocks[LOCKS];
     _Atomic uint64_t changes;
     _Atomic uint32_t generations[GENERATIONS];

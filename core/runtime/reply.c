@@ -44,7 +44,8 @@ static bool clean(const char *text)
 
 void sw_reply_header(sw_request *req, const char *name, const char *value)
 {
-    if (name == NULL || value == NULL || *name == '\0' || strpbrk(name, ": ") != NULL || !clean(name) || !clean(value)) {
+    if (name == NULL || value == NULL || *name == '\0' || strpbrk(name, ": ") != NULL || !clean(name) ||
+        !clean(value)) {
         log_warn(req->host->name, "a response header with control characters was dropped");
         return;
     }

@@ -32,8 +32,8 @@ void runtime_stop(runtime *rt, int64_t timeout_ms)
     while (!runtime_idle(rt) && sw_monotonic_ms() < until)
         nanosleep(&look, NULL);
 
-    /* No new work by itself, then none from handlers, then none from steps; each may still ask the one that ended before,
-     * which refuses. So may the loops, until runtime_free(). */
+    /* No new work by itself, then none from handlers, then none from steps; each may still ask the one that ended
+     * before, which refuses. So may the loops, until runtime_free(). */
     defers_halt(rt->defers);
     lanes_halt(rt->lanes);
     writer_halt(rt->writer);

@@ -1,4 +1,5 @@
-/* Threads of the server: named, with every signal but those of faults blocked, so that signals reach the main thread. */
+/* Threads of the server: named, with every signal but those of faults blocked, so that signals reach the main thread.
+ */
 #ifndef CORE_RUNTIME_THREAD_H
 #define CORE_RUNTIME_THREAD_H
 

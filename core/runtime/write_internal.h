@@ -8,7 +8,7 @@
 enum {
     HOUSEKEEPING_MAX = 64,
     RAISED_MAX = 64,
-    BATCH_NS = 20 * 1000000,          /* a batch commits after that, whatever is queued */
+    BATCH_NS = 20 * 1000000, /* a batch commits after that, whatever is queued */
     COMPLAIN_NS = 1000000000,
     HOUSEKEEPING_EVERY_NS = 100 * 1000000, /* at the least, however long the queue is */
     HOUSEKEEPING_SHARE = 9,                /* of the time under load: one part in ten */
@@ -23,19 +23,19 @@ typedef struct {
 } outcome;
 
 typedef struct {
-    outcome *outcomes;     /* batch_max of them */
+    outcome *outcomes; /* batch_max of them */
     unsigned count;
-    bool open;             /* a transaction is open */
-    bool changed;          /* … and holds a step that ended well */
-    bool failed;           /* … or is lost, with all its steps */
+    bool open;                  /* a transaction is open */
+    bool changed;               /* … and holds a step that ended well */
+    bool failed;                /* … or is lost, with all its steps */
     int64_t raised[RAISED_MAX]; /* users whose credentials change with this batch: their later steps are refused */
     unsigned raised_count;
-    bool full;             /* more than fit: the batch ends behind the step that did it */
-    bool refused;          /* no transaction could be begun: every further step of it fails at once */
+    bool full;    /* more than fit: the batch ends behind the step that did it */
+    bool refused; /* no transaction could be begun: every further step of it fails at once */
 } batch;
 
 typedef struct {
-    sw_host *host;         /* NULL: removed */
+    sw_host *host; /* NULL: removed */
     const sw_housekeeping *item;
     int64_t due_ms;
 } housekeeping_entry;
@@ -49,28 +49,28 @@ struct writer {
 
     /* Under `lock`. */
     pthread_mutex_t lock;
-    pthread_cond_t wake, quiet;  /* quiet: a housekeeping step has ended */
+    pthread_cond_t wake, quiet; /* quiet: a housekeeping step has ended */
     job *first, **last;
     bool sleeping, stopping;
     housekeeping_entry kept[HOUSEKEEPING_MAX];
     unsigned kept_count;
-    sw_host *keeping;            /* whose housekeeping step runs now */
+    sw_host *keeping; /* whose housekeeping step runs now */
 
     /* The writer's own. */
-    job *mine;                   /* taken from the queue, not yet run */
+    job *mine; /* taken from the queue, not yet run */
     batch batch;
-    unsigned next_kept;          /* round robin */
-    int64_t last_now_ms;         /* sw_tx_now() never goes back */
-    int64_t housekept_ns;        /* when the latest housekeeping step ended, and how long it took */
+    unsigned next_kept;   /* round robin */
+    int64_t last_now_ms;  /* sw_tx_now() never goes back */
+    int64_t housekept_ns; /* when the latest housekeeping step ended, and how long it took */
     int64_t housekeeping_ns;
-    bool idle;                   /* nobody has written for a moment */
-    int64_t complained_ns;       /* when a failed batch was logged */
-    int64_t truncate_after_ms;   /* after a truncation that did not succeed */
-    bool reopen;                 /* the connection is in doubt */
-    bool wal_full;               /* the WAL is far above its limit and cannot be emptied: no writes */
-    sw_request task;             /* what housekeeping runs as */
+    bool idle;                 /* nobody has written for a moment */
+    int64_t complained_ns;     /* when a failed batch was logged */
+    int64_t truncate_after_ms; /* after a truncation that did not succeed */
+    bool reopen;               /* the connection is in doubt */
+    bool wal_full;             /* the WAL is far above its limit and cannot be emptied: no writes */
+    sw_request task;           /* what housekeeping runs as */
     struct checkpointer *checkpointer;
-    bool halted;                 /* its threads have ended; main thread */
+    bool halted; /* its threads have ended; main thread */
     writer_stats numbers;
 };
 

@@ -45,8 +45,8 @@ static bool housekeeping_share(const writer *w)
     return now_ns() - w->housekept_ns >= (rest < HOUSEKEEPING_EVERY_NS ? rest : HOUSEKEEPING_EVERY_NS);
 }
 
-/* Sleeps until there is something to do. false: stopping, and nothing is left. Clients that wait for this batch's replies
- * come back at once: the writer is idle only when nobody has done so for a moment. */
+/* Sleeps until there is something to do. false: stopping, and nothing is left. Clients that wait for this batch's
+ * replies come back at once: the writer is idle only when nobody has done so for a moment. */
 static bool wait_for_work(writer *w)
 {
     bool more = true;

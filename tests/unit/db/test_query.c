@@ -11,7 +11,8 @@ enum { BY_NAME = 1, ABOVE = 2 };
 static const char *const FIND_CLAUSES[] = {"AND name = ?1", "AND id > ?2", NULL};
 static const char *const MANY_CLAUSES[] = {"AND id <> 101", "AND id <> 102", "AND id <> 103", "AND id <> 104",
                                            "AND id <> 105", "AND id <> 106", "AND id <> 107", NULL};
-static const char ENDLESS_SQL[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+static const char ENDLESS_SQL[] =
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 static const char WRITE_ENDLESS_SQL[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
                                         " INSERT INTO things (name) SELECT 'x' || i FROM n WHERE i < 0";
 
@@ -44,7 +45,8 @@ static void setup(void)
     ck_assert_int_eq(test_store_open(&t), SW_OK);
     ck_assert_int_eq(store_add_statements(t.store, "things", (sw_table)SW_TABLE(TABLE)), SW_OK);
     db = db_open(t.store, true);
-    ck_assert_int_eq(store_migrate(t.store, db, "things", (sw_table)SW_TABLE(MIGRATIONS), t.error, sizeof t.error), SW_OK);
+    ck_assert_int_eq(store_migrate(t.store, db, "things", (sw_table)SW_TABLE(MIGRATIONS), t.error, sizeof t.error),
+                     SW_OK);
     reader = db_open(t.store, false);
     arena_init(&memory, 0);
     arena_init(&reader_memory, 0);
@@ -85,14 +87,14 @@ START_TEST(clauses_are_chosen_by_the_mask_and_bound_anew)
         const char *name;
         int64_t above;
         int expected;
-    } CASES[] = {{0, "", 0, 3}, {BY_NAME, "b", 0, 1}, {BY_NAME, "c", 0, 1}, {BY_NAME, "zz", 0, 0},
+    } CASES[] = {{0, "", 0, 3},     {BY_NAME, "b", 0, 1},         {BY_NAME, "c", 0, 1}, {BY_NAME, "zz", 0, 0},
                  {ABOVE, "", 1, 2}, {BY_NAME | ABOVE, "a", 1, 0}, {0, "", 0, 3}};
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         sw_rows *rows = NULL;
         int n = 0;
-        ck_assert_int_eq(sw_db_query(db, &TABLE[FIND], CASES[i].mask, &rows, "sii", CASES[i].name, CASES[i].above,
-                                     (int64_t)10),
-                         SW_OK);
+        ck_assert_int_eq(
+            sw_db_query(db, &TABLE[FIND], CASES[i].mask, &rows, "sii", CASES[i].name, CASES[i].above, (int64_t)10),
+            SW_OK);
         while (sw_rows_next(rows))
             n++;
         ck_assert_int_eq(n, CASES[i].expected);

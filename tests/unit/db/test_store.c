@@ -90,7 +90,7 @@ START_TEST(pragmas_are_as_designed)
         const char *sql;
         int expected;
     } PRAGMAS[] = {
-        {"PRAGMA foreign_keys", 1}, {"PRAGMA synchronous", 1},       {"PRAGMA recursive_triggers", 0},
+        {"PRAGMA foreign_keys", 1}, {"PRAGMA synchronous", 1},        {"PRAGMA recursive_triggers", 0},
         {"PRAGMA temp_store", 2},   {"PRAGMA wal_autocheckpoint", 0}, {"PRAGMA trusted_schema", 0},
     };
     for (size_t i = 0; i < sizeof PRAGMAS / sizeof *PRAGMAS; i++) {
@@ -111,7 +111,8 @@ END_TEST
 
 /* ---- migrations ---- */
 
-static const sw_migration ONE[] = {{"0001_a", "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT; INSERT INTO a VALUES (1);"}};
+static const sw_migration ONE[] = {
+    {"0001_a", "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT; INSERT INTO a VALUES (1);"}};
 static const sw_migration TWO[] = {
     {"0001_a", "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT; INSERT INTO a VALUES (1);"},
     {"0002_b", "INSERT INTO a VALUES (2);"},
@@ -160,7 +161,8 @@ END_TEST
 START_TEST(a_failing_migration_leaves_nothing)
 {
     static const sw_migration BAD[] = {{"0001_a", "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1);"}};
-    static const sw_migration COMMITS[] = {{"0001_a", "CREATE TABLE half (x); COMMIT; INSERT INTO nowhere VALUES (1);"}};
+    static const sw_migration COMMITS[] = {
+        {"0001_a", "CREATE TABLE half (x); COMMIT; INSERT INTO nowhere VALUES (1);"}};
     ck_assert_int_eq(test_store_open(&t), SW_OK);
     ck_assert_int_ne(migrate((sw_table)SW_TABLE(BAD)), SW_OK);
     ck_assert_ptr_nonnull(strstr(t.error, "nowhere"));

@@ -31,8 +31,8 @@ typedef struct {
     test_store store;
     runtime rt;
     sw_host host, other;
-    sw_db *db;            /* the writer's */
-    sw_db *look;          /* a reader of the test's own */
+    sw_db *db;   /* the writer's */
+    sw_db *look; /* a reader of the test's own */
     arena memory;
 } test_runtime;
 
@@ -62,9 +62,9 @@ static inline void test_runtime_open(test_runtime *t)
     t->rt.modules[1] = &t->other;
     t->rt.module_count = 2;
     t->db = db_open(t->rt.store, true);
-    ck_assert_int_eq(store_migrate(t->rt.store, t->db, "items", (sw_table)SW_TABLE(ITEMS), t->store.error,
-                                   sizeof t->store.error),
-                     SW_OK);
+    ck_assert_int_eq(
+        store_migrate(t->rt.store, t->db, "items", (sw_table)SW_TABLE(ITEMS), t->store.error, sizeof t->store.error),
+        SW_OK);
     t->look = db_open(t->rt.store, false);
     t->rt.principals = principals_new(1024, 1024);
 }
@@ -116,16 +116,16 @@ static inline bool test_has(test_runtime *t, const char *name)
 /* ---- requests ---- */
 
 typedef struct {
-    sw_request req;       /* first member */
+    sw_request req; /* first member */
     test_runtime *t;
     sw_status outcome;
-    failure failure;      /* texts are copied */
+    failure failure; /* texts are copied */
     char text[128];
     int http_status;
     char body[128];
     size_t body_len;
     sem_t done;
-    sem_t *also;          /* posted too, NULL: none */
+    sem_t *also; /* posted too, NULL: none */
 } test_request;
 
 static inline void test_request_finish(sw_request *req, sw_status status)

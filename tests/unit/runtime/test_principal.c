@@ -134,8 +134,8 @@ START_TEST(both_tables_are_bounded_and_keep_what_is_used)
 }
 END_TEST
 
-/* A provider that reads a "credential", while another thread changes it and then raises: what is in the cache after the raise
- * must never be what was read before it. */
+/* A provider that reads a "credential", while another thread changes it and then raises: what is in the cache after the
+ * raise must never be what was read before it. */
 static _Atomic uint32_t credential; /* what the token means now; odd and even values are different roles */
 static atomic_bool stop;
 static atomic_int stale;

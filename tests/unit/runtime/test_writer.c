@@ -173,7 +173,8 @@ static sw_status note_place(sw_tx *tx, void *arg)
 START_TEST(a_request_without_a_step_passes_in_order)
 {
     int seen = 0;
-    test_request *a = test_write(&t, test_hold, NULL), *b = test_write(&t, note_place, &seen), *c = test_write(&t, NULL, NULL);
+    test_request *a = test_write(&t, test_hold, NULL), *b = test_write(&t, note_place, &seen),
+                 *c = test_write(&t, NULL, NULL);
     test_wait(&c->done);
     ck_assert_int_eq(c->outcome, SW_OK);
     ck_assert_int_eq(seen, 1);
