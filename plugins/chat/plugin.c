@@ -76,7 +76,7 @@ static const sw_subscription SUBSCRIPTIONS[] = {
 
 static const sw_housekeeping HOUSEKEEPING[] = {
     {"approval-expiry", 1000, expire_due},
-    {"retention", 60000, retention_prune},
+    {"retention", 5000, retention_prune},
 };
 
 static const sw_timer TIMERS[] = {
