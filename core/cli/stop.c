@@ -29,9 +29,10 @@ static int64_t wait_quiet(const server *s, int64_t limit_ms)
 static void end_threads(server *s, int64_t limit_ms)
 {
     runtime *rt = &s->rt;
+    outbound_halt(rt->outbound);
+    runtime_stop(rt, limit_ms);
     outbound_stop(rt->outbound);
     rt->outbound = NULL;
-    runtime_stop(rt, limit_ms);
     if (s->http && rt->ready)
         (void)wait_quiet(s, LAST_REPLIES_MS);
     loops_stop(rt);

@@ -29,6 +29,7 @@ struct http_client {
     unsigned waiting_count;               /* under the lock */
     bool stopping;                        /* under the lock */
     http_call *running;                   /* the thread's */
+    bool halted;                          /* the thread has ended; main thread */
 };
 
 static size_t collect(char *bytes, size_t size, size_t count, void *arg)
@@ -51,8 +52,24 @@ static void call_free(http_call *c)
     free(c);
 }
 
+/* It ended before a byte of the request could leave. */
+static bool never_left(CURLcode code)
+{
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Tells the outcome and frees the call. On the client's thread. */
-static void call_end(http_call *c, CURLcode code, const char *error)
+static void call_end(http_call *c, CURLcode code, const char *error, bool waiting)
 {
     sw_http_answer answer = { .size = sizeof answer, .error = "" };
     long status = 0;
@@ -63,6 +80,7 @@ static void call_end(http_call *c, CURLcode code, const char *error)
     if (error || code != CURLE_OK || c->answer.failed || c->answer_headers.failed) {
         answer.error = error ? error : c->answer.failed ? "the answer is too long" : curl_easy_strerror(code);
         answer.body = answer.headers = "";
+        answer.unsent = waiting || (!error && never_left(code));
     } else {
         answer.status = (int)status;
         answer.body = c->answer.at;
@@ -205,7 +223,7 @@ static bool finish_done(http_client *client, unsigned *running)
         forget_running(client, c);
         (*running)--;
         any = true;
-        call_end(c, code, NULL);
+        call_end(c, code, NULL, false);
     }
     return any;
 }
@@ -217,7 +235,7 @@ static void end_all(http_client *client, http_call *list, bool added)
         list = c->next;
         if (added)
             curl_multi_remove_handle(client->multi, c->easy);
-        call_end(c, CURLE_OK, "stopped");
+        call_end(c, CURLE_OK, "stopped", !added);
     }
 }
 
@@ -268,15 +286,23 @@ http_client *http_client_start(const char *ca_file, const char *proxy)
     return NULL;
 }
 
-void http_client_stop(http_client *client)
+void http_client_halt(http_client *client)
 {
-    if (!client)
+    if (!client || client->halted)
         return;
     pthread_mutex_lock(&client->lock);
     client->stopping = true;
     pthread_mutex_unlock(&client->lock);
     curl_multi_wakeup(client->multi);
     pthread_join(client->thread, NULL);
+    client->halted = true;
+}
+
+void http_client_stop(http_client *client)
+{
+    if (!client)
+        return;
+    http_client_halt(client);
     curl_multi_cleanup(client->multi);
     pthread_mutex_destroy(&client->lock);
     free(client->ca_file);

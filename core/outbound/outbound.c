@@ -20,6 +20,14 @@ struct outbound *outbound_start(const char *ca_file, const char *proxy)
     return o;
 }
 
+void outbound_halt(struct outbound *o)
+{
+    if (!o)
+        return;
+    ws_client_halt(o->ws);
+    http_client_halt(o->http);
+}
+
 void outbound_stop(struct outbound *o)
 {
     if (!o)

@@ -17,14 +17,18 @@ struct outbound {
 
 /* `ca_file`, `proxy`: "" for the system's. NULL: no memory or no thread. */
 struct outbound *outbound_start(const char *ca_file, const char *proxy);
-/* Ends what runs (callbacks with "stopped"), joins both threads. NULL is fine. */
+/* Ends what runs (callbacks with "stopped") and joins both threads; calls are refused from then on. NULL is fine. */
+void outbound_halt(struct outbound *o);
+/* Halts and frees: when no thread can call any more. NULL is fine. */
 void outbound_stop(struct outbound *o);
 
 http_client *http_client_start(const char *ca_file, const char *proxy);
+void http_client_halt(http_client *c);
 void http_client_stop(http_client *c);
 sw_status http_client_call(http_client *c, const sw_http_call *call, sw_http_done done, void *arg);
 
 ws_client *ws_client_start(const char *ca_file);
+void ws_client_halt(ws_client *c);
 void ws_client_stop(ws_client *c);
 sw_status ws_client_connect(ws_client *c, const sw_ws_call *call, void *arg, uint64_t *ret_handle);
 bool ws_client_send(ws_client *c, uint64_t handle, bool binary, const void *data, size_t len);

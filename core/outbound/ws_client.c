@@ -1,7 +1,8 @@
 /* WebSocket connections to other machines: libwebsockets' client on a thread of its own.
  *
- * Any thread leaves commands under the lock and wakes the service loop; everything of libwebsockets, and every callback
- * of a plugin, runs on that one thread. What ws_client_lws.c does with a connection is told there. */
+ * Any thread leaves commands under the lock and wakes the service loop, still under it: the loop ends its context only
+ * after it has seen `stopping` there. Everything else of libwebsockets, and every callback of a plugin, runs on that one
+ * thread. What ws_client_lws.c does with a connection is told there. */
 #include "core/outbound/ws_client.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -18,6 +19,20 @@ static ws_connection *find(ws_client *c, uint64_t handle)
     return NULL;
 }
 
+/* What the request line holds; a URL may go from its host straight to a query. */
+static char *own_path(const char *path)
+{
+    size_t len = strlen(path);
+    bool bare = path[0] == '?';
+    char *own = malloc(len + 2);
+
+    if (own) {
+        own[0] = '/';
+        memcpy(own + (bare ? 1 : 0), path, len + 1);
+    }
+    return own;
+}
+
 sw_status ws_client_connect(ws_client *c, const sw_ws_call *call, void *arg, uint64_t *ret_handle)
 {
     outbound_url url;
@@ -27,14 +42,15 @@ sw_status ws_client_connect(ws_client *c, const sw_ws_call *call, void *arg, uin
     if (!outbound_url_parse(call->url, "wss", "ws", &url))
         return SW_INVALID;
     ws_connection *n = calloc(1, sizeof *n);
-    char *text = strdup(call->url);
-    if (!n || !text) {
+    char *path = own_path(url.path);
+    if (!n || !path) {
         free(n);
-        free(text);
+        free(path);
         return SW_NO_MEMORY;
     }
-    *n = (ws_connection){ .client = c, .text = text, .call = *call, .arg = arg, .url = url };
-    n->url.path = url.path[0] == '/' && url.path[1] == '\0' ? "/" : text + (url.path - call->url);
+    *n = (ws_connection){ .client = c, .path = path, .call = *call, .arg = arg, .url = url };
+    n->call.url = NULL; /* the caller's */
+    n->url.path = path;
     n->last = &n->first;
     buf_init(&n->incoming, call->max_message ? call->max_message : WS_MESSAGE_MAX);
     pthread_mutex_lock(&c->lock);
@@ -46,12 +62,11 @@ sw_status ws_client_connect(ws_client *c, const sw_ws_call *call, void *arg, uin
         n->next = c->connections;
         c->connections = n;
         c->count++;
+        lws_cancel_service(c->context);
     }
     pthread_mutex_unlock(&c->lock);
     if (status != SW_OK)
         ws_connection_free(n);
-    else
-        lws_cancel_service(c->context);
     return status;
 }
 
@@ -72,11 +87,10 @@ bool ws_client_send(ws_client *c, uint64_t handle, bool binary, const void *data
         n->queued += len;
         n->wants_write = true;
         queued = true;
+        lws_cancel_service(c->context);
     }
     pthread_mutex_unlock(&c->lock);
-    if (queued)
-        lws_cancel_service(c->context);
-    else
+    if (!queued)
         free(m);
     return queued;
 }
@@ -88,10 +102,10 @@ void ws_client_close(ws_client *c, uint64_t handle, int code)
     if (n) {
         n->close_asked = true;
         n->close_code = code;
+        n->kill_asked = code == 0;
+        lws_cancel_service(c->context);
     }
     pthread_mutex_unlock(&c->lock);
-    if (n)
-        lws_cancel_service(c->context);
 }
 
 void ws_connection_free(ws_connection *n)
@@ -102,7 +116,7 @@ void ws_connection_free(ws_connection *n)
         free(m);
     }
     buf_done(&n->incoming);
-    free(n->text);
+    free(n->path);
     free(n);
 }
 
@@ -169,15 +183,23 @@ ws_client *ws_client_start(const char *ca_file)
     return NULL;
 }
 
+void ws_client_halt(ws_client *c)
+{
+    if (!c || c->halted)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    lws_cancel_service(c->context);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    c->halted = true;
+}
+
 void ws_client_stop(ws_client *c)
 {
     if (!c)
         return;
-    pthread_mutex_lock(&c->lock);
-    c->stopping = true;
-    pthread_mutex_unlock(&c->lock);
-    lws_cancel_service(c->context);
-    pthread_join(c->thread, NULL);
+    ws_client_halt(c);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }

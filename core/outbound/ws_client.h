@@ -23,7 +23,7 @@ typedef struct ws_connection {
     struct ws_connection *next;
     ws_client *client;
     uint64_t handle;
-    char *text;                 /* the URL: secret, never logged */
+    char *path;                 /* with the query: secret, never logged */
     outbound_url url;
     sw_ws_call call;
     void *arg;
@@ -31,12 +31,12 @@ typedef struct ws_connection {
     /* under the client's lock */
     ws_outgoing *first, **last;
     size_t queued;
-    bool wants_write, close_asked, gone;
+    bool wants_write, close_asked, kill_asked, gone;
     int close_code;
     /* the service thread's */
     struct lws *wsi;
-    bool dialled, opened, closing;
-    int received_code;
+    bool dialled, opened, closing, killed;
+    int received_code, close_with;
     bool message_binary;
     buf incoming;
 } ws_connection;
@@ -49,6 +49,7 @@ struct ws_client {
     unsigned count;
     uint64_t last_handle;
     bool stopping;
+    bool halted;                 /* the thread has ended; main thread */
 };
 
 struct lws_context *ws_client_context(ws_client *c, const char *ca_file);

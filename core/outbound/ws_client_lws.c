@@ -1,9 +1,19 @@
 /* The libwebsockets half of the outbound client. Everything here runs on the service thread. Debian's 4.1.6 verifies chain
  * and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with the colon. */
 #include "core/outbound/ws_client.h"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
-enum { OPEN_TIMEOUT_MS = 15000, READ_BUFFER = 16384, KEEPALIVE_S = 30, KEEPALIVE_PROBES = 3 };
+enum {
+    OPEN_TIMEOUT_MS = 15000,
+    READ_BUFFER = 16384,
+    KEEPALIVE_S = 30,
+    KEEPALIVE_PROBES = 3,
+    UNSENT_MS = 30000,           /* bytes that nobody acknowledges for so long: the connection is dead */
+    CLOSE_TIMEOUT_MS = 3000      /* for the other side's half of a close handshake */
+};
 
 static void end_with(ws_connection *n, sw_ws_end *why)
 {
@@ -40,7 +50,7 @@ static void too_late(lws_sorted_usec_list_t *timer)
 {
     ws_connection *n = lws_container_of(timer, ws_connection, timer);
 
-    if (n->wsi && !n->opened)
+    if (n->wsi && (!n->opened || n->closing))
         lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
 
@@ -87,7 +97,7 @@ static int on_received(struct lws *wsi, ws_connection *n, const char *bytes, siz
 static int on_writable(struct lws *wsi, ws_connection *n)
 {
     if (n->closing) {
-        lws_close_reason(wsi, (enum lws_close_status)n->close_code, NULL, 0);
+        lws_close_reason(wsi, (enum lws_close_status)n->close_with, NULL, 0);
         return -1;
     }
     pthread_mutex_lock(&n->client->lock);
@@ -116,15 +126,23 @@ static void on_peer_close(ws_connection *n, const unsigned char *bytes, size_t l
         n->received_code = bytes[0] << 8 | bytes[1];
 }
 
+static void on_open(struct lws *wsi, ws_connection *n)
+{
+    unsigned unsent = UNSENT_MS;
+
+    n->opened = true;
+    (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent, sizeof unsent);
+    lws_sul_schedule(n->client->context, 0, &n->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
+    n->call.opened(n->arg, n->handle);
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
     ws_connection *n = user;
 
     switch (reason) {
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
-        n->opened = true;
-        lws_sul_schedule(n->client->context, 0, &n->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
-        n->call.opened(n->arg, n->handle);
+        on_open(wsi, n);
         return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         if (n)
@@ -195,10 +213,28 @@ static void dial(ws_client *c, ws_connection *n)
         end_with(n, &(sw_ws_end){ .error = "cannot connect" });
 }
 
-/* One connection's share of ws_client_apply; `write` and `close` were read under the lock. */
-static void apply(ws_client *c, ws_connection *n, bool write, bool close)
+/* What other threads ask of one connection, read under the lock. */
+typedef struct {
+    bool write, close, kill;
+    int code;
+} wishes;
+
+static void apply_close(ws_client *c, ws_connection *n, bool kill, int code)
 {
-    if (!n->dialled && close) {
+    if (kill && !n->killed) {
+        n->killed = true;
+        lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    }
+    if (!n->closing)
+        lws_sul_schedule(c->context, 0, &n->timer, too_late, (lws_usec_t)CLOSE_TIMEOUT_MS * 1000);
+    n->closing = true;
+    n->close_with = code;
+}
+
+/* One connection's share of ws_client_apply. */
+static void apply(ws_client *c, ws_connection *n, wishes w)
+{
+    if (!n->dialled && w.close) {
         end_with(n, &(sw_ws_end){ .error = "closed" });
         return;
     }
@@ -206,14 +242,9 @@ static void apply(ws_client *c, ws_connection *n, bool write, bool close)
         dial(c, n);
     if (!n->wsi)
         return;
-    if (close && !n->closing) {
-        n->closing = true;
-        if (!n->opened || n->close_code == 0) {
-            lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-            return;
-        }
-    }
-    if (n->opened && (write || n->closing))
+    if (w.close)
+        apply_close(c, n, w.kill || !n->opened, w.code);
+    if (n->opened && !n->killed && (w.write || n->closing))
         lws_callback_on_writable(n->wsi);
 }
 
@@ -222,12 +253,14 @@ void ws_client_apply(ws_client *c)
     pthread_mutex_lock(&c->lock);
     ws_connection *n = c->connections;
     while (n) {
-        bool write = n->wants_write, close = n->close_asked, gone = n->gone;
+        wishes w = { .write = n->wants_write, .close = n->close_asked, .kill = n->kill_asked,
+                     .code = n->close_code };
+        bool gone = n->gone;
         if (n->opened)
             n->wants_write = false;
         pthread_mutex_unlock(&c->lock);
         if (!gone)
-            apply(c, n, write, close);
+            apply(c, n, w);
         pthread_mutex_lock(&c->lock);
         n = n->next;
     }

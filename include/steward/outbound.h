@@ -31,6 +31,7 @@ typedef struct {
     const char *body;            /* NUL-ended                                                  */
     size_t body_len;
     const char *headers;         /* lines "name: value\r\n" as they came                       */
+    bool unsent;                 /* status 0: no connection came about, so nobody has seen the request */
 } sw_http_answer;
 
 /* Exactly once, on an outbound thread; also when the host stops (status 0, "stopped"). */
