@@ -3,6 +3,7 @@ import json
 
 import pytest
 from raw import BINARY, CLOSE, PING, PONG, TEXT, Raw, frame
+from support.steward import eventually
 
 ECHO = '{"type":"NONE","local_id":"echo"}'   # an unknown type: its ERROR shows that the message was understood
 
@@ -129,7 +130,6 @@ def test_frames_before_a_close_are_worked_off(server):
         leaving.send(frame(b"\x03\xe8", CLOSE))
         while leaving.read() is not None:
             pass
-    from support.steward import eventually
     def stored():
         rows = server.get(f"/api/chat/history/{server.agent_id}?limit=500").json()
         return [r["payload"] for r in rows if r["payload"].startswith("leaving")] == [f"leaving {n}" for n in range(50)]
