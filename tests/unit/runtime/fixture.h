@@ -27,6 +27,8 @@ static const sw_migration ITEMS[] = {
     {"0001", "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE, body TEXT) STRICT;"},
 };
 
+static sem_t test_gate; /* of test_hold() */
+
 typedef struct {
     test_store store;
     runtime rt;
@@ -52,6 +54,7 @@ static inline void test_wait(sem_t *s)
 static inline void test_runtime_open(test_runtime *t)
 {
     memset(t, 0, sizeof *t);
+    sem_init(&test_gate, 0, 0);
     test_store_folder(&t->store);
     ck_assert_int_eq(test_store_open(&t->store), SW_OK);
     ck_assert_int_eq(store_add_statements(t->store.store, "items", (sw_table)SW_TABLE(ROWS)), SW_OK);
@@ -187,12 +190,19 @@ static inline sw_status test_put(sw_tx *tx, void *name)
     return sw_tx_exec(tx, &ROWS[ROW_PUT], NULL, "sn", (const char *)name);
 }
 
-/* Holds the writer up for longer than a batch may last: what is submitted meanwhile shares the next batch. */
+/* Holds the writer up until test_release(), and for longer than a batch may last: what is submitted meanwhile shares the
+ * next batch. */
 static inline sw_status test_hold(sw_tx *tx, void *arg)
 {
     (void)tx, (void)arg;
-    test_sleep(30);
+    test_wait(&test_gate);
+    test_sleep(25);
     return SW_OK;
+}
+
+static inline void test_release(void)
+{
+    sem_post(&test_gate);
 }
 
 #endif

@@ -101,6 +101,7 @@ START_TEST(a_failing_step_leaves_the_others_alone)
     r[5] = test_write(&t, test_put, "b");
     r[6] = test_write(&t, put_and_fail, "x3");
     r[7] = test_write(&t, test_put, "x2"); /* free again */
+    test_release();
     const sw_status expected[8] = {SW_OK, SW_FORBIDDEN, SW_OK, SW_FORBIDDEN, SW_CONFLICT, SW_OK, SW_FORBIDDEN, SW_OK};
     for (int i = 0; i < 8; i++)
         ck_assert_int_eq(test_request_wait(r[i]), expected[i]);
@@ -118,6 +119,7 @@ START_TEST(effects_run_in_order_after_the_commit_and_drop_with_their_step)
     traced a = {&log, 'A', SW_OK}, b = {&log, 'B', SW_CONFLICT}, c = {&log, 'C', SW_OK};
     test_request *r[4] = {test_write(&t, test_hold, NULL), test_write(&t, queue_effects, &a),
                           test_write(&t, queue_effects, &b), test_write(&t, queue_effects, &c)};
+    test_release();
     ck_assert_int_eq(test_request_wait(r[0]), SW_OK);
     ck_assert_int_eq(test_request_wait(r[1]), SW_OK);
     ck_assert_int_eq(test_request_wait(r[2]), SW_CONFLICT);
@@ -175,6 +177,7 @@ START_TEST(a_request_without_a_step_passes_in_order)
     int seen = 0;
     test_request *a = test_write(&t, test_hold, NULL), *b = test_write(&t, note_place, &seen),
                  *c = test_write(&t, NULL, NULL);
+    test_release();
     test_wait(&c->done);
     ck_assert_int_eq(c->outcome, SW_OK);
     ck_assert_int_eq(seen, 1);
@@ -232,6 +235,7 @@ START_TEST(nobody_writes_with_credentials_that_changed_before)
     test_request *hold = test_write(&t, test_hold, NULL);
     test_request *before = write_as(7, 0, "before"), *change = test_write(&t, change_user, &seven),
                  *same_batch = write_as(7, 0, "same batch"), *other = write_as(8, 0, "other");
+    test_release();
     ck_assert_int_eq(test_request_wait(hold), SW_OK);
     ck_assert_int_eq(test_request_wait(before), SW_OK);
     ck_assert_int_eq(test_request_wait(change), SW_OK);
@@ -248,6 +252,7 @@ START_TEST(a_change_that_is_undone_locks_nobody_out)
     int64_t bad = -7;
     test_request *hold = test_write(&t, test_hold, NULL), *change = test_write(&t, change_user, &bad);
     test_request *after = write_as(-7, 0, "after");
+    test_release();
     ck_assert_int_eq(test_request_wait(hold), SW_OK);
     ck_assert_int_eq(test_request_wait(change), SW_CONFLICT);
     ck_assert_int_eq(test_request_wait(after), SW_OK);
@@ -320,6 +325,7 @@ START_TEST(stopping_runs_what_is_queued_and_refuses_more)
         snprintf(names[i], sizeof names[i], "n%d", i);
         r[i] = test_write(&t, i == 0 ? test_hold : test_put, names[i]);
     }
+    test_release();
     runtime_stop(&t.rt, 0);
     for (int i = 0; i < 50; i++)
         ck_assert_int_eq(test_request_wait(r[i]), SW_OK);

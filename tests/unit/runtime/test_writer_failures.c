@@ -63,6 +63,7 @@ static void fails_as_a_whole(sw_step full)
     test_request *hold = test_write(&t, test_hold, NULL);
     test_request *a = test_write(&t, put_with_effect, "a"), *b = test_write(&t, full, "b"),
                  *c = test_write(&t, put_with_effect, "c");
+    test_release();
     ck_assert_int_eq(test_request_wait(hold), SW_OK);
     test_wait(&a->done);
     ck_assert_int_eq(a->outcome, SW_UNAVAILABLE);
@@ -87,6 +88,30 @@ END_TEST
 START_TEST(a_step_that_ignores_a_full_disk_does_not_hide_it)
 {
     fails_as_a_whole(put_large_and_ignore);
+}
+END_TEST
+
+static sw_status refuse_if_there(sw_tx *tx, void *name)
+{
+    sw_status put = test_put(tx, name);
+    return put == SW_CONFLICT ? sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "already there") : put;
+}
+
+START_TEST(a_refusal_in_a_failed_batch_is_none)
+{
+    limit_pages("PRAGMA max_page_count=20");
+    test_runtime_start(&t);
+    test_request *hold = test_write(&t, test_hold, NULL), *a = test_write(&t, test_put, "a"),
+                 *b = test_write(&t, refuse_if_there, "a"), *c = test_write(&t, put_large, "b");
+    test_release();
+    test_request_wait(hold);
+    ck_assert_int_eq(test_request_wait(a), SW_UNAVAILABLE);
+    test_wait(&b->done);
+    ck_assert_int_eq(b->outcome, SW_UNAVAILABLE); /* what it was refused for is undone too */
+    ck_assert_ptr_null(strstr(b->failure.text, "already"));
+    free(b);
+    ck_assert_int_eq(test_request_wait(c), SW_UNAVAILABLE);
+    ck_assert(!test_has(&t, "a"));
 }
 END_TEST
 
@@ -143,6 +168,7 @@ START_TEST(a_slow_step_is_cut_off_and_leaves_the_others_alone)
         snprintf(last, sizeof last, "c%u", i);
         test_request *hold = test_write(&t, test_hold, NULL), *a = test_write(&t, test_put, first),
                      *b = test_write(&t, slow[i], NULL), *c = test_write(&t, test_put, last);
+        test_release();
         test_request_wait(hold);
         ck_assert_int_eq(test_request_wait(a), SW_OK);
         ck_assert_int_eq(test_request_wait(b), SW_BUSY);
@@ -160,6 +186,7 @@ START_TEST(one_endless_write_takes_its_batch_with_it)
     test_runtime_start(&t);
     test_request *hold = test_write(&t, test_hold, NULL), *a = test_write(&t, test_put, "a"),
                  *b = test_write(&t, write_endlessly, NULL), *c = test_write(&t, test_put, "c");
+    test_release();
     test_request_wait(hold);
     ck_assert_int_eq(test_request_wait(a), SW_UNAVAILABLE);
     ck_assert_int_eq(test_request_wait(b), SW_BUSY);
@@ -216,6 +243,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, teardown);
     ADD(a_full_disk_undoes_the_batch_and_not_the_next);
     ADD(a_step_that_ignores_a_full_disk_does_not_hide_it);
+    ADD(a_refusal_in_a_failed_batch_is_none);
     ADD(a_full_disk_hits_a_lone_step_alone);
     ADD(a_slow_step_is_cut_off_and_leaves_the_others_alone);
     ADD(one_endless_write_takes_its_batch_with_it);
