@@ -132,6 +132,7 @@ struct http_loop {
 struct http_server {
     runtime *rt;
     http_settings settings;
+    _Atomic(cors_rules *) cors;             /* a reload puts new ones here */
     http_authenticate authenticate;
     http_take_over take_over;
     router *router;

@@ -73,12 +73,12 @@ static char *put_header(char *at, const char *name, const char *value)
 /* What an Origin of the list, or any with *, is told. */
 static char *put_cors(char *at, const exchange *x, bool preflight)
 {
-    const http_settings *s = &x->home->server->settings;
+    const cors_rules *rules = x->home->server->cors;
     if (!x->origin)
         return at;
     at = put_header(at, "Access-Control-Allow-Origin", x->origin);
     /* "*" never goes with credentials: only origins that are named may have them. */
-    if (s->credentials && x->origin[0] != '*')
+    if (rules->credentials && x->origin[0] != '*')
         at = PUT(at, "Access-Control-Allow-Credentials: true\r\n");
     if (preflight)
         return at;
@@ -120,7 +120,7 @@ size_t reply_head_write(const exchange *x, const reply *r, bool close, bool keep
     at = put(at, clock->date, clock->date_len);
     at = put(PUT(at, "X-Request-Id: "), x->id, x->id_len);
     at = PUT(at, "\r\n");
-    if (!x->home->server->settings.any_origin)
+    if (!x->home->server->cors->any_origin)
         at = PUT(at, "Vary: Origin\r\n");
     at = put_cors(at, x, r->preflight);
     at = put_demanded(at, x, r);

@@ -138,6 +138,7 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     h->take_over    = take_over;
     int port        = 0;
     bool fine       = settings_read(&h->settings, rt->config, error, error_size) &&
+                (h->cors = cors_rules_new(rt->config, error, error_size)) &&
                 (h->rates = rates_new(h->settings.rate)) && (h->health = health_new()) && open_loops(h) &&
                 open_routes(h, error, error_size) && numbers_open(h) && listener_open(h, &port, error, error_size);
     if (!fine) {
@@ -147,6 +148,16 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     *ret_port = port;
     log_info("http", "up to %u connections", h->settings.connections);
     return h;
+}
+
+bool http_reload(http_server *h, const config *c, char *error, size_t error_size)
+{
+    cors_rules *rules = cors_rules_new(c, error, error_size);
+    if (!rules)
+        return false;
+    rules->before = h->cors;
+    h->cors       = rules;
+    return true;
 }
 
 /* ---- routes ---- */
@@ -173,6 +184,12 @@ bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_
         return false;
     }
     return true;
+}
+
+void http_each_own_route(void (*each)(void *arg, const sw_route *r), void *arg)
+{
+    for (size_t i = 0; i < sizeof OWN_ROUTES / sizeof *OWN_ROUTES; i++)
+        each(arg, &OWN_ROUTES[i].row);
 }
 
 void http_each_route(http_server *h, void (*each)(void *arg, const sw_host *module, const sw_route *r), void *arg)
@@ -240,5 +257,6 @@ void http_close(http_server *h)
     router_free(h->router);
     rates_free(h->rates);
     health_free(h->health);
+    cors_rules_free(h->cors);
     free(h);
 }

@@ -35,6 +35,10 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
 bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_size);
 /* Is this path and method routed? For tools. */
 void http_each_route(http_server *h, void (*each)(void *arg, const sw_host *module, const sw_route *r), void *arg);
+/* The routes that http answers itself: ping, health, the socket. */
+void http_each_own_route(void (*each)(void *arg, const sw_route *r), void *arg);
+/* Takes [cors] of a new configuration, which must outlive the next reload. Main thread. false: `error`, nothing changed. */
+bool http_reload(http_server *h, const config *c, char *error, size_t error_size);
 /* From the main thread: no new connections, keep-alive ends with each reply. */
 void http_drain(http_server *h);
 /* Requests that have not been answered yet. */

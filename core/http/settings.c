@@ -1,57 +1,11 @@
 #include "core/http/settings.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/resource.h>
 
 /* Descriptors that connections leave to the database, the log, plugins and outbound connections. */
 enum { DESCRIPTOR_RESERVE = 256, CONNECTIONS_MAX = 1000000 };
-
-static void append(http_settings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void append(http_settings *s, const char *format, ...)
-{
-    va_list args;
-    size_t room = sizeof s->preflight - s->preflight_len;
-    va_start(args, format);
-    int n = vsnprintf(s->preflight + s->preflight_len, room, format, args);
-    va_end(args);
-    if (n > 0)
-        s->preflight_len += (size_t)n < room ? (size_t)n : room - 1;
-}
-
-static void append_list(http_settings *s, const config *c, const char *header, const char *option)
-{
-    append(s, "%s: ", header);
-    size_t count = config_list_count(c, option);
-    for (size_t i = 0; i < count; i++)
-        append(s, "%s%s", i ? ", " : "", config_list_item(c, option, i));
-    append(s, "\r\n");
-}
-
-static bool read_cors(http_settings *s, const config *c, char *error, size_t error_size)
-{
-    s->credentials  = config_bool(c, "cors.credentials");
-    s->origin_count = config_list_count(c, "cors.allowed_origins");
-    if (s->origin_count > ORIGINS_MAX) {
-        snprintf(error, error_size, "cors.allowed_origins: more than %d", ORIGINS_MAX);
-        return false;
-    }
-    for (size_t i = 0; i < s->origin_count; i++) {
-        s->origins[i] = config_list_item(c, "cors.allowed_origins", i);
-        s->any_origin |= strcmp(s->origins[i], "*") == 0;
-    }
-    append_list(s, c, "Access-Control-Allow-Methods", "cors.allowed_methods");
-    append_list(s, c, "Access-Control-Allow-Headers", "cors.allowed_headers");
-    append(s, "Access-Control-Max-Age: %lld\r\n", (long long)(config_int(c, "cors.max_age") / 1000));
-    if (s->preflight_len == sizeof s->preflight - 1) {
-        snprintf(error, error_size, "cors.allowed_methods and cors.allowed_headers are too long together");
-        return false;
-    }
-    return true;
-}
 
 static bool read_trusted(http_settings *s, const config *c, char *error, size_t error_size)
 {
@@ -109,13 +63,5 @@ bool settings_read(http_settings *s, const config *c, char *error, size_t error_
         s->connections = possible;
     if (s->large_body < s->body)
         s->large_body = s->body;
-    return read_cors(s, c, error, error_size) && read_trusted(s, c, error, error_size);
-}
-
-bool settings_origin_listed(const http_settings *s, const char *origin)
-{
-    for (size_t i = 0; i < s->origin_count; i++)
-        if (strcasecmp(s->origins[i], origin) == 0 && strcmp(origin, "*") != 0)
-            return true;
-    return false;
+    return read_trusted(s, c, error, error_size);
 }

@@ -122,7 +122,8 @@ static bool origin_allowed(const exchange *x)
     const char *origin = header(x, "Origin");
     sw_str from = host_of(origin), here = host_of(header(x, "Host"));
     bool same = from.len > 0 && from.len == here.len && strncasecmp(from.at, here.at, from.len) == 0;
-    return same || s->any_origin || settings_origin_listed(s, origin);
+    const cors_rules *rules = x->home->server->cors;
+    return same || rules->any_origin || cors_origin_listed(rules, origin);
 }
 
 static bool holds_word(const char *list, const char *word)
@@ -201,6 +202,8 @@ static void take_over(exchange *x)
     h->take_over(x->home->loop, x->ev, &up);
     if (c->work != x)
         return; /* refused */
+    if (c->state == CONN_DEAD)
+        x->path = (sw_str){ NULL, 0 }; /* it has ended already, and evhttp's copy with it */
     numbers_add(x, 101, took);
     access_log_add(x, 101, 0, took);
     exchange_free(x);
