@@ -75,9 +75,12 @@ static void release(writer *w)
         outcome *o = &b->outcomes[i];
         if (!b->failed || o->req->step == NULL) {
             effects_run(o->effects);
-        } else if (o->req->step != NULL && o->status == SW_OK) {
-            effects_drop(o->effects);
-            o->status = SW_UNAVAILABLE;
+        } else {
+            if (o->status == SW_OK)
+                effects_drop(o->effects);
+            /* A refusal may rest on what an earlier step of this batch wrote, and that is undone as well. */
+            if (o->status == SW_OK || failure_http_status(o->status) < 500)
+                o->status = SW_UNAVAILABLE;
         }
     }
     for (unsigned i = 0; i < b->count; i++)
