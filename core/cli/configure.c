@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,8 +34,9 @@ static bool beside_binary(char out[PATH_MAX])
     if (!slash)
         return false;
     *slash   = '\0';
-    int need = snprintf(out, PATH_MAX, "%s/../lib/steward/plugins", binary);
-    return need > 0 && need < PATH_MAX && access(out, X_OK) == 0;
+    char folder[PATH_MAX + 32];
+    snprintf(folder, sizeof folder, "%s/../lib/steward/plugins", binary);
+    return realpath(folder, out) != NULL;
 }
 
 void plugin_folder(const config *c, char out[PATH_MAX])

@@ -74,6 +74,12 @@ void server_reload(server *s)
         config_free(c);
         return;
     }
+    char error[256];
+    if (!http_reload(s->http, c, error, sizeof error)) {
+        log_error("reload", "%s: nothing was changed", error);
+        config_free(c);
+        return;
+    }
     changes found = { 0 };
     config_compare(s->rt.config, c, count_change, &found);
     config_keep_fixed(c, s->rt.config);

@@ -2,16 +2,24 @@
 #include "core/cli/cli.h"
 #include "core/plugin/names.h"
 #include "core/cli/server.h"
+#include "core/plugin/loader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+static void print_route(void *module_name, const sw_route *r)
+{
+    printf("%-7s %-44s %-10s %-9s %s\n", method_name(r->method), r->path, (const char *)module_name, access_name(r->access),
+           r->summary ? r->summary : "");
+}
+
 static void print_module(const sw_host *m)
 {
+    char name[PLUGIN_NAME_MAX + 1];
     const sw_route *rows = m->plugin->routes.rows;
+    snprintf(name, sizeof name, "%s", m->name);
     for (uint32_t i = 0; i < m->plugin->routes.count; i++)
-        printf("%-7s %-44s %-10s %-9s %s\n", method_name(rows[i].method), rows[i].path, m->name,
-               access_name(rows[i].access), rows[i].summary ? rows[i].summary : "");
+        print_route(name, &rows[i]);
 }
 
 int cli_routes(const cli_args *args)
@@ -22,6 +30,9 @@ int cli_routes(const cli_args *args)
     bool good = server_configure(s, cli_config_file(args->config));
     if (!good)
         fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
+    char core[] = "core";
+    if (good)
+        http_each_own_route(print_route, core);
     for (unsigned i = 0; good && i < s->rt.module_count; i++)
         if (s->rt.modules[i]->status != MODULE_QUARANTINED)
             print_module(s->rt.modules[i]);
