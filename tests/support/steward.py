@@ -65,7 +65,8 @@ class Steward:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("STEWARD_", "SERVER_", "JWT_"))}
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-        environment.setdefault("TSAN_OPTIONS", "exitcode=98:second_deadlock_stack=1")
+        environment.setdefault("TSAN_OPTIONS", "exitcode=98:second_deadlock_stack=1:suppressions=" +
+                               os.path.join(ROOT, "tests", "support", "tsan.supp"))
         environment.update(self.env)
         with open(self.log_path, "ab") as stderr:
             self.process = subprocess.Popen(
