@@ -40,7 +40,7 @@ static const sw_subscription SUBSCRIPTIONS[] = {
 
 static const sw_housekeeping HOUSEKEEPING[] = {
     { "search index", 1000, upkeep_index },
-    { "retention", 60 * 1000, upkeep_retention },
+    { "retention", 10 * 1000, upkeep_retention },
     { "expiry of keys", 60 * 1000, upkeep_expiry },
 };
 

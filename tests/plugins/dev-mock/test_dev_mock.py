@@ -1,0 +1,159 @@
+"""dev-mock: what it offers in development, and that it is not there anywhere else."""
+import os
+import sqlite3
+
+import pytest
+
+from support.sockets import Socket
+from support.steward import ADMIN_PASSWORD, Steward
+
+ROUTES = [("POST", "/api/dev/mock/reset"), ("POST", "/api/dev/mock/chat"), ("GET", "/api/dev/mock/agent-token/x"),
+          ("POST", "/api/dev/mock/feishu-log")]
+
+
+def note(**fields):
+    return {"sender_username": "admin", "receiver_username": "Butler", "content": "hi", **fields}
+
+
+# ---- where it is ----
+
+@pytest.mark.parametrize("method,path", ROUTES)
+def test_it_is_for_admins(server, method, path):
+    _, member = server.member(f"m{abs(hash(path)) % 10000}")
+    for token, status in ((None, 401), (member, 403), (server.butler_token(), 403)):
+        assert server.request(method, path, {}, token=token).status_code == status
+
+
+def test_in_production_the_routes_are_not_there_and_the_table_goes():
+    with Steward() as server:
+        server.agent("left-behind")
+        server.stop()
+        with sqlite3.connect(server.database()) as db:
+            assert db.execute("SELECT count(*) FROM dev_mock_tokens").fetchone()[0] > 0
+        server.options["server"]["env"] = "production"
+        server.tokens.clear()
+        server.start()
+        for method, path in ROUTES:
+            assert server.request(method, path, {}).status_code == 404
+        assert "dev-mock" in server.log()
+        assert server.get("/api/ping").status_code == 200
+        server.stop()
+        with sqlite3.connect(server.database()) as db:
+            assert db.execute("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'dev_mock%'").fetchone()[0] == 0
+
+
+def test_it_refuses_a_listener_that_others_reach():
+    with Steward(options={"server": {"host": "0.0.0.0"}}) as server:
+        server.url = server.url.replace("0.0.0.0", "127.0.0.1")
+        assert server.post("/api/dev/mock/reset").status_code == 404
+        assert "loopback" in server.log()
+    with Steward(options={"server": {"host": "0.0.0.0"}, "plugin:dev-mock": {"allow_remote": "true"}}) as server:
+        server.url = server.url.replace("0.0.0.0", "127.0.0.1")
+        assert server.post("/api/dev/mock/reset").status_code == 200
+
+
+# ---- tokens ----
+
+def test_raw_tokens_are_heard(server):
+    agent_id, token = server.agent("told")
+    answer = server.get("/api/dev/mock/agent-token/told")
+    assert answer.status_code == 200
+    assert answer.json() == {"username": "told", "role": "AGENT", "api_token": token}
+    rotated = server.patch(f"/api/users/agents/{agent_id}/token", {}).json()["api_token"]
+    assert server.get("/api/dev/mock/agent-token/told").json()["api_token"] == rotated
+    butler = server.butler_token()
+    assert server.get("/api/dev/mock/agent-token/Butler").json() == {"username": "Butler", "role": "BUTLER", "api_token": butler}
+    server.delete(f"/api/users/agents/{agent_id}")
+    answer = server.get("/api/dev/mock/agent-token/told")
+    assert answer.status_code == 404 and answer.json()["error"] == "user not found"
+
+
+def test_names_of_agents_are_any_text(server):
+    _, token = server.agent("机器人 7/8")
+    answer = server.get("/api/dev/mock/agent-token/%E6%9C%BA%E5%99%A8%E4%BA%BA%207%2F8")
+    assert answer.status_code == 200 and answer.json()["api_token"] == token
+
+
+def test_tokens_that_were_not_heard(server):
+    answer = server.get("/api/dev/mock/agent-token/admin")
+    assert answer.status_code == 404 and answer.json()["error"] == "raw token not recorded; rotate it"
+    with Steward(plugins="auth, users, messages, chat") as other:
+        other.agent("deaf")
+        other.options["plugins"]["enabled"] += ", dev-mock"
+        other.restart()
+        assert other.get("/api/dev/mock/agent-token/deaf").json()["error"] == "raw token not recorded; rotate it"
+
+
+# ---- chat ----
+
+def test_a_chat_is_stored_and_delivered_as_if_sent(server):
+    token = server.butler_token()
+    with Socket(server, token) as socket:
+        answer = server.post("/api/dev/mock/chat", note(content="你好 \"x\"", local_id="l1"))
+        assert answer.status_code == 201 and list(answer.json()) == ["id"]
+        frame = socket.get("CHAT")
+        assert frame["id"] == answer.json()["id"] and frame["payload"] == "你好 \"x\"" and frame["sender_id"] == 1
+    history = server.get("/api/chat/history/2").json()
+    assert history[-1]["payload"] == "你好 \"x\"" and history[-1]["local_id"] == "l1"
+    assert server.post("/api/dev/mock/chat", note(sender_username="Butler", receiver_username="ADMIN", type="CHAT")).status_code == 201
+
+
+@pytest.mark.parametrize("body,error", [
+    (note(sender_username="nobody"), "sender user not found"), (note(receiver_username="nobody"), "receiver user not found"),
+    (note(type="AUTH_REQUEST"), "type must be CHAT"), (note(content=""), "content is required"),
+    (note(sender_username=None), "sender_username is required")])
+def test_bad_chats_are_refused(server, body, error):
+    answer = server.post("/api/dev/mock/chat", body)
+    assert answer.status_code == 400 and answer.json()["error"] == error, answer.text
+
+
+def test_without_the_feishu_plugin_there_is_no_log(server):
+    answer = server.post("/api/dev/mock/feishu-log", {"level": "info", "action": "a", "detail": "d"})
+    assert answer.status_code == 503 and answer.json()["error"] == "feishu is not loaded"
+
+
+# ---- reset ----
+
+def test_reset_empties_everything_and_keeps_the_caller_in(fresh):
+    agent_id, token = fresh.agent("gone")
+    member_id, member = fresh.member("gone-too")
+    fresh.post("/api/messages", [{"agent_id": "x", "level": "INFO", "content": "needle " * 20}] * 1000)
+    fresh.post("/api/dev/mock/chat", note())
+    admin = fresh.admin()
+    sockets = [Socket(fresh, t) for t in (admin, token, member)]
+    answer = fresh.post("/api/dev/mock/reset")
+    assert answer.status_code == 200 and answer.text == '{"status":"reset"}'
+    for socket in sockets:
+        assert socket.wait_closed() == 4003
+    assert fresh.get("/api/messages").json() == [] == fresh.get("/api/messages?q=needle").json()
+    assert fresh.get("/api/chat/history/2").json() == []
+    assert [u["username"] for u in fresh.get("/api/users").json()] == ["admin", "Butler"]
+    assert [u["id"] for u in fresh.get("/api/users").json()] == [1, 2]
+    assert fresh.get("/api/messages", token=token).status_code == 401
+    assert fresh.get("/api/messages", token=member).status_code == 401
+    assert fresh.get("/api/dev/mock/agent-token/gone").json()["error"] == "user not found"
+    assert fresh.post("/api/messages", {"agent_id": "x", "level": "INFO", "content": "first"}).json()["id"] == 1
+    assert fresh.agent("next")[0] == 3
+    fresh.login("admin", ADMIN_PASSWORD)
+    with Socket(fresh, admin) as socket:
+        fresh.post("/api/messages", {"agent_id": "x", "level": "INFO", "content": "live"})
+        assert socket.get("SYSTEM_LOG")["payload"]["id"] == 2
+
+
+def test_reset_forgets_keys_and_local_ids(fresh):
+    headers = {"Idempotency-Key": "k"}
+    body = {"agent_id": "x", "level": "INFO", "content": "first"}
+    fresh.post("/api/messages", body, headers=headers)
+    fresh.post("/api/dev/mock/reset")
+    answer = fresh.post("/api/messages", {**body, "content": "other"}, headers=headers)
+    assert answer.status_code == 201 and answer.json()["id"] == 1
+
+
+def test_without_an_initial_password_there_is_no_reset():
+    with Steward(options={"auth": {"initial_admin_pass": "", "bcrypt_cost": "4"}}) as server:
+        with open(os.path.join(server.data, "initial-admin-password"), encoding="utf-8") as file:
+            password = file.read().strip()
+        token = server.login("admin", password)
+        answer = server.post("/api/dev/mock/reset", token=token)
+        assert answer.status_code == 500, answer.text
+        assert [u["id"] for u in server.get("/api/users", token=token).json()] == [1, 2]
