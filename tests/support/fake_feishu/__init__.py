@@ -1,0 +1,1 @@
+"""A Feishu of a test's own: discovery, long connection, OpenAPI, and a control API that makes it misbehave."""
