@@ -54,7 +54,8 @@ static char *put_ms(char *at, int64_t ns)
 static char *put_safe(char *at, const char *text, size_t len, bool json)
 {
     if (len > PATH_MAX_LOGGED)
-        len = PATH_MAX_LOGGED;
+        for (len = PATH_MAX_LOGGED; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
+            len--; /* not in the middle of a character */
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
         if (json && (c == '"' || c == '\\'))

@@ -126,6 +126,24 @@ static bool open_routes(http_server *h, char *error, size_t error_size)
     return true;
 }
 
+static bool read_settings(http_server *h, char *error, size_t error_size)
+{
+    if (!settings_read(&h->settings, h->rt->config, error, error_size))
+        return false;
+    cors_rules *rules = cors_rules_new(h->rt->config, error, error_size);
+    h->cors           = rules;
+    h->rates          = rates_new(h->settings.rate);
+    h->health         = health_new();
+    return rules && h->rates && h->health;
+}
+
+/* libevent's own warnings. */
+static void on_libevent(int severity, const char *message)
+{
+    if (severity >= EVENT_LOG_WARN)
+        log_warn("libevent", "%s", message);
+}
+
 http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port, char *error,
                        size_t error_size)
 {
@@ -133,14 +151,13 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     snprintf(error, error_size, "out of memory");
     if (!h)
         return NULL;
+    event_set_log_callback(on_libevent);
     h->rt           = rt;
     h->authenticate = authenticate;
     h->take_over    = take_over;
     int port        = 0;
-    bool fine       = settings_read(&h->settings, rt->config, error, error_size) &&
-                (h->cors = cors_rules_new(rt->config, error, error_size)) &&
-                (h->rates = rates_new(h->settings.rate)) && (h->health = health_new()) && open_loops(h) &&
-                open_routes(h, error, error_size) && numbers_open(h) && listener_open(h, &port, error, error_size);
+    bool fine       = read_settings(h, error, error_size) && open_loops(h) && open_routes(h, error, error_size) &&
+                numbers_open(h) && listener_open(h, &port, error, error_size);
     if (!fine) {
         http_close(h);
         return NULL;

@@ -199,7 +199,7 @@ START_TEST(a_full_lane_is_503)
     /* 2 workers and 64 places. */
     for (int i = 0; i < 80; i++) {
         test_connect(&many[i], s.port);
-        test_send(&many[i], GET("/p/nap?ms=300", ""), strlen(GET("/p/nap?ms=300", "")));
+        test_send(&many[i], GET("/p/nap?ms=100", ""), strlen(GET("/p/nap?ms=100", "")));
     }
     ck_assert_int_eq(ask(GET("/api/ping", "")), 200);
     for (int i = 0; i < 80; i++) {

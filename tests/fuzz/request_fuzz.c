@@ -1,0 +1,67 @@
+/* The head of a request and the framing of its body: whole, and as it drips in. */
+#include "core/http/chunk_walk.h"
+#include "core/http/head_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool good)
+{
+    if (!good)
+        abort();
+}
+
+/* What is accepted is clean, and was not refused while it came. */
+static void check_accepted(const char *text, size_t len, const request_head *h)
+{
+    const char *why = NULL;
+    must(h->target.at > text && h->target.at + h->target.len < text + len);
+    must(h->path.at == h->target.at && h->path.len <= h->target.len && h->path.len > 0);
+    must(h->method >= HEAD_GET && h->method <= HEAD_OPTIONS);
+    must(!h->chunked || !(h->present & HAS_LENGTH));
+    for (size_t i = 0; i < len; i++) {
+        must(text[i] != '\0');
+        must(text[i] != '\n' || text[i - 1] == '\r');
+    }
+    for (size_t n = 1, from = 0; n < len - 2; from = n, n += 1 + n % 7)
+        must(head_check_partial(text, n, from, &why) == 0);
+}
+
+static void check_head(const char *text, size_t size)
+{
+    request_head h;
+    const char *why = NULL, *end = memmem(text, size, "\r\n\r\n", 4);
+    size_t len      = end ? (size_t)(end - text) + 4 : size;
+    int status      = head_check(text, len, &h, &why);
+    must(status == 0 ? end != NULL && why == NULL : status >= 400 && status < 600 && why != NULL);
+    if (status == 0)
+        check_accepted(text, len, &h);
+    (void)head_check_partial(text, size, 0, &why);
+}
+
+/* In one piece and byte by byte: the same end. */
+static void check_chunks(const char *text, size_t size)
+{
+    chunk_walk whole = { 0 }, pieces = { 0 };
+    size_t used = 0, last = 0;
+    chunk_answer a = chunk_feed(&whole, text, size, 1000, &used), b = CHUNK_MORE;
+    for (size_t i = 0; i < size && b == CHUNK_MORE; i++) {
+        b = chunk_feed(&pieces, text + i, 1, 1000, &last);
+        if (b == CHUNK_END)
+            must(i + last == used);
+    }
+    must(a == b && whole.total <= 1000);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size == 0 ? 1 : size); /* exactly that long: ASan sees a read behind it */
+    if (size > 0)
+        memcpy(text, data, size);
+    check_head(text, size);
+    check_chunks(text, size);
+    free(text);
+    return 0;
+}
