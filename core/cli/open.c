@@ -121,6 +121,16 @@ static bool open_network(server *s)
     return s->http || say(error);
 }
 
+static bool open_metrics(server *s)
+{
+    char error[ERROR_MAX];
+    int port = (int)config_int(s->rt.config, "server.metrics_port");
+    if (port == 0)
+        return true;
+    s->metrics = metrics_listener_open(&s->rt, port, error, sizeof error);
+    return s->metrics || say(error);
+}
+
 /* Is a plugin quarantined without which the server shall not run? */
 static bool required_run(const server *s)
 {
@@ -142,7 +152,7 @@ bool server_open(server *s, initial_password_place place)
     if (!open_keys(s) || !open_store(s, &threads) || !required_run(s) || !open_runtime(s, &threads) || !open_network(s))
         return false;
     registry_start(s->plugins, s->http, s->rt.hub, place);
-    if (!required_run(s))
+    if (!required_run(s) || !open_metrics(s))
         return false;
     if (!loops_start(&s->rt))
         return say("the event loops cannot be started");

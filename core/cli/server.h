@@ -2,7 +2,7 @@
 #ifndef CORE_CLI_SERVER_H
 #define CORE_CLI_SERVER_H
 
-#include "core/plugin/registry.h"
+#include "core/plugin/metrics/listener.h"
 #include <limits.h>
 
 enum { SERVER_CONFIGS_MAX = 16 };
@@ -14,6 +14,7 @@ typedef struct {
     unsigned config_count;
     registry *plugins;
     http_server *http;
+    metrics_listener *metrics;            /* NULL: none */
     sw_db *writer_db;
     bool ended;                           /* its threads */
     int lock_fd;                          /* -1: not held */

@@ -74,10 +74,11 @@ void server_close(server *s)
     runtime *rt = &s->rt;
     if (!s->ended)
         end_threads(s, 0);
-    if (rt->hub)
-        hub_close(rt->hub);
-    if (s->http)
-        http_close(s->http);
+    outbound_stop(rt->outbound);
+    rt->outbound = NULL;
+    metrics_listener_close(s->metrics);
+    hub_close(rt->hub);
+    http_close(s->http);
     runtime_free(rt);
     loops_close(rt);
     close_store(s);

@@ -55,6 +55,12 @@ static const sw_option SERVER[] = {
      .type = SW_OPTION_STRING,
      .default_value = "",
      .summary = "Folder of the database, the keys and the lock; empty for $STATE_DIRECTORY, else ./data."},
+    {.name = "metrics_port",
+     .type = SW_OPTION_INT,
+     .default_value = "0",
+     .max = 65535,
+     .summary = "Port of 127.0.0.1 where a collector on this machine gets /metrics without a token; 0: nowhere, and /metrics "
+                "is for administrators alone."},
     {.name = "shutdown_timeout",
      .type = SW_OPTION_DURATION,
      .default_value = "10s",

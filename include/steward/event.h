@@ -1,7 +1,9 @@
 /* Events between plugins. A name, and a struct per event; the struct only grows at its end.
  *
  * in_tx:  called on the writer inside the publisher's savepoint; a failure undoes the publisher's step.
- * after:  called on a worker as a task after the commit, in commit order per subscriber, at most once. */
+ * after:  called on a worker as a task after the commit, in commit order per subscriber, at most once. The data is
+ *         a copy: with its texts for the events below; of other plugins' events the bytes of the struct alone,
+ *         so pointers in it must not be followed there. */
 #ifndef STEWARD_EVENT_H
 #define STEWARD_EVENT_H
 

@@ -301,6 +301,18 @@ def test_metrics_are_prometheus_text_for_admins(server):
     assert "steward_login_failures_total 1" in answer.text
 
 
+def test_a_collector_on_this_machine_needs_no_token():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with Steward(options={"server": {"metrics_port": str(port)}}, plugins="auth, users") as server:
+        answer = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
+        assert answer.status_code == 200 and "steward_sockets_by_role" in answer.text
+        assert requests.get(f"http://127.0.0.1:{port}/api/users", timeout=5).status_code == 404
+        assert server.get("/metrics", token=None).status_code == 401
+        assert server.get("/metrics").status_code == 200
+
+
 def test_tools_say_what_a_plugin_is(server):
     folder = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "lib/steward/plugins")
     done = steward("plugin", "inspect", os.path.join(folder, "auth.so"), cwd=server.folder)

@@ -1,0 +1,117 @@
+/* Commands and their arguments: what is refused, and how it exits. */
+#include "core/cli/cli.h"
+#include "tests/unit/run_tests.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char said[16384];
+
+/* Runs the command line with stdout and stderr in `said`. */
+static int run(const char *a, const char *b, const char *c)
+{
+    char program[] = "steward", words[3][64] = { "", "", "" };
+    const char *given[] = { a, b, c };
+    char *argv[5]       = { program };
+    int argc            = 1;
+    for (int i = 0; i < 3 && given[i]; i++) {
+        snprintf(words[i], sizeof words[i], "%s", given[i]);
+        argv[argc++] = words[i];
+    }
+    char path[] = "/tmp/steward-cli-XXXXXX";
+    int fd      = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    unlink(path);
+    fflush(NULL);
+    int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    int code = cli_main(argc, argv);
+    fflush(NULL);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    close(out);
+    close(err);
+    ssize_t len = pread(fd, said, sizeof said - 1, 0);
+    said[len > 0 ? len : 0] = '\0';
+    close(fd);
+    return code;
+}
+
+static void says(const char *text)
+{
+    ck_assert_msg(strstr(said, text) != NULL, "\"%s\" is not in:\n%s", text, said);
+}
+
+START_TEST(an_unknown_command_exits_with_2_and_a_hint)
+{
+    ck_assert_int_eq(run("srve", NULL, NULL), CLI_USAGE);
+    says("unknown command \"srve\"");
+    says("try: steward help");
+}
+END_TEST
+
+START_TEST(no_command_shows_the_help_and_exits_with_2)
+{
+    ck_assert_int_eq(run(NULL, NULL, NULL), CLI_USAGE);
+    says("usage: steward COMMAND");
+}
+END_TEST
+
+START_TEST(every_command_explains_itself)
+{
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+        ck_assert_int_eq(run(CLI_COMMANDS[i].name, "--help", NULL), CLI_OK);
+        says(CLI_COMMANDS[i].usage);
+        ck_assert_int_eq(run("help", CLI_COMMANDS[i].name, NULL), CLI_OK);
+        says(CLI_COMMANDS[i].summary);
+    }
+}
+END_TEST
+
+START_TEST(unknown_options_and_surplus_words_are_refused)
+{
+    ck_assert_int_eq(run("serve", "--prot", NULL), CLI_USAGE);
+    says("unknown option: --prot");
+    ck_assert_int_eq(run("check", "--template", NULL), CLI_USAGE);
+    ck_assert_int_eq(run("check", "-c", NULL), CLI_USAGE);
+    says("needs a file: -c");
+    ck_assert_int_eq(run("version", "twice", NULL), CLI_USAGE);
+    says("unexpected argument: twice");
+    ck_assert_int_eq(run("help", "nothing", NULL), CLI_USAGE);
+    ck_assert_int_eq(run("plugin", "show", "x.so"), CLI_USAGE);
+}
+END_TEST
+
+START_TEST(a_missing_config_file_is_an_error)
+{
+    ck_assert_int_eq(run("check", "-c", "/nowhere/steward.conf"), CLI_FAILED);
+    says("/nowhere/steward.conf");
+}
+END_TEST
+
+START_TEST(the_version_names_the_abi)
+{
+    ck_assert_int_eq(run("version", NULL, NULL), CLI_OK);
+    says("(plugin ABI 1.0)");
+    ck_assert_int_eq(run("--version", NULL, NULL), CLI_OK);
+    says("(plugin ABI 1.0)");
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    ADD(an_unknown_command_exits_with_2_and_a_hint);
+    ADD(no_command_shows_the_help_and_exits_with_2);
+    ADD(every_command_explains_itself);
+    ADD(unknown_options_and_surplus_words_are_refused);
+    ADD(a_missing_config_file_is_an_error);
+    ADD(the_version_names_the_abi);
+}
+
+int main(void)
+{
+    return run_tests("cli", add);
+}
