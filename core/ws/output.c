@@ -297,7 +297,8 @@ void output_frame(ws_socket *s, sw_frame *f)
     const frame_image *packed = s->deflate ? frame_packed(f, s->home->deflate) : NULL;
     const void *bytes = packed == NULL ? f->wire : packed->bytes;
     size_t len = packed == NULL ? f->wire_len : packed->len;
-    if ((f->flags & SW_FRAME_DROPPABLE) != 0 && !has_room(s, len, h->o.queue / 2)) {
+    /* The last eighth is for frames that may not be dropped. */
+    if ((f->flags & SW_FRAME_DROPPABLE) != 0 && !has_room(s, len, h->o.queue - h->o.queue / 8)) {
         atomic_fetch_add_explicit(&h->dropped, 1, memory_order_relaxed);
         return;
     }

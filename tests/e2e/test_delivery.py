@@ -43,16 +43,16 @@ def test_20000_frames_from_one_socket_arrive_complete_and_in_order(server):
 
     start = threading.Event()
     sender = threading.Thread(target=lambda: asyncio.run(swallow(send(start))), daemon=True)
-    with Socket(server, server.admin()) as dashboard:
-        sender.start()
-        start.set()
-        got = []
-        while True:
-            frame = dashboard.get(seconds=120)
-            if frame["payload"] == "done":
-                break
-            got.append(frame["payload"])
-        assert got == [str(n) for n in range(FRAMES)]
+    async def receive():
+        async with websockets.connect(f"{server.ws_url}?token={server.admin()}", max_queue=None, compression=None) as page:
+            sender.start()
+            start.set()
+            texts = []
+            while not texts or '"done"' not in texts[-1]:
+                texts.append(await asyncio.wait_for(page.recv(), 120))
+            return [json.loads(text)["payload"] for text in texts]
+
+    assert asyncio.run(receive()) == [str(n) for n in range(FRAMES)] + ["done"]
 
 
 async def swallow(work):
