@@ -8,11 +8,11 @@
 
 void sw_log(sw_host *host, sw_log_level level, const char *format, ...)
 {
-    module *m = (module *)(void *)host;
+    const module *m = module_of(host);
     va_list args;
     va_start(args, format);
     /* Why a start failed is said once, by the quarantine's line. */
-    if (m->starting && level == SW_LOG_ERROR)
+    if (m && m->starting && level == SW_LOG_ERROR)
         vsnprintf(host->error, sizeof host->error, format, args);
     else if (log_wanted(level))
         log_vline(level, host->name, format, args);

@@ -16,7 +16,8 @@ static const char FILE_NAME[] = "initial-admin-password";
 
 static bool owns_users(const sw_host *host)
 {
-    return module_provides((const module *)(const void *)host, "users/1");
+    const module *m = module_of(host);
+    return m && module_provides(m, "users/1");
 }
 
 static bool file_path(const runtime *rt, char out[PATH_MAX])

@@ -45,6 +45,8 @@ struct registry {
 
 module *module_new(registry *r, const char *name);
 void module_free(module *m);
+/* NULL: a host that is no module's (http and ws have some). */
+module *module_of(const sw_host *host);
 /* One log line; the text is kept in host.error. */
 void module_quarantine(module *m, const char *format, ...) SW_PRINTF(2, 3);
 bool module_quarantined(const module *m);

@@ -99,10 +99,19 @@ void registry_give_jwt_secret(registry *r, char *secret)
     r->jwt_secret = secret;
 }
 
+module *module_of(const sw_host *host)
+{
+    const registry *r = host->rt->registry;
+    for (unsigned i = 0; r && i < r->count; i++)
+        if (&r->modules[i]->host == host)
+            return r->modules[i];
+    return NULL;
+}
+
 const sw_host *registry_failed(const registry *r)
 {
     for (unsigned i = 1; i < r->count; i++)
-        if (r->modules[i]->required && module_quarantined(r->modules[i]))
+        if (r->modules[i]->required && r->modules[i]->host.error[0])
             return &r->modules[i]->host;
     return NULL;
 }
@@ -183,14 +192,14 @@ sw_status registry_enable(registry *r, const char *name, char *error, size_t err
             return SW_CONFLICT;
         }
     }
-    int before = m->host.status;
+    int before = m->callable ? (int)m->host.status : MODULE_QUARANTINED;
     while (before == MODULE_DISABLED || before == MODULE_DRAINING)
         if (atomic_compare_exchange_weak(&m->host.status, &before, MODULE_ENABLED)) {
             log_info("plugins", "plugin %s is enabled", name);
             return SW_OK;
         }
     if (before != MODULE_ENABLED) {
-        snprintf(error, error_size, "%s is quarantined: %s", name, m->host.error);
+        snprintf(error, error_size, "%s does not run: %s", name, m->host.error);
         return SW_CONFLICT;
     }
     return SW_OK;

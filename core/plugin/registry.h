@@ -51,7 +51,7 @@ void registry_stop(registry *r);
 /* After registry_stop. Shared objects stay mapped: other memory may point into them. */
 void registry_free(registry *r);
 
-/* The first required plugin that is quarantined, NULL: none. */
+/* The first required plugin that does not run, NULL: none. */
 const sw_host *registry_failed(const registry *r);
 /* How many plugins are quarantined. */
 unsigned registry_quarantined(const registry *r);

@@ -62,18 +62,22 @@ void registry_add_statements(registry *r, store *s)
             module_quarantine(r->order[i], "has statements that the store refuses");
 }
 
+static bool production(const registry *r)
+{
+    return strcmp(config_text(r->rt->config, "server.env"), "production") == 0;
+}
+
 void registry_migrate(registry *r, store *s, sw_db *db)
 {
-    bool production = strcmp(config_text(r->rt->config, "server.env"), "production") == 0;
     for (unsigned i = 0; i < r->order_count; i++) {
         module *m       = r->order[i];
         char error[256] = "";
-        if (module_quarantined(m) || (production && retired_in_production(m->host.name)))
+        if (module_quarantined(m) || (production(r) && retired_in_production(m->host.name)))
             continue;
         if (store_migrate(s, db, m->host.name, m->plugin.migrations, error, sizeof error) != SW_OK)
             module_quarantine(m, "could not be migrated: %s", error);
     }
-    if (production)
+    if (production(r))
         retired_drop(db);
 }
 
@@ -169,6 +173,14 @@ static void abandon(module *m, const char *why)
         m->plugin.stop(m->host.state);
 }
 
+/* A plugin that is not for production says no there, as it should: that is no fault of the installation. */
+static void module_refused(module *m)
+{
+    m->callable    = false;
+    m->host.status = MODULE_DISABLED;
+    log_warn("plugins", "plugin %s does not run: %s", m->host.name, m->host.error);
+}
+
 void registry_start(registry *r, http_server *http, hub *h, initial_password_place place)
 {
     char error[sizeof ((sw_host *)0)->error];
@@ -185,10 +197,11 @@ void registry_start(registry *r, http_server *http, hub *h, initial_password_pla
         if (module_quarantined(m))
             continue;
         if (!start_module(r, m)) {
-            if (!module_quarantined(m)) {
-                memcpy(error, m->host.error, sizeof error);
+            memcpy(error, m->host.error, sizeof error);
+            if (production(r) && retired_in_production(m->host.name))
+                module_refused(m);
+            else if (!module_quarantined(m))
                 abandon(m, error);
-            }
             continue;
         }
         m->host.error[0] = '\0';

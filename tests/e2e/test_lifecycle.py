@@ -255,9 +255,13 @@ def test_production_drops_what_dev_mock_kept():
         assert server.get("/api/dev/mock/agent-token/keeper").json()["api_token"] == token
         server.stop()
         server.options["server"]["env"] = "production"
-        server.options["plugins"]["enabled"] = "auth, users, messages, chat"
         server.tokens.clear()
         server.start()
+        mock = [p for p in server.get("/api/plugins").json() if p["name"] == "dev-mock"][0]
+        assert mock["state"] == "disabled" and "production" in mock["error"]
+        assert server.post("/api/plugins/dev-mock/enable").status_code == 409
+        assert server.get("/api/health").json()["status"] == "ok"
+        assert "plugin dev-mock does not run: refuses to load" in server.log()
         assert server.get("/api/dev/mock/agent-token/keeper").status_code == 404
         tables = sqlite3.connect(server.database()).execute("SELECT name FROM sqlite_schema WHERE name LIKE 'dev_mock%'")
         assert tables.fetchall() == []

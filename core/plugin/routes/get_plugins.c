@@ -54,8 +54,7 @@ static void write_plugin(sw_json *out, const sw_host *m)
     sw_json_text(out, "state", module_state_name(m->status));
     sw_json_text_opt(out, "license", p->license);
     sw_json_text_opt(out, "summary", p->summary);
-    if (m->status == MODULE_QUARANTINED)
-        sw_json_text(out, "error", m->error);
+    sw_json_text_opt(out, "error", m->error);
     write_routes(out, p);
     sw_json_object_begin(out, "config");
     config_each(m->rt->config, write_option, &walk);
