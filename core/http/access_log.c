@@ -42,11 +42,11 @@ static char *put_number(char *at, uint64_t n)
 static char *put_ms(char *at, int64_t ns)
 {
     uint64_t us = ns > 0 ? (uint64_t)ns / 1000 : 0;
-    at          = put_number(at, us / 1000);
-    *at++       = '.';
-    *at++       = (char)('0' + us / 100 % 10);
-    *at++       = (char)('0' + us / 10 % 10);
-    *at++       = (char)('0' + us % 10);
+    at = put_number(at, us / 1000);
+    *at++ = '.';
+    *at++ = (char)('0' + us / 100 % 10);
+    *at++ = (char)('0' + us / 10 % 10);
+    *at++ = (char)('0' + us % 10);
     return at;
 }
 
@@ -109,18 +109,18 @@ void access_log_add(const exchange *x, int status, size_t bytes, int64_t took_ns
     if (!l->server->settings.access_log || !log_wanted(SW_LOG_INFO))
         return;
     const char *user = x->req.who.role ? x->req.who.name : "-";
-    entry e          = {
-                 .x       = x,
-                 .path    = x->path.at ? x->path : (sw_str){ "-", 1 },
-                 .user    = { user, strlen(user) },
-                 .address = x->req.address[0] ? x->req.address : "-",
-                 .status  = status,
-                 .bytes   = bytes,
-                 .took_ns = took_ns,
+    entry e = {
+        .x = x,
+        .path = x->path.at ? x->path : (sw_str){"-", 1},
+        .user = {user, strlen(user)},
+        .address = x->req.address[0] ? x->req.address : "-",
+        .status = status,
+        .bytes = bytes,
+        .took_ns = took_ns,
     };
     if (sizeof l->log - l->log_len < LINE_MAX)
         access_log_flush(l);
-    char *at  = l->log + l->log_len;
+    char *at = l->log + l->log_len;
     char *end = log_current_format() == LOG_JSON ? write_json(at, &l->clock, &e) : write_text(at, &l->clock, &e);
     l->log_len += (size_t)(end - at);
     conn_timer(l);

@@ -11,8 +11,8 @@ static bool read_bearer(const char *value, sw_str *ret_token)
     sw_str s = str_of(value);
     if (!str_starts_nocase(s, "bearer ") || s.len < 8)
         return false;
-    sw_str token = str_trim((sw_str){ s.at + 7, s.len - 7 });
-    *ret_token   = token;
+    sw_str token = str_trim((sw_str){s.at + 7, s.len - 7});
+    *ret_token = token;
     return token.len > 0 && !memchr(token.at, ' ', token.len);
 }
 
@@ -28,7 +28,7 @@ principal_answer auth_lookup(exchange *x)
 
 auth_answer auth_begin(exchange *x)
 {
-    bool open         = x->route->row.access == SW_PUBLIC;
+    bool open = x->route->row.access == SW_PUBLIC;
     const char *value = NULL;
     if (x->present & HAS_AUTHORIZATION)
         value = evhttp_find_header(evhttp_request_get_input_headers(x->ev), "Authorization");
@@ -56,14 +56,14 @@ auth_answer auth_begin(exchange *x)
 
 sw_status auth_ask(exchange *x)
 {
-    http_server *h    = x->home->server;
+    http_server *h = x->home->server;
     principals *cache = h->rt->principals;
     uint8_t key[32];
     sw_sha256(x->token.at, x->token.len, key);
     for (int i = 0; i < ASK_TRIES; i++) {
         /* Taken before asking: an answer that somebody's change overtook is not kept, nor used. */
-        uint64_t ticket  = principal_ticket(cache);
-        sw_principal who = { .size = sizeof who };
+        uint64_t ticket = principal_ticket(cache);
+        sw_principal who = {.size = sizeof who};
         sw_status status = h->authenticate(h->rt, x->req.db, x->token.at, x->token.len, &who);
         if (status == SW_UNAUTHENTICATED)
             principal_put_bad_since(cache, key, ticket, sw_now_ms());
@@ -95,8 +95,8 @@ sw_status auth_role(exchange *x)
 
 sw_status auth_then_handle(sw_request *req)
 {
-    exchange *x      = exchange_of(req);
-    bool open        = x->route->row.access == SW_PUBLIC;
+    exchange *x = exchange_of(req);
+    bool open = x->route->row.access == SW_PUBLIC;
     sw_status status = auth_ask(x);
     if (!open && status == SW_UNAUTHENTICATED)
         return sw_fail(req, SW_UNAUTHENTICATED, NULL, "invalid token");

@@ -5,7 +5,7 @@
 sw_str sw_body_raw(sw_request *req)
 {
     exchange *x = exchange_of(req);
-    return x && x->body.at ? x->body : (sw_str){ "", 0 };
+    return x && x->body.at ? x->body : (sw_str){"", 0};
 }
 
 const sw_value *sw_body(sw_request *req)
@@ -14,8 +14,8 @@ const sw_value *sw_body(sw_request *req)
     if (!x)
         return NULL;
     if (!x->tree_read) {
-        sw_str raw   = sw_body_raw(req);
-        x->tree      = raw.len ? sw_json_parse(req, raw.at, raw.len) : sw_json_parse(req, "{}", 2);
+        sw_str raw = sw_body_raw(req);
+        x->tree = raw.len ? sw_json_parse(req, raw.at, raw.len) : sw_json_parse(req, "{}", 2);
         x->tree_read = true;
         if (!x->tree)
             sw_invalid(req, "invalid_request", "invalid request body");
@@ -65,8 +65,8 @@ static const char *text_of(sw_request *req, const sw_value *v, const char *name,
 const char *sw_body_text(sw_request *req, const char *name, size_t min, size_t max)
 {
     const sw_value *v = member(req, name);
-    size_t len        = 0;
-    const char *text  = v ? text_of(req, v, name, max, &len) : "";
+    size_t len = 0;
+    const char *text = v ? text_of(req, v, name, max, &len) : "";
     if (!text)
         return "";
     if (len == 0 && min > 0)

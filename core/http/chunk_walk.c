@@ -46,7 +46,7 @@ static chunk_answer framing_byte(chunk_walk *w, char c, uint64_t limit)
         return step(w, c, '\r', DATA_LF);
     case DATA_LF:
         w->digits = 0;
-        w->left   = 0;
+        w->left = 0;
         return step(w, c, '\n', IN_SIZE);
     case LAST_CR:
         return step(w, c, '\r', LAST_LF);

@@ -8,10 +8,10 @@ typedef enum { CHUNK_MORE = 0, CHUNK_END, CHUNK_BAD, CHUNK_TOO_LARGE } chunk_ans
 
 /* Zeroed: the start of a body. */
 typedef struct {
-    uint8_t where;    /* chunk_place of chunk_walk.c */
-    uint8_t digits;   /* of the size being read      */
-    uint64_t left;    /* of the chunk; while its size is read: the size so far */
-    uint64_t total;   /* bytes of the body so far    */
+    uint8_t where;  /* chunk_place of chunk_walk.c */
+    uint8_t digits; /* of the size being read      */
+    uint64_t left;  /* of the chunk; while its size is read: the size so far */
+    uint64_t total; /* bytes of the body so far    */
 } chunk_walk;
 
 /* Takes `len` more bytes. At CHUNK_END *ret_used says how many of them belong to the body. Sizes are hex digits alone:

@@ -2,9 +2,9 @@
 
 #include "core/base/str.h"
 #include "core/http/rate.h"
+#include <event2/keyvalq_struct.h>
 #include <string.h>
 #include <strings.h>
-#include <event2/keyvalq_struct.h>
 
 /* The addresses from the last one backwards: the first that is no trusted proxy is the client. A proxy adds to the end,
  * so what stands before an untrusted address is only a claim. Several headers count as one list. */
@@ -20,7 +20,7 @@ static void walk_value(walk *w, const http_settings *s, const char *value)
         const char *begin = end;
         while (begin > value && begin[-1] != ',')
             begin--;
-        sw_str piece = str_trim((sw_str){ begin, (size_t)(end - begin) });
+        sw_str piece = str_trim((sw_str){begin, (size_t)(end - begin)});
         address a;
         if (address_parse_forwarded(piece.at, piece.len, &a)) {
             w->found = a;
@@ -34,11 +34,11 @@ static void walk_value(walk *w, const http_settings *s, const char *value)
 
 uint32_t client_find(exchange *x)
 {
-    const conn *c          = x->conn;
+    const conn *c = x->conn;
     const http_settings *s = &x->home->server->settings;
     if (!c->trusted || !(x->present & HAS_FORWARDED))
         return c->slot;
-    walk w = { .found = c->peer };
+    walk w = {.found = c->peer};
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(x->ev);
     const char *values[16];
     int n = 0;

@@ -26,15 +26,15 @@ static conn *conn_new(http_loop *l)
     } else if (!(c = malloc(sizeof *c))) {
         return NULL;
     }
-    *c = (conn){ .home = l };
+    *c = (conn){.home = l};
     return c;
 }
 
 struct bufferevent *conn_accept(struct event_base *base, void *http_loop_)
 {
-    http_loop *l            = http_loop_;
+    http_loop *l = http_loop_;
     struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-    conn *c                 = bev ? conn_new(l) : NULL;
+    conn *c = bev ? conn_new(l) : NULL;
     if (!c) {
         if (bev)
             bufferevent_free(bev);
@@ -67,10 +67,10 @@ static void forget(conn *c)
 static bool admit(conn *c)
 {
     const http_settings *s = &c->home->server->settings;
-    c->slot                = rates_slot(c->home->server->rates, &c->peer);
-    c->trusted             = address_in(&c->peer, s->trusted, s->trusted_count);
-    bool exempt = s->connections_per_address == 0 || c->trusted ||
-                  (address_is_loopback(&c->peer) && !s->per_address_loopback);
+    c->slot = rates_slot(c->home->server->rates, &c->peer);
+    c->trusted = address_in(&c->peer, s->trusted, s->trusted_count);
+    bool exempt =
+        s->connections_per_address == 0 || c->trusted || (address_is_loopback(&c->peer) && !s->per_address_loopback);
     if (exempt)
         return true;
     c->counted = rates_connect(c->home->server->rates, c->slot, s->connections_per_address);
@@ -96,7 +96,7 @@ static void turn_away(conn *c)
 static void welcome(conn *c)
 {
     bufferevent_event_cb event = NULL;
-    void *arg                  = NULL;
+    void *arg = NULL;
     bufferevent_getcb(c->bev, &c->feed, &c->sent, &event, &arg);
     bool alive = event != NULL;
     bufferevent_decref(c->bev);
@@ -153,7 +153,7 @@ static void on_sent(struct bufferevent *bev, void *arg)
 conn *conn_of(struct bufferevent *bev)
 {
     bufferevent_event_cb event = NULL;
-    void *arg                  = NULL;
+    void *arg = NULL;
     bufferevent_getcb(bev, NULL, NULL, &event, &arg);
     return event == on_event ? arg : NULL;
 }
@@ -193,10 +193,10 @@ size_t conn_unsent(const conn *c)
 
 void conn_idle(conn *c)
 {
-    c->state   = CONN_IDLE;
-    c->fed     = false;
+    c->state = CONN_IDLE;
+    c->fed = false;
     c->checked = 0;
-    c->head    = (request_head){ 0 };
+    c->head = (request_head){0};
     conn_deadline(c, DEADLINE_IDLE);
 }
 
@@ -204,7 +204,7 @@ void conn_idle(conn *c)
 
 static void discard(struct bufferevent *bev, void *arg)
 {
-    conn *c                = conn_of(bev);
+    conn *c = conn_of(bev);
     struct evbuffer *input = bufferevent_get_input(bev);
     (void)arg;
     if (!c)
@@ -222,7 +222,7 @@ void conn_finish(conn *c)
         return;
     }
     c->state = CONN_LINGER;
-    c->need  = 0;
+    c->need = 0;
     conn_charge(c, 0);
     conn_deadline(c, DEADLINE_LINGER);
     struct evbuffer *input = bufferevent_get_input(c->bev);

@@ -17,10 +17,10 @@ void cors_find(exchange *x)
 void cors_options(exchange *x, const char *allow)
 {
     const cors_rules *rules = x->home->server->cors;
-    reply r                 = { .status = 204 };
+    reply r = {.status = 204};
     if (x->present & HAS_PREFLIGHT) {
         r.preflight = true;
-        r.lines     = x->origin ? rules->preflight : NULL;
+        r.lines = x->origin ? rules->preflight : NULL;
     } else {
         x->allow = allow;
     }

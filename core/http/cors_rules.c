@@ -31,7 +31,7 @@ static void append_list(cors_rules *r, const config *c, const char *header, cons
 
 static bool read_rules(cors_rules *r, const config *c, char *error, size_t error_size)
 {
-    r->credentials  = config_bool(c, "cors.credentials");
+    r->credentials = config_bool(c, "cors.credentials");
     r->origin_count = config_list_count(c, "cors.allowed_origins");
     if (r->origin_count > ORIGINS_MAX) {
         snprintf(error, error_size, "cors.allowed_origins: more than %d", ORIGINS_MAX);

@@ -7,9 +7,9 @@
 #include "core/http/cors.h"
 #include "core/http/health.h"
 #include "core/http/memory.h"
+#include "core/http/ping.h"
 #include "core/http/rate.h"
 #include "core/http/request_id.h"
-#include "core/http/ping.h"
 #include "core/http/upgrade.h"
 #include <string.h>
 
@@ -33,9 +33,9 @@ static bool type_is_json(const char *value)
     const char *slash = memchr(type.at, '/', type.len);
     if (!slash)
         return false;
-    sw_str sub = { slash + 1, (size_t)(type.at + type.len - slash - 1) };
+    sw_str sub = {slash + 1, (size_t)(type.at + type.len - slash - 1)};
     return str_equal_nocase(sub, "json") ||
-           (sub.len > 5 && str_equal_nocase((sw_str){ sub.at + sub.len - 5, 5 }, "+json"));
+           (sub.len > 5 && str_equal_nocase((sw_str){sub.at + sub.len - 5, 5}, "+json"));
 }
 
 static bool type_accepted(const exchange *x)
@@ -54,8 +54,8 @@ static bool type_accepted(const exchange *x)
 static const route *find_route(exchange *x, const route_set **ret_set)
 {
     static const uint8_t ROUTED[] = {
-        [HEAD_GET] = SW_GET,     [HEAD_POST] = SW_POST,     [HEAD_PUT] = SW_PUT,  [HEAD_PATCH] = SW_PATCH,
-        [HEAD_DELETE] = SW_DELETE, [HEAD_HEAD] = SW_GET, [HEAD_OPTIONS] = 0,
+        [HEAD_GET] = SW_GET,       [HEAD_POST] = SW_POST, [HEAD_PUT] = SW_PUT, [HEAD_PATCH] = SW_PATCH,
+        [HEAD_DELETE] = SW_DELETE, [HEAD_HEAD] = SW_GET,  [HEAD_OPTIONS] = 0,
     };
     *ret_set = router_match(x->home->server->router, x->path, x->values);
     return *ret_set ? (*ret_set)->by_method[ROUTED[x->method]] : NULL;
@@ -79,7 +79,7 @@ static bool module_serves(exchange *x)
 /* The last part: signed in, allowed, understood; then to the route's lane. */
 static void admit(exchange *x)
 {
-    const route *r     = x->route;
+    const route *r = x->route;
     auth_answer answer = auth_begin(x);
     if (answer == AUTH_REFUSED)
         return;
@@ -165,7 +165,7 @@ static void guard(exchange *x)
 void dispatch(struct evhttp_request *ev, void *http_loop_)
 {
     struct evhttp_connection *evcon = evhttp_request_get_connection(ev);
-    conn *c                         = conn_of(evhttp_connection_get_bufferevent(evcon));
+    conn *c = conn_of(evhttp_connection_get_bufferevent(evcon));
     (void)http_loop_;
     exchange *x = c && c->state == CONN_BODY ? exchange_new(c, ev) : NULL;
     if (!x) {
@@ -174,10 +174,10 @@ void dispatch(struct evhttp_request *ev, void *http_loop_)
         return;
     }
     const char *target = evhttp_request_get_uri(ev);
-    size_t len         = strlen(target);
-    x->path            = (sw_str){ target, c->path_len };
+    size_t len = strlen(target);
+    x->path = (sw_str){target, c->path_len};
     if (len > c->path_len)
-        x->query = (sw_str){ target + c->path_len + 1, len - c->path_len - 1 };
+        x->query = (sw_str){target + c->path_len + 1, len - c->path_len - 1};
     request_id_make(x, x->present & HAS_REQUEST_ID ? header(x, "X-Request-Id") : NULL);
     guard(x);
 }

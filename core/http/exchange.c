@@ -15,7 +15,7 @@ static void finished(sw_request *req, sw_status status);
 exchange *exchange_new(conn *c, struct evhttp_request *ev)
 {
     http_loop *l = c->home;
-    exchange *x  = TAILQ_FIRST(&l->spare);
+    exchange *x = TAILQ_FIRST(&l->spare);
     if (x) {
         TAILQ_REMOVE(&l->spare, x, entry);
         l->spare_count--;
@@ -23,25 +23,25 @@ exchange *exchange_new(conn *c, struct evhttp_request *ev)
         return NULL;
     }
     memset(x, 0, sizeof *x);
-    x->home       = l;
-    x->conn       = c;
-    x->ev         = ev;
-    x->method     = c->head.method;
-    x->present    = c->head.present;
+    x->home = l;
+    x->conn = c;
+    x->ev = ev;
+    x->method = c->head.method;
+    x->present = c->head.present;
     x->started_ns = tick_ns();
-    c->state      = CONN_WORK;
-    c->work       = x;
-    c->request    = ev;
+    c->state = CONN_WORK;
+    c->work = x;
+    c->request = ev;
 
     sw_request *req = &x->req;
-    req->kind       = REQUEST_HTTP;
-    req->host       = &l->server->core;
-    req->who.size   = sizeof req->who;
-    req->id         = x->id;
-    req->address    = c->peer_text;
-    req->finish     = finished;
-    req->owner      = x;
-    req->home       = l->loop;
+    req->kind = REQUEST_HTTP;
+    req->host = &l->server->core;
+    req->who.size = sizeof req->who;
+    req->id = x->id;
+    req->address = c->peer_text;
+    req->finish = finished;
+    req->owner = x;
+    req->home = l->loop;
     req->started_ns = x->started_ns;
     arena_init(&req->arena, REQUEST_MEMORY);
     return x;
@@ -74,12 +74,12 @@ exchange *exchange_of(const sw_request *req)
 /* What a handler may read is made ready while the request is still the loop's. */
 static bool prepare(exchange *x)
 {
-    http_loop *l         = x->home;
-    struct evbuffer *in  = evhttp_request_get_input_buffer(x->ev);
-    size_t len           = evbuffer_get_length(in);
-    const char *whole    = len ? (const char *)evbuffer_pullup(in, -1) : NULL;
-    x->body              = (sw_str){ whole, whole ? len : 0 };
-    x->busy              = true;
+    http_loop *l = x->home;
+    struct evbuffer *in = evhttp_request_get_input_buffer(x->ev);
+    size_t len = evbuffer_get_length(in);
+    const char *whole = len ? (const char *)evbuffer_pullup(in, -1) : NULL;
+    x->body = (sw_str){whole, whole ? len : 0};
+    x->busy = true;
     TAILQ_INSERT_TAIL(&l->busy, x, entry);
     count(&l->in_flight);
     conn_deadline(x->conn, DEADLINES);
@@ -101,7 +101,7 @@ void exchange_run(exchange *x, sw_handler handler)
         return;
     }
     x->req.handler = handler;
-    x->req.lane    = SW_LANE_LOOP;
+    x->req.lane = SW_LANE_LOOP;
     request_run(&x->req, NULL);
 }
 
@@ -119,9 +119,9 @@ static void write_failure(exchange *x)
     sw_json_text(&req->reply, "request_id", x->id);
     sw_json_text_opt(&req->reply, "detail", req->failure.detail);
     sw_json_object_end(&req->reply);
-    req->http_status  = x->status ? x->status : failure_http_status(req->failure.status);
+    req->http_status = x->status ? x->status : failure_http_status(req->failure.status);
     req->content_type = NULL;
-    req->headers      = NULL;
+    req->headers = NULL;
 }
 
 static void fail(exchange *x, sw_status status)
@@ -146,7 +146,7 @@ static void come_home(mail *m, loop *l)
 static void finished(sw_request *req, sw_status status)
 {
     exchange *x = req->owner;
-    x->outcome  = status;
+    x->outcome = status;
     if (status == SW_OK && !x->upgrading && (req->http_status == 0 || json_failed(&req->reply))) {
         log_error("http", "%s: %s", x->route ? x->route->row.path : "?",
                   req->http_status ? "the reply grew too large" : "the handler gave no reply");
@@ -166,8 +166,8 @@ static void finished(sw_request *req, sw_status status)
 void exchange_fail(exchange *x, sw_status status, const char *code, const char *text)
 {
     x->req.failure.status = status;
-    x->req.failure.code   = code;
-    x->req.failure.text   = text;
+    x->req.failure.code = code;
+    x->req.failure.text = text;
     fail(x, status);
     exchange_answer(x);
 }
@@ -181,12 +181,12 @@ void exchange_refuse(exchange *x, int http_status, const char *code, const char 
 void exchange_answer(exchange *x)
 {
     sw_request *req = &x->req;
-    reply r         = {
-                .status       = req->http_status,
-                .content_type = req->content_type ? req->content_type : "application/json",
-                .headers      = req->headers,
-                .lines        = x->lines,
-                .retry_after  = req->failure.retry_after,
+    reply r = {
+        .status = req->http_status,
+        .content_type = req->content_type ? req->content_type : "application/json",
+        .headers = req->headers,
+        .lines = x->lines,
+        .retry_after = req->failure.retry_after,
     };
     r.body = r.owned = buf_take(&req->reply.out, &r.len);
     if (!r.body)

@@ -1,8 +1,8 @@
 /* An exchange: one request and its answer. It begins as a sw_request, so handlers and steps run on it.
  *
  * The loop makes it, guards it and hands it to a lane; from then on it belongs to the thread that runs it. What evhttp
- * knows of the request (headers, target, body) stays untouched by the loop meanwhile, so any of these threads may read it.
- * request_finish() brings it home by the loop's mailbox, where the answer is sent and the exchange ends. */
+ * knows of the request (headers, target, body) stays untouched by the loop meanwhile, so any of these threads may read
+ * it. request_finish() brings it home by the loop's mailbox, where the answer is sent and the exchange ends. */
 #ifndef CORE_HTTP_EXCHANGE_H
 #define CORE_HTTP_EXCHANGE_H
 
@@ -11,32 +11,32 @@
 enum { REQUEST_ID_MAX = 64 };
 
 struct exchange {
-    sw_request req;                 /* first */
-    TAILQ_ENTRY(exchange) entry;    /* in home->busy or home->spare */
+    sw_request req;              /* first */
+    TAILQ_ENTRY(exchange) entry; /* in home->busy or home->spare */
     http_loop *home;
     conn *conn;
-    struct evhttp_request *ev;      /* NULL: the request was refused before evhttp had it */
-    const route *route;             /* NULL: none was found (yet) */
-    uint8_t method;                 /* HEAD_GET … */
+    struct evhttp_request *ev; /* NULL: the request was refused before evhttp had it */
+    const route *route;        /* NULL: none was found (yet) */
+    uint8_t method;            /* HEAD_GET … */
     bool busy;
-    bool upgrading;                 /* a WebSocket whose token is being looked up */
+    bool upgrading; /* a WebSocket whose token is being looked up */
     bool token_in_protocol;
     bool tree_read;
-    uint16_t present;               /* HAS_… */
+    uint16_t present; /* HAS_… */
     sw_status outcome;
-    int status;                     /* HTTP status of a refusal that no sw_status stands for, 0: none */
-    sw_str path, query;             /* in evhttp's copy of the target, encoded; query.at NULL: none */
+    int status;         /* HTTP status of a refusal that no sw_status stands for, 0: none */
+    sw_str path, query; /* in evhttp's copy of the target, encoded; query.at NULL: none */
     sw_str values[ROUTE_PARAMS_MAX];
-    sw_str token;                   /* of Authorization or the query, encoded as it came */
-    sw_str body;                    /* in evhttp's input buffer, in one piece */
-    const char *origin;             /* the Origin when it is to be told "yes" */
-    const char *allow;              /* for a 405 */
-    const char *lines;              /* further header lines of a refusal; static */
-    const sw_value *tree;           /* the body, read */
+    sw_str token;         /* of Authorization or the query, encoded as it came */
+    sw_str body;          /* in evhttp's input buffer, in one piece */
+    const char *origin;   /* the Origin when it is to be told "yes" */
+    const char *allow;    /* for a 405 */
+    const char *lines;    /* further header lines of a refusal; static */
+    const sw_value *tree; /* the body, read */
     int64_t started_ns;
     size_t id_len;
     char id[REQUEST_ID_MAX + 1];
-    char address[ADDRESS_TEXT];     /* of the client, behind proxies */
+    char address[ADDRESS_TEXT]; /* of the client, behind proxies */
 };
 
 /* On the loop. NULL: no memory. The connection is CONN_WORK from then on. */

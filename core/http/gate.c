@@ -9,8 +9,8 @@
 /* A body of up to this size is let in when memory is short: reading it frees more than it takes. */
 enum { SMALL_BODY = 4096 };
 
-/* Gives evhttp what is in the input: one whole request (dispatch() is called from inside), or the head of one that waits
- * for 100 Continue. */
+/* Gives evhttp what is in the input: one whole request (dispatch() is called from inside), or the head of one that
+ * waits for 100 Continue. */
 static void feed(conn *c)
 {
     c->feed(c->bev, c->evcon);
@@ -32,7 +32,7 @@ static chunk_answer follow_chunks(conn *c, size_t at, size_t *ret_end)
         int n = evbuffer_peek(input, -1, &place, pieces, 16);
         for (int i = 0; i < n && i < 16 && answer == CHUNK_MORE; i++) {
             size_t used = pieces[i].iov_len;
-            answer      = chunk_feed(&c->chunks, pieces[i].iov_base, pieces[i].iov_len, c->body_limit, &used);
+            answer = chunk_feed(&c->chunks, pieces[i].iov_base, pieces[i].iov_len, c->body_limit, &used);
             at += used;
         }
     }
@@ -42,7 +42,7 @@ static chunk_answer follow_chunks(conn *c, size_t at, size_t *ret_end)
 
 static bool chunked_body_whole(conn *c)
 {
-    size_t have         = evbuffer_get_length(bufferevent_get_input(c->bev));
+    size_t have = evbuffer_get_length(bufferevent_get_input(c->bev));
     chunk_answer answer = follow_chunks(c, c->checked, &c->checked);
     if (answer == CHUNK_BAD)
         refuse_read(c, 400, "invalid_request", "malformed chunked body");
@@ -62,7 +62,7 @@ static bool gate_body(conn *c)
         if (c->state == CONN_BODY) {
             /* evhttp refused what passed here: it answers itself and closes. The deadline stays. */
             c->head.chunked = false;
-            c->need         = UINT64_MAX;
+            c->need = UINT64_MAX;
             return false;
         }
         return true;
@@ -82,23 +82,23 @@ static uint64_t body_limit_of(const conn *c)
         return s->body;
     sw_str values[ROUTE_PARAMS_MAX];
     const route_set *set = router_match(c->home->server->router, c->head.path, values);
-    const route *r       = set && c->head.method <= HEAD_DELETE ? set->by_method[c->head.method] : NULL;
+    const route *r = set && c->head.method <= HEAD_DELETE ? set->by_method[c->head.method] : NULL;
     return r && (r->row.flags & SW_ROUTE_LARGE_BODY) ? s->large_body : s->body;
 }
 
 /* The head is good. Decides about its body before any of that is read. */
 static void begin_body(conn *c, size_t head_len)
 {
-    const request_head *h   = &c->head;
-    bool skip_body  = h->method == HEAD_HEAD; /* evhttp does not read it: the connection ends after the reply */
-    c->path_len     = h->path.len;
-    c->body_limit   = body_limit_of(c);
+    const request_head *h = &c->head;
+    bool skip_body = h->method == HEAD_HEAD; /* evhttp does not read it: the connection ends after the reply */
+    c->path_len = h->path.len;
+    c->body_limit = body_limit_of(c);
     c->linger_after = h->chunked || (skip_body && h->length > 0);
-    c->close_after  = c->linger_after || h->close || (h->http10 && !h->keep_alive);
-    c->chunks       = (chunk_walk){ 0 };
-    c->need         = head_len + (skip_body ? 0 : h->length);
-    c->checked      = head_len;
-    c->state        = CONN_BODY;
+    c->close_after = c->linger_after || h->close || (h->http10 && !h->keep_alive);
+    c->chunks = (chunk_walk){0};
+    c->need = head_len + (skip_body ? 0 : h->length);
+    c->checked = head_len;
+    c->state = CONN_BODY;
     if (h->length > c->body_limit) {
         refuse_read(c, 413, "too_large", NULL);
         return;
@@ -115,7 +115,7 @@ static void begin_body(conn *c, size_t head_len)
         feed(c); /* evhttp sends 100 Continue */
         c->need -= head_len;
         c->checked = 0;
-        c->fed     = true;
+        c->fed = true;
     } else if (h->chunked || have < c->need) {
         conn_deadline(c, DEADLINE_BODY);
     }
@@ -125,11 +125,11 @@ static void begin_body(conn *c, size_t head_len)
 static void unfinished_head(conn *c, const char *at, size_t len)
 {
     const char *why = NULL;
-    int status      = len == 0 ? 0 : head_check_partial(at, len, c->checked, &why);
+    int status = len == 0 ? 0 : head_check_partial(at, len, c->checked, &why);
     if (!status && len >= c->home->server->settings.header_bytes) {
         bool line = memchr(at, '\n', len) != NULL;
-        status    = line ? 431 : 414;
-        why       = line ? "the headers are too large" : "the request target is too long";
+        status = line ? 431 : 414;
+        why = line ? "the headers are too large" : "the request target is too long";
     }
     if (status) {
         count(&c->home->bad_heads);
@@ -139,7 +139,7 @@ static void unfinished_head(conn *c, const char *at, size_t len)
     c->checked = len;
     if (c->state == CONN_IDLE) {
         bool first = c->queued == DEADLINE_HEAD + 1; /* its time runs since the connection came */
-        c->state   = CONN_HEAD;
+        c->state = CONN_HEAD;
         if (!first)
             conn_deadline(c, DEADLINE_HEAD);
     }
@@ -155,8 +155,8 @@ static const char *find_end(const char *at, size_t len, size_t checked)
 static bool gate_head(conn *c)
 {
     struct evbuffer *input = bufferevent_get_input(c->bev);
-    size_t limit           = c->home->server->settings.header_bytes;
-    size_t len             = evbuffer_get_length(input);
+    size_t limit = c->home->server->settings.header_bytes;
+    size_t len = evbuffer_get_length(input);
     if (len > limit + 4)
         len = limit + 4;
     const char *at = len ? (const char *)evbuffer_pullup(input, (ev_ssize_t)len) : NULL;
@@ -173,13 +173,14 @@ static bool gate_head(conn *c)
         unfinished_head(c, at, len);
         return false;
     }
-    c->fed          = false;
+    c->fed = false;
     const char *why = NULL;
     size_t head_len = (size_t)(end - at) + 4;
-    int status      = head_len > limit ? 431 : head_check(at, head_len, &c->head, &why);
+    int status = head_len > limit ? 431 : head_check(at, head_len, &c->head, &why);
     if (status) {
         count(&c->home->bad_heads);
-        refuse_read(c, status, status == 431 ? "too_large" : "invalid_request", why ? why : "the headers are too large");
+        refuse_read(c, status, status == 431 ? "too_large" : "invalid_request",
+                    why ? why : "the headers are too large");
         return false;
     }
     begin_body(c, head_len);
@@ -191,7 +192,7 @@ void gate_run(conn *c)
     if (c->in_gate)
         return;
     c->in_gate = true;
-    bool more  = true;
+    bool more = true;
     while (more) {
         switch (c->state) {
         case CONN_IDLE:

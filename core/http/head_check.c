@@ -75,8 +75,8 @@ static uint8_t method_of(sw_str name)
         const char *name;
         uint8_t method;
     } METHODS[] = {
-        { "GET", HEAD_GET },       { "POST", HEAD_POST }, { "PUT", HEAD_PUT },         { "PATCH", HEAD_PATCH },
-        { "DELETE", HEAD_DELETE }, { "HEAD", HEAD_HEAD }, { "OPTIONS", HEAD_OPTIONS },
+        {"GET", HEAD_GET},       {"POST", HEAD_POST}, {"PUT", HEAD_PUT},         {"PATCH", HEAD_PATCH},
+        {"DELETE", HEAD_DELETE}, {"HEAD", HEAD_HEAD}, {"OPTIONS", HEAD_OPTIONS},
     };
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++)
         if (str_equal(name, METHODS[i].name))
@@ -103,7 +103,7 @@ static int check_version(sw_str version, request_head *h, const char **ret_why)
 static int check_target(request_head *h, const char **ret_why)
 {
     sw_str t = h->target;
-    h->path  = t;
+    h->path = t;
     if (str_equal(t, "*") && h->method == HEAD_OPTIONS)
         return 0;
     if (t.len == 0 || t.at[0] != '/' || (t.len > 1 && (t.at[1] == '/' || t.at[1] == '\\')))
@@ -122,14 +122,14 @@ static int check_request_line(sw_str line, request_head *h, const char **ret_why
     const char *first = memchr(line.at, ' ', line.len);
     if (!first)
         return refuse(ret_why, 400, "malformed request line");
-    sw_str method = { line.at, (size_t)(first - line.at) };
+    sw_str method = {line.at, (size_t)(first - line.at)};
     size_t behind = line.len - method.len - 1;
     const char *second = memchr(first + 1, ' ', behind);
     if (!second || method.len == 0 || !all_part(method, IN_TOKEN))
         return refuse(ret_why, 400, "malformed request line");
-    h->target      = (sw_str){ first + 1, (size_t)(second - first - 1) };
-    sw_str version = { second + 1, behind - h->target.len - 1 };
-    int status     = check_version(version, h, ret_why);
+    h->target = (sw_str){first + 1, (size_t)(second - first - 1)};
+    sw_str version = {second + 1, behind - h->target.len - 1};
+    int status = check_version(version, h, ret_why);
     if (status)
         return status;
     h->method = method_of(method);
@@ -178,20 +178,20 @@ typedef struct {
 } known_header;
 
 static const known_header KNOWN[] = {
-    { "host", HAS_HOST, true },
-    { "content-length", HAS_LENGTH, true },
-    { "transfer-encoding", HAS_TRANSFER, true },
-    { "authorization", HAS_AUTHORIZATION, true },
-    { "content-type", HAS_CONTENT_TYPE, true },
-    { "origin", HAS_ORIGIN, true },
-    { "x-request-id", HAS_REQUEST_ID, false },
-    { "x-forwarded-for", HAS_FORWARDED, false },
-    { "expect", HAS_EXPECT, true },
-    { "connection", HAS_CONNECTION, false },
-    { "upgrade", HAS_UPGRADE, false },
-    { "access-control-request-method", HAS_PREFLIGHT, false },
-    { "sec-websocket-key", HAS_WS_KEY, true },
-    { "sec-websocket-version", HAS_WS_VERSION, true },
+    {"host", HAS_HOST, true},
+    {"content-length", HAS_LENGTH, true},
+    {"transfer-encoding", HAS_TRANSFER, true},
+    {"authorization", HAS_AUTHORIZATION, true},
+    {"content-type", HAS_CONTENT_TYPE, true},
+    {"origin", HAS_ORIGIN, true},
+    {"x-request-id", HAS_REQUEST_ID, false},
+    {"x-forwarded-for", HAS_FORWARDED, false},
+    {"expect", HAS_EXPECT, true},
+    {"connection", HAS_CONNECTION, false},
+    {"upgrade", HAS_UPGRADE, false},
+    {"access-control-request-method", HAS_PREFLIGHT, false},
+    {"sec-websocket-key", HAS_WS_KEY, true},
+    {"sec-websocket-version", HAS_WS_VERSION, true},
 };
 
 /* The row of a name; names of interest begin with one of a few letters. */
@@ -241,10 +241,10 @@ static int check_header(sw_str line, request_head *h, const char **ret_why)
         colon++;
     if (colon == 0 || colon == line.len || line.at[colon] != ':')
         return refuse(ret_why, 400, "malformed header line");
-    sw_str value = { line.at + colon + 1, line.len - colon - 1 };
+    sw_str value = {line.at + colon + 1, line.len - colon - 1};
     if (!all_part(value, IN_VALUE))
         return refuse(ret_why, 400, "control character in a header");
-    return read_header((sw_str){ line.at, colon }, str_trim(value), h, ret_why);
+    return read_header((sw_str){line.at, colon}, str_trim(value), h, ret_why);
 }
 
 static int check_together(const request_head *h, const char **ret_why)
@@ -258,15 +258,15 @@ static int check_together(const request_head *h, const char **ret_why)
 
 int head_check(const char *at, size_t len, request_head *ret, const char **ret_why)
 {
-    *ret            = (request_head){ 0 };
+    *ret = (request_head){0};
     const char *end = at + len;
-    unsigned lines  = 0;
+    unsigned lines = 0;
     while (at < end) {
         const char *lf = memchr(at, '\n', (size_t)(end - at));
         if (!lf || lf == at || lf[-1] != '\r')
             return refuse(ret_why, 400, "lines must end with CR LF");
-        sw_str line = { at, (size_t)(lf - 1 - at) };
-        at          = lf + 1;
+        sw_str line = {at, (size_t)(lf - 1 - at)};
+        at = lf + 1;
         if (line.len == 0 && lines > 0)
             return at == end ? check_together(ret, ret_why) : refuse(ret_why, 400, "malformed head");
         if (lines > HEAD_HEADERS_MAX)
@@ -284,10 +284,10 @@ int head_check_partial(const char *at, size_t len, size_t from, const char **ret
     /* The first line as soon as it is there: nothing that follows can mend it. */
     const char *lf = memchr(at, '\n', len);
     if (lf && (size_t)(lf - at) >= from) {
-        request_head h = { 0 };
+        request_head h = {0};
         if (lf == at || lf[-1] != '\r')
             return refuse(ret_why, 400, "lines must end with CR LF");
-        int status = check_request_line((sw_str){ at, (size_t)(lf - 1 - at) }, &h, ret_why);
+        int status = check_request_line((sw_str){at, (size_t)(lf - 1 - at)}, &h, ret_why);
         if (status)
             return status;
     }

@@ -17,7 +17,7 @@ enum {
     HAS_CONTENT_TYPE = 16,
     HAS_ORIGIN = 32,
     HAS_REQUEST_ID = 64,
-    HAS_FORWARDED = 128,  /* X-Forwarded-For */
+    HAS_FORWARDED = 128, /* X-Forwarded-For */
     HAS_EXPECT = 256,
     HAS_CONNECTION = 512,
     HAS_UPGRADE = 1024,
@@ -27,17 +27,17 @@ enum {
 };
 
 typedef struct {
-    uint8_t method;       /* HEAD_GET … */
+    uint8_t method; /* HEAD_GET … */
     bool http10;
-    bool keep_alive;      /* 1.0: Connection begins with keep-alive, as evhttp reads it */
-    bool close;           /* Connection holds close */
-    bool upgrade;         /* Connection holds upgrade */
+    bool keep_alive; /* 1.0: Connection begins with keep-alive, as evhttp reads it */
+    bool close;      /* Connection holds close */
+    bool upgrade;    /* Connection holds upgrade */
     bool chunked;
-    bool expects;         /* 100-continue */
-    uint16_t present;     /* HAS_… */
-    sw_str target;        /* points into the head: path and query */
+    bool expects;     /* 100-continue */
+    uint16_t present; /* HAS_… */
+    sw_str target;    /* points into the head: path and query */
     sw_str path;
-    uint64_t length;      /* Content-Length, 0 without */
+    uint64_t length; /* Content-Length, 0 without */
 } request_head;
 
 /* Fewer of what a head may hold: evhttp makes three allocations of each header. */

@@ -9,7 +9,7 @@ enum { CHECK_EVERY_MS = 1000, SCRATCH_BYTES = 64 * 1024 };
 
 /* What the last check found. Written by whoever wins `checked_ms`; the rest are single words. */
 struct health {
-    _Atomic int64_t checked_ms;    /* monotonic, 0: never */
+    _Atomic int64_t checked_ms; /* monotonic, 0: never */
     _Atomic uint64_t failed_batches;
     _Atomic int64_t latency_us;
     _Atomic bool storage_ok, modules_ok;
@@ -41,7 +41,7 @@ static void write_status(sw_request *req, int http_status, const char *status)
 bool health_answer_now(exchange *x)
 {
     const runtime *rt = x->home->server->rt;
-    bool draining     = rt->draining;
+    bool draining = rt->draining;
     if (!draining && rt->ready)
         return false;
     x->conn->close_after |= draining;
@@ -64,15 +64,15 @@ static bool can_write(health *h, const runtime *rt)
     if (!rt->writer)
         return false;
     const writer_stats *w = writer_numbers(rt->writer);
-    uint64_t failed       = w->failed_batches;
+    uint64_t failed = w->failed_batches;
     return atomic_exchange(&h->failed_batches, failed) == failed;
 }
 
 static void check_storage(health *h, sw_request *req, const runtime *rt)
 {
     int64_t before = tick_ns();
-    bool fine      = can_read(req->db);
-    h->latency_us  = (tick_ns() - before) / 1000;
+    bool fine = can_read(req->db);
+    h->latency_us = (tick_ns() - before) / 1000;
     fine &= can_write(h, rt);
     h->storage_ok = fine;
 }
@@ -104,16 +104,16 @@ static bool ask_module(sw_request *req, sw_host *m, sw_json *out)
     if (m->status != MODULE_ENABLED || !m->plugin || !m->plugin->health)
         return m->status != MODULE_QUARANTINED;
     sw_host *mine = req->host;
-    req->host     = m;
-    bool fine     = m->plugin->health(req, out);
-    req->host     = mine;
+    req->host = m;
+    bool fine = m->plugin->health(req, out);
+    req->host = mine;
     return fine;
 }
 
 static void check_modules(health *h, exchange *x)
 {
     const runtime *rt = x->home->server->rt;
-    bool fine         = true;
+    bool fine = true;
     for (unsigned i = 0; i < rt->module_count; i++) {
         sw_json scratch;
         json_init(&scratch, SCRATCH_BYTES);
@@ -181,7 +181,7 @@ static void write_details(sw_json *j, const health *h, exchange *x)
 sw_status health_handle(sw_request *req)
 {
     exchange *x = exchange_of(req);
-    health *h   = x->home->server->health;
+    health *h = x->home->server->health;
     look(h, x);
     sw_json *j = sw_reply_json(req, 200);
     sw_json_object_begin(j, NULL);

@@ -22,15 +22,15 @@ typedef struct exchange exchange;
 
 /* What a connection does. READ states wait for the client, the others do not read. */
 typedef enum {
-    CONN_NEW = 0,  /* accepted, not looked at yet                                           */
-    CONN_IDLE,     /* between requests                                                      */
-    CONN_HEAD,     /* part of a head has come                                               */
-    CONN_BODY,     /* the head is good; its body, or the rest of it, is still to come       */
-    CONN_WORK,     /* an exchange answers the request; nobody may free the connection       */
-    CONN_REPLY,    /* what the socket did not take at once is being sent                    */
-    CONN_LINGER,   /* answered for the last time; what still comes is thrown away           */
-    CONN_TAKEN,    /* a WebSocket: ws owns it, http only counts it                          */
-    CONN_DEAD      /* evhttp has freed it; the struct waits to be used again                */
+    CONN_NEW = 0, /* accepted, not looked at yet                                           */
+    CONN_IDLE,    /* between requests                                                      */
+    CONN_HEAD,    /* part of a head has come                                               */
+    CONN_BODY,    /* the head is good; its body, or the rest of it, is still to come       */
+    CONN_WORK,    /* an exchange answers the request; nobody may free the connection       */
+    CONN_REPLY,   /* what the socket did not take at once is being sent                    */
+    CONN_LINGER,  /* answered for the last time; what still comes is thrown away           */
+    CONN_TAKEN,   /* a WebSocket: ws owns it, http only counts it                          */
+    CONN_DEAD     /* evhttp has freed it; the struct waits to be used again                */
 } conn_state;
 
 TAILQ_HEAD(conn_queue, conn);
@@ -44,30 +44,30 @@ typedef struct {
 enum { DEADLINE_HEAD = 0, DEADLINE_BODY, DEADLINE_IDLE, DEADLINE_REPLY, DEADLINE_LINGER, DEADLINES };
 
 struct conn {
-    TAILQ_ENTRY(conn) entry;        /* in a deadline queue, or the loop's new or dead ones */
+    TAILQ_ENTRY(conn) entry; /* in a deadline queue, or the loop's new or dead ones */
     http_loop *home;
-    struct bufferevent *bev;        /* evhttp's, as evcon: until CONN_DEAD */
+    struct bufferevent *bev; /* evhttp's, as evcon: until CONN_DEAD */
     struct evhttp_connection *evcon;
-    bufferevent_data_cb feed;       /* evhttp's own read callback: parses what is in the input */
-    bufferevent_data_cb sent;       /* its write callback: for 100 Continue alone */
+    bufferevent_data_cb feed; /* evhttp's own read callback: parses what is in the input */
+    bufferevent_data_cb sent; /* its write callback: for 100 Continue alone */
     int64_t deadline_ms;
-    int64_t paused_ms;              /* when reading was paused, 0: it is not */
-    size_t charged;                 /* bytes counted against limits.memory */
+    int64_t paused_ms; /* when reading was paused, 0: it is not */
+    size_t charged;    /* bytes counted against limits.memory */
 
     conn_state state;
-    uint8_t queued;                 /* 1 + the deadline queue it is in, 0: none */
-    bool in_gate;                   /* gate_run() is on the stack */
-    bool close_after;               /* this reply is the last */
-    bool linger_after;              /* and unread bytes may follow: a plain close would reset the client */
-    bool fed;                       /* evhttp has had the head already (100-continue) */
-    bool trusted;                   /* a trusted proxy, or loopback: no caps per address */
-    bool counted;                   /* in the count of its address */
+    uint8_t queued;    /* 1 + the deadline queue it is in, 0: none */
+    bool in_gate;      /* gate_run() is on the stack */
+    bool close_after;  /* this reply is the last */
+    bool linger_after; /* and unread bytes may follow: a plain close would reset the client */
+    bool fed;          /* evhttp has had the head already (100-continue) */
+    bool trusted;      /* a trusted proxy, or loopback: no caps per address */
+    bool counted;      /* in the count of its address */
 
     /* The request that is being read. */
-    size_t checked;                 /* bytes of an unfinished head that are checked, of a chunked body that are followed */
-    uint64_t need;                  /* bytes in the input when it is whole (not chunked) */
+    size_t checked; /* bytes of an unfinished head that are checked, of a chunked body that are followed */
+    uint64_t need;  /* bytes in the input when it is whole (not chunked) */
     uint64_t body_limit;
-    request_head head;                      /* its spans are valid until evhttp is fed */
+    request_head head; /* its spans are valid until evhttp is fed */
     size_t path_len;
     chunk_walk chunks;
 
@@ -75,7 +75,7 @@ struct conn {
     exchange *work;                 /* CONN_WORK: who answers */
     size_t unsent_mark;             /* CONN_REPLY: bytes unsent when the deadline was set */
     address peer;
-    uint32_t slot;                  /* of the address, see rate.h */
+    uint32_t slot; /* of the address, see rate.h */
     char peer_text[ADDRESS_TEXT];
 };
 
@@ -83,8 +83,8 @@ struct conn {
 typedef struct {
     int64_t mono_ms;
     int64_t wall_s;
-    char stamp[25];                 /* "2026-03-05T21:42:08.123Z" */
-    char date[40];                  /* "Date: …\r\n" */
+    char stamp[25]; /* "2026-03-05T21:42:08.123Z" */
+    char date[40];  /* "Date: …\r\n" */
     size_t date_len;
 } loop_clock;
 
@@ -105,43 +105,43 @@ struct http_loop {
     http_server *server;
     loop *loop;
     struct evhttp *evhttp;
-    struct evconnlistener *listener;        /* evhttp's; NULL once drained */
+    struct evconnlistener *listener; /* evhttp's; NULL once drained */
     struct evhttp_bound_socket *bound;
     struct event *newborn, *timer;
     bool timer_set, accept_paused, draining;
-    int64_t accept_after_ms;                /* after EMFILE: not before */
-    int64_t complained_ms;                  /* the last log line about accepting */
+    int64_t accept_after_ms; /* after EMFILE: not before */
+    int64_t complained_ms;   /* the last log line about accepting */
     loop_clock clock;
     deadline_queue deadlines[DEADLINES];
     struct conn_queue fresh, dead;
     unsigned dead_count, paused;
-    struct exchange_list busy;              /* exchanges in work */
+    struct exchange_list busy; /* exchanges in work */
     struct exchange_list spare;
     unsigned spare_count;
-    uint64_t next_id;                       /* of generated request ids */
+    uint64_t next_id; /* of generated request ids */
     char id_prefix[16];
     size_t id_prefix_len;
-    route_numbers *numbers;                 /* one a route, and the last for requests without */
+    route_numbers *numbers; /* one a route, and the last for requests without */
     counter accepted, refused, bad_heads, timed_out, stalled, memory, in_flight;
     mail drain_mail;
     size_t log_len;
     char log[ACCESS_LOG_BYTES];
-    char scratch[HEAD_SCRATCH];             /* the head of the reply being sent */
+    char scratch[HEAD_SCRATCH]; /* the head of the reply being sent */
 };
 
 struct http_server {
     runtime *rt;
     http_settings settings;
-    _Atomic(cors_rules *) cors;             /* a reload puts new ones here */
+    _Atomic(cors_rules *) cors; /* a reload puts new ones here */
     http_authenticate authenticate;
     http_take_over take_over;
     router *router;
     struct rates *rates;
-    http_loop **loops;                      /* one each, so that they share no cache line */
+    http_loop **loops; /* one each, so that they share no cache line */
     unsigned loop_count;
-    sw_host core;                           /* stands for module 0 while that is not there */
+    sw_host core; /* stands for module 0 while that is not there */
     struct health *health;
-    _Atomic uint32_t open;                  /* connections of all loops */
+    _Atomic uint32_t open; /* connections of all loops */
     _Atomic bool over_memory;
 };
 

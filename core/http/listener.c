@@ -23,7 +23,7 @@ void listener_pause(http_loop *l, int64_t ms)
     if (!l->listener)
         return;
     evconnlistener_disable(l->listener);
-    l->accept_paused   = true;
+    l->accept_paused = true;
     l->accept_after_ms = l->clock.mono_ms + ms;
     conn_timer(l);
 }
@@ -41,15 +41,15 @@ void listener_close(http_loop *l)
 {
     if (l->bound)
         evhttp_del_accept_socket(l->evhttp, l->bound);
-    l->bound         = NULL;
-    l->listener      = NULL;
+    l->bound = NULL;
+    l->listener = NULL;
     l->accept_paused = false;
 }
 
 /* accept() failed: no descriptors or memory left. It would fail again at once, so it rests. */
 static void on_error(struct evconnlistener *listener, void *evhttp_)
 {
-    int why      = errno;
+    int why = errno;
     http_loop *l = loop_current()->http;
     (void)listener, (void)evhttp_;
     tick(l);
@@ -64,8 +64,8 @@ static void on_error(struct evconnlistener *listener, void *evhttp_)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage name = { 0 };
-    socklen_t len                = sizeof name;
+    struct sockaddr_storage name = {0};
+    socklen_t len = sizeof name;
     if (getsockname(fd, (struct sockaddr *)&name, &len) != 0)
         return 0;
     if (name.ss_family == AF_INET6)
@@ -103,7 +103,7 @@ static bool listen_on(http_loop *l, int fd, char *error, size_t error_size)
         return false;
     }
     l->listener = evconnlistener_new(l->loop->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    l->bound    = l->listener ? evhttp_bind_listener(l->evhttp, l->listener) : NULL;
+    l->bound = l->listener ? evhttp_bind_listener(l->evhttp, l->listener) : NULL;
     if (!l->bound) {
         snprintf(error, error_size, "out of memory");
         if (l->listener)
@@ -128,7 +128,7 @@ static void set_port(struct addrinfo *to, int port)
 static bool open_shared(http_server *h, struct addrinfo *to, int *ret_port, char *error, size_t error_size)
 {
     const http_settings *s = &h->settings;
-    int proof              = s->port ? bind_one(to, false) : -1;
+    int proof = s->port ? bind_one(to, false) : -1;
     if (s->port && proof < 0) {
         snprintf(error, error_size, "cannot listen on %s port %d: %s", s->host, s->port, strerror(errno));
         return false;
@@ -186,9 +186,10 @@ bool listener_open(http_server *h, int *ret_port, char *error, size_t error_size
         return open_passed(h, passed, ret_port, error, error_size);
     char port[16];
     snprintf(port, sizeof port, "%d", h->settings.port);
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int failed             = getaddrinfo(h->settings.host[0] ? h->settings.host : NULL, port, &hints, &found);
+    int failed = getaddrinfo(h->settings.host[0] ? h->settings.host : NULL, port, &hints, &found);
     if (failed) {
         snprintf(error, error_size, "server.host %s: %s", h->settings.host, gai_strerror(failed));
         return false;

@@ -1,7 +1,8 @@
 /* Bytes of unfinished requests and unsent replies, against limits.memory: each loop counts its own, and whoever counts
- * something adds them up. Small requests cost nothing: below 4 KiB they are not counted, limits.connections bounds them. */
-#include "core/http/conn.h"
+ * something adds them up. Small requests cost nothing: below 4 KiB they are not counted, limits.connections bounds
+ * them. */
 #include "core/http/memory.h"
+#include "core/http/conn.h"
 
 enum { UNCOUNTED = 4096 };
 

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 const int HTTP_STATUS_LIST[HTTP_STATUSES] = {
-    101, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 417, 426, 429, 431, 500, 501, 503, 505, 0,
+    101, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409,
+    410, 413, 415, 417, 426, 429, 431, 500, 501, 503, 505, 0,
 };
 
 const uint32_t HTTP_BUCKET_US[HTTP_BUCKETS] = {
@@ -13,7 +14,7 @@ const uint32_t HTTP_BUCKET_US[HTTP_BUCKETS] = {
 bool numbers_open(http_server *h)
 {
     for (unsigned i = 0; i < h->loop_count; i++) {
-        http_loop *l        = h->loops[i];
+        http_loop *l = h->loops[i];
         route_numbers *made = calloc(router_count(h->router) + 1, sizeof *made);
         if (!made)
             return false;
@@ -32,8 +33,8 @@ void numbers_close(http_server *h)
 void numbers_add(const exchange *x, int status, int64_t took_ns)
 {
     const http_loop *l = x->home;
-    route_numbers *n   = &l->numbers[x->route ? x->route->index : router_count(l->server->router)];
-    uint64_t us        = took_ns > 0 ? (uint64_t)took_ns / 1000 : 0;
+    route_numbers *n = &l->numbers[x->route ? x->route->index : router_count(l->server->router)];
+    uint64_t us = took_ns > 0 ? (uint64_t)took_ns / 1000 : 0;
     unsigned i = 0, b = 0;
     while (i < HTTP_STATUSES - 1 && HTTP_STATUS_LIST[i] != status)
         i++;
@@ -52,7 +53,7 @@ static void add(uint64_t *sum, const counter *c)
 
 static http_numbers sum_of(const http_server *h, unsigned index)
 {
-    http_numbers sum = { 0 };
+    http_numbers sum = {0};
     for (unsigned i = 0; i < h->loop_count; i++) {
         const route_numbers *n = &h->loops[i]->numbers[index];
         for (int s = 0; s < HTTP_STATUSES; s++)
@@ -64,7 +65,8 @@ static http_numbers sum_of(const http_server *h, unsigned index)
     return sum;
 }
 
-void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_numbers *n), void *arg)
+void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_numbers *n),
+                       void *arg)
 {
     for (const route *r = router_first(h->router); r; r = r->next) {
         http_numbers sum = sum_of(h, r->index);
@@ -76,8 +78,7 @@ void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_ro
 
 http_totals http_read_totals(const http_server *h)
 {
-    http_totals t = { .limit = h->settings.connections,
-                      .open  = atomic_load_explicit(&h->open, memory_order_relaxed) };
+    http_totals t = {.limit = h->settings.connections, .open = atomic_load_explicit(&h->open, memory_order_relaxed)};
     for (unsigned i = 0; i < h->loop_count; i++) {
         const http_loop *l = h->loops[i];
         add(&t.accepted, &l->accepted);

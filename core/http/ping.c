@@ -5,7 +5,7 @@
 void ping_answer(exchange *x)
 {
     static const char PONG[] = "{\"message\":\"pong\"}";
-    reply r = { .status = 200, .content_type = "application/json", .body = PONG, .len = sizeof PONG - 1 };
+    reply r = {.status = 200, .content_type = "application/json", .body = PONG, .len = sizeof PONG - 1};
     reply_send(x, &r);
 }
 

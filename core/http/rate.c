@@ -73,7 +73,7 @@ bool rates_request(rates *r, uint32_t slot, int64_t mono_ms)
     uint64_t left;
     do {
         uint64_t last = old & time_mask;
-        left          = old == 0 ? full : old >> 40;
+        left = old == 0 ? full : old >> 40;
         /* Loops differ by a few milliseconds: time never goes back here. */
         if (now > last) {
             uint64_t passed = now - last < 1000 ? now - last : 1000;

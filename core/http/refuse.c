@@ -7,7 +7,7 @@
 void refuse_read(conn *c, int http_status, const char *code, const char *text)
 {
     conn_resume(c);
-    c->close_after  = true;
+    c->close_after = true;
     c->linger_after = true; /* what the client still sends must not turn into a reset that eats the answer */
     conn_deadline(c, DEADLINES);
     exchange *x = exchange_new(c, NULL);

@@ -15,7 +15,7 @@
 static void sent(conn *c)
 {
     struct evhttp_request *ev = c->request;
-    c->request                = NULL;
+    c->request = NULL;
     conn_charge(c, 0);
     if (c->close_after || !ev) {
         conn_finish(c);
@@ -51,10 +51,10 @@ static void release(const void *data, size_t len, void *owned)
 static void queue_rest(conn *c, const char *head, size_t head_len, const reply *r, size_t body_len, size_t gone)
 {
     struct evbuffer *out = bufferevent_get_output(c->bev);
-    int failed           = 0;
+    int failed = 0;
     if (gone < head_len) {
         failed = evbuffer_add(out, head + gone, head_len - gone);
-        gone   = head_len;
+        gone = head_len;
     }
     size_t left = body_len - (gone - head_len);
     if (left == 0)
@@ -82,9 +82,9 @@ static ssize_t send_now(conn *c, const char *head, size_t head_len, const char *
 {
     if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
         return 0;
-    struct iovec pieces[2] = { { (void *)(uintptr_t)head, head_len }, { (void *)(uintptr_t)body, body_len } };
-    struct msghdr message  = { .msg_iov = pieces, .msg_iovlen = body_len ? 2 : 1 };
-    ssize_t n              = sendmsg(bufferevent_getfd(c->bev), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct iovec pieces[2] = {{(void *)(uintptr_t)head, head_len}, {(void *)(uintptr_t)body, body_len}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = body_len ? 2 : 1};
+    ssize_t n = sendmsg(bufferevent_getfd(c->bev), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0)
         return n;
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
@@ -106,19 +106,19 @@ static void transmit(conn *c, const char *head, size_t head_len, const reply *r,
 
 void reply_send(exchange *x, reply *r)
 {
-    conn *c         = x->conn;
-    http_loop *l    = x->home;
+    conn *c = x->conn;
+    http_loop *l = x->home;
     size_t body_len = x->method == HEAD_HEAD || r->status == 204 || r->status == 304 ? 0 : r->len;
-    int64_t took    = tick_ns() - x->started_ns;
+    int64_t took = tick_ns() - x->started_ns;
     numbers_add(x, r->status, took);
     access_log_add(x, r->status, body_len, took);
 
     size_t bound = reply_head_bound(x, r);
-    char *head   = bound <= sizeof l->scratch ? l->scratch : malloc(bound);
+    char *head = bound <= sizeof l->scratch ? l->scratch : malloc(bound);
     c->close_after |= l->draining;
     size_t head_len = head ? reply_head_write(x, r, c->close_after, c->head.http10, head) : 0;
     exchange_free(x);
-    c->work  = NULL;
+    c->work = NULL;
     c->state = CONN_REPLY;
     if (head)
         transmit(c, head, head_len, r, body_len);

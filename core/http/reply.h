@@ -7,14 +7,14 @@
 
 typedef struct {
     int status;
-    const char *content_type;     /* for a body */
+    const char *content_type; /* for a body */
     const char *body;
     size_t len;
-    void *owned;                  /* freed when the body has left; NULL: the body is static */
+    void *owned; /* freed when the body has left; NULL: the body is static */
     const reply_header *headers;
-    const char *lines;            /* further header lines, complete; NULL: none */
-    bool preflight;               /* the answer to one: exposes no headers */
-    int retry_after;              /* seconds, 0: none, or 1 with a 503 or 429 */
+    const char *lines; /* further header lines, complete; NULL: none */
+    bool preflight;    /* the answer to one: exposes no headers */
+    int retry_after;   /* seconds, 0: none, or 1 with a 503 or 429 */
 } reply;
 
 /* On the loop. Logs and counts, and ends the exchange. */

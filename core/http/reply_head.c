@@ -6,30 +6,30 @@ static const struct {
     int status;
     const char *line;
 } STATUS_LINES[] = {
-    { 200, "HTTP/1.1 200 OK\r\n" },
-    { 201, "HTTP/1.1 201 Created\r\n" },
-    { 202, "HTTP/1.1 202 Accepted\r\n" },
-    { 204, "HTTP/1.1 204 No Content\r\n" },
-    { 304, "HTTP/1.1 304 Not Modified\r\n" },
-    { 400, "HTTP/1.1 400 Bad Request\r\n" },
-    { 401, "HTTP/1.1 401 Unauthorized\r\n" },
-    { 403, "HTTP/1.1 403 Forbidden\r\n" },
-    { 404, "HTTP/1.1 404 Not Found\r\n" },
-    { 405, "HTTP/1.1 405 Method Not Allowed\r\n" },
-    { 408, "HTTP/1.1 408 Request Timeout\r\n" },
-    { 409, "HTTP/1.1 409 Conflict\r\n" },
-    { 410, "HTTP/1.1 410 Gone\r\n" },
-    { 413, "HTTP/1.1 413 Content Too Large\r\n" },
-    { 414, "HTTP/1.1 414 URI Too Long\r\n" },
-    { 415, "HTTP/1.1 415 Unsupported Media Type\r\n" },
-    { 417, "HTTP/1.1 417 Expectation Failed\r\n" },
-    { 426, "HTTP/1.1 426 Upgrade Required\r\n" },
-    { 429, "HTTP/1.1 429 Too Many Requests\r\n" },
-    { 431, "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
-    { 500, "HTTP/1.1 500 Internal Server Error\r\n" },
-    { 501, "HTTP/1.1 501 Not Implemented\r\n" },
-    { 503, "HTTP/1.1 503 Service Unavailable\r\n" },
-    { 505, "HTTP/1.1 505 HTTP Version Not Supported\r\n" },
+    {200, "HTTP/1.1 200 OK\r\n"},
+    {201, "HTTP/1.1 201 Created\r\n"},
+    {202, "HTTP/1.1 202 Accepted\r\n"},
+    {204, "HTTP/1.1 204 No Content\r\n"},
+    {304, "HTTP/1.1 304 Not Modified\r\n"},
+    {400, "HTTP/1.1 400 Bad Request\r\n"},
+    {401, "HTTP/1.1 401 Unauthorized\r\n"},
+    {403, "HTTP/1.1 403 Forbidden\r\n"},
+    {404, "HTTP/1.1 404 Not Found\r\n"},
+    {405, "HTTP/1.1 405 Method Not Allowed\r\n"},
+    {408, "HTTP/1.1 408 Request Timeout\r\n"},
+    {409, "HTTP/1.1 409 Conflict\r\n"},
+    {410, "HTTP/1.1 410 Gone\r\n"},
+    {413, "HTTP/1.1 413 Content Too Large\r\n"},
+    {414, "HTTP/1.1 414 URI Too Long\r\n"},
+    {415, "HTTP/1.1 415 Unsupported Media Type\r\n"},
+    {417, "HTTP/1.1 417 Expectation Failed\r\n"},
+    {426, "HTTP/1.1 426 Upgrade Required\r\n"},
+    {429, "HTTP/1.1 429 Too Many Requests\r\n"},
+    {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
+    {500, "HTTP/1.1 500 Internal Server Error\r\n"},
+    {501, "HTTP/1.1 501 Not Implemented\r\n"},
+    {503, "HTTP/1.1 503 Service Unavailable\r\n"},
+    {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
 };
 
 static char *put(char *at, const char *bytes, size_t len)
@@ -87,8 +87,8 @@ static char *put_cors(char *at, const exchange *x, bool preflight)
 
 size_t reply_head_bound(const exchange *x, const reply *r)
 {
-    size_t sum = 1024 + (r->lines ? strlen(r->lines) : 0) + (x->origin ? strlen(x->origin) : 0) + (x->allow ? strlen(x->allow) : 0) +
-                 (r->content_type ? strlen(r->content_type) : 0);
+    size_t sum = 1024 + (r->lines ? strlen(r->lines) : 0) + (x->origin ? strlen(x->origin) : 0) +
+                 (x->allow ? strlen(x->allow) : 0) + (r->content_type ? strlen(r->content_type) : 0);
     for (const reply_header *h = r->headers; h; h = h->next)
         sum += strlen(h->name) + strlen(h->value) + 4;
     return sum;
@@ -111,8 +111,8 @@ static char *put_demanded(char *at, const exchange *x, const reply *r)
 size_t reply_head_write(const exchange *x, const reply *r, bool close, bool keep_alive, char *out)
 {
     const loop_clock *clock = &x->home->clock;
-    bool no_body            = r->status == 204 || r->status == 304;
-    char *at                = put_status(out, r->status);
+    bool no_body = r->status == 204 || r->status == 304;
+    char *at = put_status(out, r->status);
     if (!no_body && r->len > 0)
         at = put_header(at, "Content-Type", r->content_type);
     if (!no_body)

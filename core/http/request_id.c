@@ -8,9 +8,9 @@ bool request_id_open(http_loop *l, unsigned index)
     if (sw_random(random, sizeof random) != SW_OK)
         return false;
     sw_hex(random, sizeof random, l->id_prefix);
-    l->id_prefix[10]  = (char)('a' + index % 26);
-    l->id_prefix[11]  = (char)('a' + index / 26 % 26);
-    l->id_prefix_len  = 12;
+    l->id_prefix[10] = (char)('a' + index % 26);
+    l->id_prefix[11] = (char)('a' + index / 26 % 26);
+    l->id_prefix_len = 12;
     return true;
 }
 
@@ -19,9 +19,9 @@ static size_t sane(const char *id)
 {
     size_t len = 0;
     for (; id[len]; len++) {
-        char c    = id[len];
-        bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
-                    c == '-';
+        char c = id[len];
+        bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+                    c == '_' || c == '-';
         if (!fine || len == REQUEST_ID_MAX)
             return 0;
     }
@@ -35,7 +35,7 @@ void request_id_make(exchange *x, const char *given)
         memcpy(x->id, given, len);
     } else {
         http_loop *l = x->home;
-        uint64_t n   = l->next_id++;
+        uint64_t n = l->next_id++;
         memcpy(x->id, l->id_prefix, l->id_prefix_len);
         len = l->id_prefix_len;
         do
@@ -43,5 +43,5 @@ void request_id_make(exchange *x, const char *given)
         while ((n >>= 4) > 0);
     }
     x->id[len] = '\0';
-    x->id_len  = len;
+    x->id_len = len;
 }

@@ -13,8 +13,8 @@ static const char *decode(exchange *x, sw_str raw, bool plus, size_t *ret_len)
     if (!text)
         return NULL;
     size_t len = uri_decode(raw, plus, text);
-    text[len]  = '\0';
-    *ret_len   = len;
+    text[len] = '\0';
+    *ret_len = len;
     return utf8_valid(text, len) && !memchr(text, '\0', len) ? text : NULL;
 }
 
@@ -50,9 +50,9 @@ const char *sw_path_text(sw_request *req, const char *name)
 
 int64_t sw_path_id(sw_request *req, const char *name)
 {
-    int64_t id       = 0;
+    int64_t id = 0;
     const char *text = sw_path_text(req, name);
-    bool digits      = text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
+    bool digits = text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
     if (!digits || !str_int(str_of(text), &id) || id <= 0) {
         invalid(req, name);
         return 0;
@@ -69,15 +69,15 @@ static sw_str query_value(sw_request *req, const char *name)
     sw_str raw;
     size_t len;
     if (!x || !uri_query_find(x->query, name, &raw) || raw.len == 0)
-        return (sw_str){ NULL, 0 };
+        return (sw_str){NULL, 0};
     const char *text = decode(x, raw, true, &len);
     if (!text) {
         invalid(req, name);
-        return (sw_str){ NULL, 0 };
+        return (sw_str){NULL, 0};
     }
-    sw_str value = str_trim((sw_str){ text, len });
+    sw_str value = str_trim((sw_str){text, len});
     if (value.len == 0)
-        return (sw_str){ NULL, 0 };
+        return (sw_str){NULL, 0};
     ((char *)(uintptr_t)value.at)[value.len] = '\0'; /* what was trimmed; the memory is the arena's */
     return value;
 }
@@ -92,7 +92,7 @@ static bool read_int(sw_str text, int64_t *ret)
         if (text.at[i] < '0' || text.at[i] > '9')
             return false;
     if (text.at[0] == '+')
-        text = (sw_str){ text.at + 1, text.len - 1 };
+        text = (sw_str){text.at + 1, text.len - 1};
     if (!str_int(text, ret))
         *ret = text.at[0] == '-' ? INT64_MIN : INT64_MAX;
     return true;

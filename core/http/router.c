@@ -11,7 +11,7 @@ typedef struct node {
     struct node *param;    /* any segment                           */
     sw_str segment;        /* of a module's own text                */
     route_set routes;
-    bool ends;             /* some route's path ends here           */
+    bool ends; /* some route's path ends here           */
 } node;
 
 struct router {
@@ -69,9 +69,9 @@ static bool next_segment(sw_str *path, sw_str *ret_segment)
     if (!path->at)
         return false;
     const char *slash = memchr(path->at, '/', path->len);
-    size_t len        = slash ? (size_t)(slash - path->at) : path->len;
-    *ret_segment      = (sw_str){ path->at, len };
-    *path             = slash ? (sw_str){ slash + 1, path->len - len - 1 } : (sw_str){ NULL, 0 };
+    size_t len = slash ? (size_t)(slash - path->at) : path->len;
+    *ret_segment = (sw_str){path->at, len};
+    *path = slash ? (sw_str){slash + 1, path->len - len - 1} : (sw_str){NULL, 0};
     return true;
 }
 
@@ -79,10 +79,11 @@ static bool next_segment(sw_str *path, sw_str *ret_segment)
 
 static node *child_of(node *n, sw_str segment)
 {
-    bool param   = segment.at[0] == ':';
+    bool param = segment.at[0] == ':';
     node **place = param ? &n->param : &n->children;
     for (; *place; place = &(*place)->next)
-        if (param || ((*place)->segment.len == segment.len && memcmp((*place)->segment.at, segment.at, segment.len) == 0))
+        if (param ||
+            ((*place)->segment.len == segment.len && memcmp((*place)->segment.at, segment.at, segment.len) == 0))
             return *place;
     *place = calloc(1, sizeof **place);
     if (*place)
@@ -98,7 +99,7 @@ static node *make_path(router *r, route *made, char *error, size_t error_size)
         snprintf(error, error_size, "route %s: a path begins with / and holds a segment", path);
         return NULL;
     }
-    node *n     = &r->root;
+    node *n = &r->root;
     sw_str left = str_of(path + 1), segment;
     while (next_segment(&left, &segment)) {
         if (segment.len == 0 || (segment.at[0] == ':' && (segment.len == 1 || made->param_count == ROUTE_PARAMS_MAX))) {
@@ -106,7 +107,7 @@ static node *make_path(router *r, route *made, char *error, size_t error_size)
             return NULL;
         }
         if (segment.at[0] == ':')
-            made->params[made->param_count++] = (sw_str){ segment.at + 1, segment.len - 1 };
+            made->params[made->param_count++] = (sw_str){segment.at + 1, segment.len - 1};
         n = child_of(n, segment);
         if (!n) {
             snprintf(error, error_size, "out of memory");
@@ -118,7 +119,7 @@ static node *make_path(router *r, route *made, char *error, size_t error_size)
 
 static void write_allow(route_set *set)
 {
-    static const char *const NAMES[6] = { "", "GET, HEAD", "POST", "PUT", "PATCH", "DELETE" };
+    static const char *const NAMES[6] = {"", "GET, HEAD", "POST", "PUT", "PATCH", "DELETE"};
     size_t at = 0;
     for (int m = SW_GET; m <= SW_DELETE; m++)
         if (set->by_method[m])
@@ -137,9 +138,9 @@ bool router_add(router *r, sw_host *module, const sw_route *row, route_kind kind
         snprintf(error, error_size, "out of memory");
         return false;
     }
-    made->row    = *row;
+    made->row = *row;
     made->module = module;
-    made->kind   = kind;
+    made->kind = kind;
     if (made->row.access < SW_PUBLIC || made->row.access > SW_ADMIN)
         made->row.access = SW_ADMIN; /* nobody gets in by a forgotten member */
     if (made->row.lane == 0)
@@ -155,11 +156,11 @@ bool router_add(router *r, sw_host *module, const sw_route *row, route_kind kind
         free(made);
         return false;
     }
-    n->ends                           = true;
-    n->routes.by_method[row->method]  = made;
-    made->index                       = r->count++;
-    *r->last                          = made;
-    r->last                           = &made->next;
+    n->ends = true;
+    n->routes.by_method[row->method] = made;
+    made->index = r->count++;
+    *r->last = made;
+    r->last = &made->next;
     write_allow(&n->routes);
     return true;
 }
@@ -189,5 +190,5 @@ const route_set *router_match(const router *r, sw_str path, sw_str values[ROUTE_
 {
     if (path.len < 2 || path.at[0] != '/')
         return NULL;
-    return match(&r->root, (sw_str){ path.at + 1, path.len - 1 }, values, 0);
+    return match(&r->root, (sw_str){path.at + 1, path.len - 1}, values, 0);
 }

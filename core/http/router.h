@@ -10,13 +10,13 @@ enum { ROUTE_PARAMS_MAX = 8 };
 typedef enum { ROUTE_PLAIN = 0, ROUTE_PING, ROUTE_HEALTH, ROUTE_SOCKET } route_kind;
 
 typedef struct route {
-    sw_route row;             /* a copy in our own size; texts are the module's */
+    sw_route row; /* a copy in our own size; texts are the module's */
     sw_host *module;
     route_kind kind;
-    unsigned index;           /* of its numbers */
+    unsigned index; /* of its numbers */
     unsigned param_count;
     sw_str params[ROUTE_PARAMS_MAX]; /* names, in the order of the path */
-    struct route *next;       /* in the order they were added */
+    struct route *next;              /* in the order they were added */
 } route;
 
 typedef struct router router;

@@ -29,29 +29,29 @@ static const struct {
     sw_route row;
     route_kind kind;
 } OWN_ROUTES[] = {
-    { { .method   = SW_GET,
-        .path     = "/api/ping",
-        .access   = SW_PUBLIC,
-        .lane     = SW_LANE_LOOP,
-        .handle   = ping_handle,
-        .summary  = "Says that the process is alive.",
-        .response = "{\"message\":\"pong\"}" },
-      ROUTE_PING },
-    { { .method   = SW_GET,
-        .path     = "/api/health",
-        .access   = SW_PUBLIC,
-        .lane     = SW_LANE_WORKER,
-        .handle   = health_handle,
-        .summary  = "Says whether the server is well; an ADMIN sees what was checked.",
-        .response = "{\"status\":\"ok\"}" },
-      ROUTE_HEALTH },
-    { { .method  = SW_GET,
-        .path    = "/api/ws",
-        .access  = SW_PUBLIC,
-        .lane    = SW_LANE_LOOP,
-        .handle  = socket_handle,
-        .summary = "Opens a WebSocket; the token stands in ?token=, in Authorization or in the subprotocols." },
-      ROUTE_SOCKET },
+    {{.method = SW_GET,
+      .path = "/api/ping",
+      .access = SW_PUBLIC,
+      .lane = SW_LANE_LOOP,
+      .handle = ping_handle,
+      .summary = "Says that the process is alive.",
+      .response = "{\"message\":\"pong\"}"},
+     ROUTE_PING},
+    {{.method = SW_GET,
+      .path = "/api/health",
+      .access = SW_PUBLIC,
+      .lane = SW_LANE_WORKER,
+      .handle = health_handle,
+      .summary = "Says whether the server is well; an ADMIN sees what was checked.",
+      .response = "{\"status\":\"ok\"}"},
+     ROUTE_HEALTH},
+    {{.method = SW_GET,
+      .path = "/api/ws",
+      .access = SW_PUBLIC,
+      .lane = SW_LANE_LOOP,
+      .handle = socket_handle,
+      .summary = "Opens a WebSocket; the token stands in ?token=, in Authorization or in the subprotocols."},
+     ROUTE_SOCKET},
 };
 
 /* ---- opening ---- */
@@ -59,9 +59,9 @@ static const struct {
 static bool open_events(http_loop *l)
 {
     struct event_base *base = l->loop->base;
-    l->newborn              = event_new(base, -1, 0, conn_newborn, l);
-    l->timer                = evtimer_new(base, conn_timer_fired, l);
-    l->evhttp               = evhttp_new(base);
+    l->newborn = event_new(base, -1, 0, conn_newborn, l);
+    l->timer = evtimer_new(base, conn_timer_fired, l);
+    l->evhttp = evhttp_new(base);
     if (!l->newborn || !l->timer || !l->evhttp)
         return false;
     const http_settings *s = &l->server->settings;
@@ -77,13 +77,13 @@ static bool open_events(http_loop *l)
 
 static http_loop *loop_new(http_server *h, loop *on)
 {
-    http_loop *l           = calloc(1, sizeof *l);
+    http_loop *l = calloc(1, sizeof *l);
     const http_settings *s = &h->settings;
     if (!l)
         return NULL;
-    l->server                = h;
-    l->loop                  = on;
-    const int64_t LIMITS[]   = { s->header_timeout, s->body_timeout, s->idle_timeout, s->reply_stall, LINGER_MS };
+    l->server = h;
+    l->loop = on;
+    const int64_t LIMITS[] = {s->header_timeout, s->body_timeout, s->idle_timeout, s->reply_stall, LINGER_MS};
     for (int i = 0; i < DEADLINES; i++) {
         TAILQ_INIT(&l->deadlines[i].queue);
         l->deadlines[i].limit_ms = LIMITS[i] > 0 ? LIMITS[i] : 1;
@@ -102,12 +102,12 @@ static bool open_loops(http_server *h)
     if (!h->loops)
         return false;
     for (unsigned i = 0; i < h->rt->loop_count; i++) {
-        loop *on    = &h->rt->loops[i];
+        loop *on = &h->rt->loops[i];
         h->loops[i] = loop_new(h, on);
         if (!h->loops[i])
             return false;
         h->loop_count = i + 1;
-        on->http      = h->loops[i];
+        on->http = h->loops[i];
         if (!request_id_open(h->loops[i], i) || !open_events(h->loops[i]))
             return false;
     }
@@ -119,7 +119,7 @@ static bool open_routes(http_server *h, char *error, size_t error_size)
     h->router = router_new();
     if (!h->router)
         return false;
-    h->core = (sw_host){ .rt = h->rt, .name = "core", .status = MODULE_ENABLED };
+    h->core = (sw_host){.rt = h->rt, .name = "core", .status = MODULE_ENABLED};
     for (size_t i = 0; i < sizeof OWN_ROUTES / sizeof *OWN_ROUTES; i++)
         if (!router_add(h->router, &h->core, &OWN_ROUTES[i].row, OWN_ROUTES[i].kind, error, error_size))
             return false;
@@ -131,9 +131,9 @@ static bool read_settings(http_server *h, char *error, size_t error_size)
     if (!settings_read(&h->settings, h->rt->config, error, error_size))
         return false;
     cors_rules *rules = cors_rules_new(h->rt->config, error, error_size);
-    h->cors           = rules;
-    h->rates          = rates_new(h->settings.rate);
-    h->health         = health_new();
+    h->cors = rules;
+    h->rates = rates_new(h->settings.rate);
+    h->health = health_new();
     return rules && h->rates && h->health;
 }
 
@@ -144,19 +144,19 @@ static void on_libevent(int severity, const char *message)
         log_warn("libevent", "%s", message);
 }
 
-http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port, char *error,
-                       size_t error_size)
+http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port,
+                       char *error, size_t error_size)
 {
     http_server *h = calloc(1, sizeof *h);
     snprintf(error, error_size, "out of memory");
     if (!h)
         return NULL;
     event_set_log_callback(on_libevent);
-    h->rt           = rt;
+    h->rt = rt;
     h->authenticate = authenticate;
-    h->take_over    = take_over;
-    int port        = 0;
-    bool fine       = read_settings(h, error, error_size) && open_loops(h) && open_routes(h, error, error_size) &&
+    h->take_over = take_over;
+    int port = 0;
+    bool fine = read_settings(h, error, error_size) && open_loops(h) && open_routes(h, error, error_size) &&
                 numbers_open(h) && listener_open(h, &port, error, error_size);
     if (!fine) {
         http_close(h);
@@ -173,7 +173,7 @@ bool http_reload(http_server *h, const config *c, char *error, size_t error_size
     if (!rules)
         return false;
     rules->before = h->cors;
-    h->cors       = rules;
+    h->cors = rules;
     return true;
 }
 
@@ -182,8 +182,8 @@ bool http_reload(http_server *h, const config *c, char *error, size_t error_size
 /* A row of a table that may be of another version: what it does not have is zero. */
 static sw_route row_of(sw_table table, uint32_t i)
 {
-    sw_route row = { 0 };
-    size_t size  = table.row_size < sizeof row ? table.row_size : sizeof row;
+    sw_route row = {0};
+    size_t size = table.row_size < sizeof row ? table.row_size : sizeof row;
     memcpy(&row, (const char *)table.rows + (size_t)i * table.row_size, size);
     return row;
 }

@@ -11,33 +11,34 @@ typedef struct {
     const sw_principal *who;
     uint32_t generation;
     const char *address, *request_id;
-    const char *query;             /* raw query string, "" when none */
-    bool token_in_protocol;        /* answer Sec-WebSocket-Protocol: bearer */
+    const char *query;      /* raw query string, "" when none */
+    bool token_in_protocol; /* answer Sec-WebSocket-Protocol: bearer */
 } http_upgrade;
 
 /* Asks the provider for a principal, on the thread of a worker. SW_OK, SW_UNAUTHENTICATED, other: provider failed. */
 typedef sw_status (*http_authenticate)(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
 /* Takes over the connection of `request`, on its loop, or answers with http_refuse(). Set by core/ws. The handshake is
  * checked: GET, HTTP/1.1, Connection, Upgrade, version 13, a key of 16 bytes. Frames that came with the head are in the
- * bufferevent's input. From then on the bufferevent's callbacks are the taker's and its end is evhttp_connection_free();
- * evhttp's close callback stays http's, which counts the connection by it: leave it alone. */
+ * bufferevent's input. From then on the bufferevent's callbacks are the taker's and its end is
+ * evhttp_connection_free(); evhttp's close callback stays http's, which counts the connection by it: leave it alone. */
 typedef void (*http_take_over)(loop *l, struct evhttp_request *request, const http_upgrade *up);
 /* From inside http_take_over alone: a JSON answer, and the connection closes. `code` NULL: the status's own. */
 void http_refuse(loop *l, struct evhttp_request *request, sw_status status, const char *code, const char *text);
 
 typedef struct http_server http_server;
 
-/* Opens listeners on every loop (after a plain bind proved the port free). Before loops_start. *ret_port is the real one
- * (port 0 in the config: any). false: `error` says why. */
-http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port, char *error,
-                       size_t error_size);
+/* Opens listeners on every loop (after a plain bind proved the port free). Before loops_start. *ret_port is the real
+ * one (port 0 in the config: any). false: `error` says why. */
+http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port,
+                       char *error, size_t error_size);
 /* Adds the routes of a module. A clash: false, `error` names both. Before loops_start. */
 bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_size);
 /* Is this path and method routed? For tools. */
 void http_each_route(http_server *h, void (*each)(void *arg, const sw_host *module, const sw_route *r), void *arg);
 /* The routes that http answers itself: ping, health, the socket. */
 void http_each_own_route(void (*each)(void *arg, const sw_route *r), void *arg);
-/* Takes [cors] of a new configuration, which must outlive the next reload. Main thread. false: `error`, nothing changed. */
+/* Takes [cors] of a new configuration, which must outlive the next reload. Main thread. false: `error`, nothing
+ * changed. */
 bool http_reload(http_server *h, const config *c, char *error, size_t error_size);
 /* From the main thread: no new connections, keep-alive ends with each reply. */
 void http_drain(http_server *h);
@@ -56,19 +57,20 @@ extern const uint32_t HTTP_BUCKET_US[HTTP_BUCKETS];
 
 typedef struct {
     uint64_t by_status[HTTP_STATUSES];
-    uint64_t buckets[HTTP_BUCKETS];   /* not cumulative */
-    uint64_t microseconds;            /* of all of them */
+    uint64_t buckets[HTTP_BUCKETS]; /* not cumulative */
+    uint64_t microseconds;          /* of all of them */
 } http_numbers;
 
 typedef struct {
-    uint64_t accepted, refused;       /* connections; refused by a cap */
+    uint64_t accepted, refused;             /* connections; refused by a cap */
     uint64_t bad_heads, timed_out, stalled; /* connections ended for a malformed head, a slow request, a stuck reply */
-    uint32_t open, limit;             /* connections, WebSockets too */
-    uint64_t memory;                  /* bytes counted against limits.memory */
+    uint32_t open, limit;                   /* connections, WebSockets too */
+    uint64_t memory;                        /* bytes counted against limits.memory */
 } http_totals;
 
 /* For every route, and once with `route` NULL for requests without one. */
-void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_numbers *n), void *arg);
+void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_numbers *n),
+                       void *arg);
 http_totals http_read_totals(const http_server *h);
 
 #endif

@@ -24,9 +24,9 @@ static bool read_trusted(http_settings *s, const config *c, char *error, size_t 
 /* What RLIMIT_NOFILE leaves, raised to its hard limit first. */
 static uint32_t connections_of_limit(void)
 {
-    struct rlimit files = { 1024, 1024 };
+    struct rlimit files = {1024, 1024};
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-        struct rlimit raised = { files.rlim_max, files.rlim_max };
+        struct rlimit raised = {files.rlim_max, files.rlim_max};
         if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
             files = raised;
     }
@@ -40,24 +40,24 @@ static uint32_t connections_of_limit(void)
 bool settings_read(http_settings *s, const config *c, char *error, size_t error_size)
 {
     uint32_t possible = connections_of_limit();
-    *s                = (http_settings){
-                       .host                    = config_text(c, "server.host"),
-                       .port                    = (int)config_int(c, "server.port"),
-                       .backlog                 = (int)config_int(c, "server.backlog"),
-                       .body                    = (size_t)config_int(c, "limits.body"),
-                       .large_body              = (size_t)config_int(c, "limits.large_body"),
-                       .header_bytes            = (size_t)config_int(c, "limits.header_bytes"),
-                       .header_timeout          = config_int(c, "limits.header_timeout"),
-                       .body_timeout            = config_int(c, "limits.body_timeout"),
-                       .idle_timeout            = config_int(c, "limits.idle_timeout"),
-                       .reply_stall             = config_int(c, "limits.reply_stall"),
-                       .connections             = (uint32_t)config_int(c, "limits.connections"),
-                       .connections_per_address = (uint32_t)config_int(c, "limits.connections_per_address"),
-                       .per_address_loopback    = config_bool(c, "limits.per_address_loopback"),
-                       .memory                  = (size_t)config_int(c, "limits.memory"),
-                       .rate                    = (uint32_t)config_int(c, "limits.requests_per_second_per_address"),
-                       .access_log              = config_bool(c, "log.access"),
-                       .check_origin            = config_bool(c, "ws.check_origin"),
+    *s = (http_settings){
+        .host = config_text(c, "server.host"),
+        .port = (int)config_int(c, "server.port"),
+        .backlog = (int)config_int(c, "server.backlog"),
+        .body = (size_t)config_int(c, "limits.body"),
+        .large_body = (size_t)config_int(c, "limits.large_body"),
+        .header_bytes = (size_t)config_int(c, "limits.header_bytes"),
+        .header_timeout = config_int(c, "limits.header_timeout"),
+        .body_timeout = config_int(c, "limits.body_timeout"),
+        .idle_timeout = config_int(c, "limits.idle_timeout"),
+        .reply_stall = config_int(c, "limits.reply_stall"),
+        .connections = (uint32_t)config_int(c, "limits.connections"),
+        .connections_per_address = (uint32_t)config_int(c, "limits.connections_per_address"),
+        .per_address_loopback = config_bool(c, "limits.per_address_loopback"),
+        .memory = (size_t)config_int(c, "limits.memory"),
+        .rate = (uint32_t)config_int(c, "limits.requests_per_second_per_address"),
+        .access_log = config_bool(c, "log.access"),
+        .check_origin = config_bool(c, "ws.check_origin"),
     };
     if (s->connections == 0 || s->connections > possible)
         s->connections = possible;

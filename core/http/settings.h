@@ -16,9 +16,9 @@ typedef struct {
     uint32_t connections, connections_per_address;
     bool per_address_loopback;
     size_t memory;
-    uint32_t rate;              /* requests a second of one address, 0: off */
+    uint32_t rate; /* requests a second of one address, 0: off */
     bool access_log;
-    bool check_origin;          /* of WebSockets */
+    bool check_origin; /* of WebSockets */
     address_range trusted[TRUSTED_MAX];
     size_t trusted_count;
 } http_settings;
@@ -26,12 +26,12 @@ typedef struct {
 /* What [cors] says: the part that may change while the server runs. Never changed once made. */
 typedef struct cors_rules cors_rules;
 struct cors_rules {
-    cors_rules *before;         /* the one it replaced: a loop may still read it */
+    cors_rules *before; /* the one it replaced: a loop may still read it */
     const char *origins[ORIGINS_MAX];
     size_t origin_count;
-    bool any_origin;            /* the list holds * */
+    bool any_origin; /* the list holds * */
     bool credentials;
-    char preflight[1024];       /* header lines: allowed methods, headers and max age */
+    char preflight[1024]; /* header lines: allowed methods, headers and max age */
     size_t preflight_len;
 };
 

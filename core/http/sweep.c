@@ -12,8 +12,8 @@ void conn_timer(http_loop *l)
 {
     if (l->timer_set)
         return;
-    static const struct timeval TURN = { 0, TURN_MS * 1000 };
-    l->timer_set                     = event_add(l->timer, &TURN) == 0;
+    static const struct timeval TURN = {0, TURN_MS * 1000};
+    l->timer_set = event_add(l->timer, &TURN) == 0;
 }
 
 void conn_timer_fired(evutil_socket_t fd, short what, void *http_loop_)
@@ -56,10 +56,10 @@ static void late_body(conn *c)
 /* A reply must move by 1 KiB a second over the whole limit. */
 static void slow_reply(conn *c)
 {
-    http_loop *l  = c->home;
+    http_loop *l = c->home;
     size_t unsent = conn_unsent(c);
-    size_t least  = (size_t)(l->deadlines[DEADLINE_REPLY].limit_ms * 1024 / 1000);
-    size_t moved  = c->unsent_mark > unsent ? c->unsent_mark - unsent : 0;
+    size_t least = (size_t)(l->deadlines[DEADLINE_REPLY].limit_ms * 1024 / 1000);
+    size_t moved = c->unsent_mark > unsent ? c->unsent_mark - unsent : 0;
     if (moved < least) {
         count(&l->stalled);
         conn_free(c);
@@ -71,7 +71,7 @@ static void slow_reply(conn *c)
 }
 
 static void (*const LATE[DEADLINES])(conn *c) = {
-    [DEADLINE_HEAD] = late_head, [DEADLINE_BODY] = late_body,   [DEADLINE_IDLE] = conn_free,
+    [DEADLINE_HEAD] = late_head,   [DEADLINE_BODY] = late_body,   [DEADLINE_IDLE] = conn_free,
     [DEADLINE_REPLY] = slow_reply, [DEADLINE_LINGER] = conn_free,
 };
 

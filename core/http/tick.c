@@ -38,7 +38,7 @@ void tick(http_loop *l)
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     if (now.tv_sec != c->wall_s)
         new_second(c, now.tv_sec);
-    unsigned ms  = (unsigned)(now.tv_nsec / 1000000);
+    unsigned ms = (unsigned)(now.tv_nsec / 1000000);
     c->stamp[20] = (char)('0' + ms / 100);
     c->stamp[21] = (char)('0' + ms / 10 % 10);
     c->stamp[22] = (char)('0' + ms % 10);

@@ -27,7 +27,7 @@ static bool token_in_query(exchange *x)
     char *plain = arena_alloc(&x->req.arena, value.len + 1);
     if (!plain)
         return false;
-    x->token = str_trim((sw_str){ plain, uri_decode(value, true, plain) });
+    x->token = str_trim((sw_str){plain, uri_decode(value, true, plain)});
     return x->token.len > 0;
 }
 
@@ -36,7 +36,7 @@ static bool token_in_authorization(exchange *x)
     sw_str value = str_of(header(x, "Authorization"));
     if (!str_starts_nocase(value, "bearer "))
         return false;
-    x->token = str_trim((sw_str){ value.at + 7, value.len - 7 });
+    x->token = str_trim((sw_str){value.at + 7, value.len - 7});
     return x->token.len > 0;
 }
 
@@ -46,7 +46,7 @@ static bool token_in_protocols(exchange *x)
     sw_str left = str_of(header(x, "Sec-WebSocket-Protocol")), piece;
     if (!str_next(&left, ',', &piece) || !str_equal_nocase(piece, "bearer") || !str_next(&left, ',', &piece))
         return false;
-    x->token             = piece;
+    x->token = piece;
     x->token_in_protocol = true;
     return piece.len > 0;
 }
@@ -99,7 +99,7 @@ void upgrade_resume(exchange *x)
 static sw_str host_of(const char *text)
 {
     const char *scheme = strstr(text, "://");
-    sw_str host        = str_of(scheme ? scheme + 3 : text);
+    sw_str host = str_of(scheme ? scheme + 3 : text);
     if (host.len > 0 && host.at[0] == '[') {
         const char *end = memchr(host.at, ']', host.len);
         if (end)
@@ -112,8 +112,8 @@ static sw_str host_of(const char *text)
     return host;
 }
 
-/* Browsers send credentials of a user who is signed in elsewhere, so a JWT is bound to known origins; an api token is not:
- * whoever has it may use it. */
+/* Browsers send credentials of a user who is signed in elsewhere, so a JWT is bound to known origins; an api token is
+ * not: whoever has it may use it. */
 static bool origin_allowed(const exchange *x)
 {
     const http_settings *s = &x->home->server->settings;
@@ -139,7 +139,7 @@ static bool holds_word(const char *list, const char *word)
 static bool key_valid(const char *key)
 {
     for (int i = 0; i < 22; i++) {
-        char c     = key[i];
+        char c = key[i];
         bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
         if (!digit)
             return false;
@@ -155,8 +155,8 @@ static bool is_handshake(exchange *x)
         exchange_refuse(x, 400, "invalid_request", "a WebSocket handshake has no body");
         return false;
     }
-    bool asked = x->method == HEAD_GET && !c->head.http10 && c->head.upgrade &&
-                 holds_word(header(x, "Upgrade"), "websocket");
+    bool asked =
+        x->method == HEAD_GET && !c->head.http10 && c->head.upgrade && holds_word(header(x, "Upgrade"), "websocket");
     if (!asked || strcmp(header(x, "Sec-WebSocket-Version"), "13") != 0) {
         x->lines = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
         exchange_refuse(x, 426, "invalid_request", asked ? "the WebSocket version must be 13" : "this is a WebSocket");
@@ -172,7 +172,7 @@ static bool is_handshake(exchange *x)
 static void take_over(exchange *x)
 {
     http_server *h = x->home->server;
-    conn *c        = x->conn;
+    conn *c = x->conn;
     if (atomic_load_explicit(&h->rt->draining, memory_order_relaxed)) {
         exchange_fail(x, SW_BUSY, NULL, "the server is shutting down");
         return;
@@ -187,13 +187,13 @@ static void take_over(exchange *x)
         exchange_fail(x, SW_NOT_FOUND, NULL, "not found");
         return;
     }
-    int64_t took    = tick_ns() - x->started_ns;
+    int64_t took = tick_ns() - x->started_ns;
     http_upgrade up = {
-        .who               = &x->req.who,
-        .generation        = x->req.generation,
-        .address           = x->req.address,
-        .request_id        = x->id,
-        .query             = x->query.at ? x->query.at : "",
+        .who = &x->req.who,
+        .generation = x->req.generation,
+        .address = x->req.address,
+        .request_id = x->id,
+        .query = x->query.at ? x->query.at : "",
         .token_in_protocol = x->token_in_protocol,
     };
     conn_deadline(c, DEADLINES);
@@ -203,7 +203,7 @@ static void take_over(exchange *x)
     if (c->work != x)
         return; /* refused */
     if (c->state == CONN_DEAD)
-        x->path = (sw_str){ NULL, 0 }; /* it has ended already, and evhttp's copy with it */
+        x->path = (sw_str){NULL, 0}; /* it has ended already, and evhttp's copy with it */
     numbers_add(x, 101, took);
     access_log_add(x, 101, 0, took);
     exchange_free(x);
@@ -216,7 +216,7 @@ void http_refuse(loop *l, struct evhttp_request *request, sw_status status, cons
     (void)l;
     if (!c || c->state != CONN_TAKEN || !c->work)
         return;
-    c->close_after  = true;
+    c->close_after = true;
     c->linger_after = true;
     exchange_fail(c->work, status, code, text);
 }

@@ -13,7 +13,7 @@ static int hex_digit(char c)
 /* The byte that stands at `at`, as it is or escaped; its length in *ret_used. */
 static char byte_at(sw_str s, size_t at, bool plus, size_t *ret_used)
 {
-    char c    = s.at[at];
+    char c = s.at[at];
     *ret_used = 1;
     if (c == '+' && plus)
         return ' ';
@@ -62,10 +62,10 @@ bool uri_query_find(sw_str query, const char *name, sw_str *ret_value)
         if (!stop)
             stop = end;
         const char *equals = memchr(at, '=', (size_t)(stop - at));
-        sw_str key         = { at, (size_t)((equals ? equals : stop) - at) };
+        sw_str key = {at, (size_t)((equals ? equals : stop) - at)};
         if (uri_equals(key, true, str_of(name))) {
             const char *value = equals ? equals + 1 : stop;
-            *ret_value        = (sw_str){ value, (size_t)(stop - value) };
+            *ret_value = (sw_str){value, (size_t)(stop - value)};
             return true;
         }
         at = stop + 1;

@@ -33,8 +33,8 @@ static void check_head(const char *text, size_t size)
 {
     request_head h;
     const char *why = NULL, *end = memmem(text, size, "\r\n\r\n", 4);
-    size_t len      = end ? (size_t)(end - text) + 4 : size;
-    int status      = head_check(text, len, &h, &why);
+    size_t len = end ? (size_t)(end - text) + 4 : size;
+    int status = head_check(text, len, &h, &why);
     must(status == 0 ? end != NULL && why == NULL : status >= 400 && status < 600 && why != NULL);
     if (status == 0)
         check_accepted(text, len, &h);
@@ -44,7 +44,7 @@ static void check_head(const char *text, size_t size)
 /* In one piece and byte by byte: the same end. */
 static void check_chunks(const char *text, size_t size)
 {
-    chunk_walk whole = { 0 }, pieces = { 0 };
+    chunk_walk whole = {0}, pieces = {0};
     size_t used = 0, last = 0;
     chunk_answer a = chunk_feed(&whole, text, size, 1000, &used), b = CHUNK_MORE;
     for (size_t i = 0; i < size && b == CHUNK_MORE; i++) {

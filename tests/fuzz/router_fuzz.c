@@ -22,13 +22,14 @@ static sw_status handle(sw_request *req)
 
 static router *make(void)
 {
-    static const char *const PATHS[] = { "/api/users",     "/api/users/:id",         "/api/users/agents",
-                                         "/api/users/agents/:id/token", "/api/:kind/:id/x", "/a/:b/:c/:d" };
-    static sw_host module = { .name = "fuzz" };
+    static const char *const PATHS[] = {"/api/users",        "/api/users/:id",
+                                        "/api/users/agents", "/api/users/agents/:id/token",
+                                        "/api/:kind/:id/x",  "/a/:b/:c/:d"};
+    static sw_host module = {.name = "fuzz"};
     char error[128];
     router *r = router_new();
     for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
-        sw_route row = { .method = SW_GET, .path = PATHS[i], .access = SW_PUBLIC, .handle = handle };
+        sw_route row = {.method = SW_GET, .path = PATHS[i], .access = SW_PUBLIC, .handle = handle};
         must(router_add(r, &module, &row, ROUTE_PLAIN, error, sizeof error));
     }
     return r;
@@ -51,14 +52,14 @@ static void check_match(const router *r, sw_str path)
 
 static void check_query(sw_str query)
 {
-    static const char *const NAMES[] = { "token", "limit", "q", "a b", "" };
+    static const char *const NAMES[] = {"token", "limit", "q", "a b", ""};
     sw_str value;
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (uri_query_find(query, NAMES[i], &value)) {
             char *plain = malloc(value.len + 1);
-            size_t len  = uri_decode(value, true, plain);
+            size_t len = uri_decode(value, true, plain);
             must(value.at >= query.at && value.at + value.len <= query.at + query.len && len <= value.len);
-            must(uri_equals(value, true, (sw_str){ plain, len }));
+            must(uri_equals(value, true, (sw_str){plain, len}));
             if (uri_escapes_valid(value))
                 must(!memchr(plain, '\0', len) || memchr(value.at, '\0', value.len));
             free(plain);
@@ -73,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = malloc(size == 0 ? 1 : size); /* exactly that long: ASan sees a read behind it */
     if (size > 0)
         memcpy(text, data, size);
-    check_match(r, (sw_str){ text, size });
-    check_query((sw_str){ text, size });
+    check_match(r, (sw_str){text, size});
+    check_query((sw_str){text, size});
     free(text);
     return 0;
 }

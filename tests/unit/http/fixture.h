@@ -43,10 +43,10 @@ static inline sw_status probe_echo(sw_request *req)
 
 static inline sw_status probe_read(sw_request *req)
 {
-    int64_t id       = sw_path_id(req, "id");
-    int64_t limit    = sw_query_int(req, "limit", 50, 1, 200);
-    const char *q    = sw_query_text(req, "q", 16, "");
-    int64_t since    = sw_query_time(req, "since", -1);
+    int64_t id = sw_path_id(req, "id");
+    int64_t limit = sw_query_int(req, "limit", 50, 1, 200);
+    const char *q = sw_query_text(req, "q", 16, "");
+    int64_t since = sw_query_time(req, "since", -1);
     const char *head = sw_header(req, "x-probe");
     SW_TRY(sw_check(req));
     sw_json *j = sw_reply_json(req, 200);
@@ -65,8 +65,8 @@ static inline sw_status probe_body(sw_request *req)
 {
     const char *name = sw_body_text(req, "name", 1, 8);
     const char *note = sw_body_text_or(req, "note", 8, "none");
-    int64_t n        = sw_body_int(req, "n", 5, 1, 10);
-    int flag         = sw_body_bool(req, "flag", -1);
+    int64_t n = sw_body_int(req, "n", 5, 1, 10);
+    int flag = sw_body_bool(req, "flag", -1);
     SW_TRY(sw_check(req));
     sw_json *j = sw_reply_json(req, 201);
     sw_json_object_begin(j, NULL);
@@ -104,24 +104,24 @@ static inline sw_status probe_silent(sw_request *req)
 }
 
 static const sw_route PROBES[] = {
-    { .method = SW_POST, .path = "/p/echo", .access = SW_PUBLIC, .handle = probe_echo },
-    { .method = SW_GET, .path = "/p/echo", .access = SW_PUBLIC, .handle = probe_echo },
-    { .method = SW_POST, .path = "/p/loop", .access = SW_PUBLIC, .lane = SW_LANE_LOOP, .handle = probe_echo },
-    { .method = SW_POST, .path = "/p/large", .access = SW_PUBLIC, .handle = probe_echo, .flags = SW_ROUTE_LARGE_BODY },
-    { .method = SW_POST, .path = "/p/raw", .access = SW_PUBLIC, .handle = probe_echo, .flags = SW_ROUTE_RAW_BODY },
-    { .method = SW_GET, .path = "/p/read/:id", .access = SW_PUBLIC, .handle = probe_read },
-    { .method = SW_POST, .path = "/p/body", .access = SW_PUBLIC, .handle = probe_body },
-    { .method = SW_GET, .path = "/p/big", .access = SW_PUBLIC, .handle = probe_big },
-    { .method = SW_GET, .path = "/p/nap", .access = SW_PUBLIC, .handle = probe_nap },
-    { .method = SW_GET, .path = "/p/silent", .access = SW_PUBLIC, .handle = probe_silent },
-    { .method = SW_GET, .path = "/p/signed", .access = SW_SIGNED_IN, .handle = probe_echo },
-    { .method = SW_GET, .path = "/p/signed-loop", .access = SW_SIGNED_IN, .lane = SW_LANE_LOOP, .handle = probe_echo },
-    { .method = SW_GET, .path = "/p/hash", .access = SW_SIGNED_IN, .lane = SW_LANE_HASH, .handle = probe_echo },
-    { .method = SW_GET, .path = "/p/human", .access = SW_HUMAN, .handle = probe_echo },
-    { .method = SW_GET, .path = "/p/admin", .access = SW_ADMIN, .handle = probe_echo },
+    {.method = SW_POST, .path = "/p/echo", .access = SW_PUBLIC, .handle = probe_echo},
+    {.method = SW_GET, .path = "/p/echo", .access = SW_PUBLIC, .handle = probe_echo},
+    {.method = SW_POST, .path = "/p/loop", .access = SW_PUBLIC, .lane = SW_LANE_LOOP, .handle = probe_echo},
+    {.method = SW_POST, .path = "/p/large", .access = SW_PUBLIC, .handle = probe_echo, .flags = SW_ROUTE_LARGE_BODY},
+    {.method = SW_POST, .path = "/p/raw", .access = SW_PUBLIC, .handle = probe_echo, .flags = SW_ROUTE_RAW_BODY},
+    {.method = SW_GET, .path = "/p/read/:id", .access = SW_PUBLIC, .handle = probe_read},
+    {.method = SW_POST, .path = "/p/body", .access = SW_PUBLIC, .handle = probe_body},
+    {.method = SW_GET, .path = "/p/big", .access = SW_PUBLIC, .handle = probe_big},
+    {.method = SW_GET, .path = "/p/nap", .access = SW_PUBLIC, .handle = probe_nap},
+    {.method = SW_GET, .path = "/p/silent", .access = SW_PUBLIC, .handle = probe_silent},
+    {.method = SW_GET, .path = "/p/signed", .access = SW_SIGNED_IN, .handle = probe_echo},
+    {.method = SW_GET, .path = "/p/signed-loop", .access = SW_SIGNED_IN, .lane = SW_LANE_LOOP, .handle = probe_echo},
+    {.method = SW_GET, .path = "/p/hash", .access = SW_SIGNED_IN, .lane = SW_LANE_HASH, .handle = probe_echo},
+    {.method = SW_GET, .path = "/p/human", .access = SW_HUMAN, .handle = probe_echo},
+    {.method = SW_GET, .path = "/p/admin", .access = SW_ADMIN, .handle = probe_echo},
 };
 
-static const sw_plugin PROBE = { SW_PLUGIN_HEAD, .name = "probe", .version = "1", .routes = SW_TABLE(PROBES) };
+static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1", .routes = SW_TABLE(PROBES)};
 
 /* ---- the server ---- */
 
@@ -130,8 +130,8 @@ static test_server *the_server; /* the provider and ws have no argument of their
 /* "admin", "member", "agent", "butler" are tokens; "broken": the provider fails. */
 static inline sw_status test_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret)
 {
-    static const char *const NAMES[] = { [SW_ROLE_ADMIN] = "admin", [SW_ROLE_MEMBER] = "member",
-                                         [SW_ROLE_AGENT] = "agent", [SW_ROLE_BUTLER] = "butler" };
+    static const char *const NAMES[] = {
+        [SW_ROLE_ADMIN] = "admin", [SW_ROLE_MEMBER] = "member", [SW_ROLE_AGENT] = "agent", [SW_ROLE_BUTLER] = "butler"};
     (void)rt;
     ck_assert_ptr_nonnull(db);
     the_server->asked++;
@@ -139,8 +139,8 @@ static inline sw_status test_authenticate(runtime *rt, sw_db *db, const char *to
         return SW_UNAVAILABLE;
     for (int role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)
         if (strlen(NAMES[role]) == len && memcmp(NAMES[role], token, len) == 0) {
-            *ret = (sw_principal){ .size = sizeof *ret, .role = (sw_role)role, .user_id = role,
-                                   .by_api_token = role == SW_ROLE_AGENT };
+            *ret = (sw_principal){
+                .size = sizeof *ret, .role = (sw_role)role, .user_id = role, .by_api_token = role == SW_ROLE_AGENT};
             memcpy(ret->name, token, len);
             return SW_OK;
         }
@@ -149,22 +149,22 @@ static inline sw_status test_authenticate(runtime *rt, sw_db *db, const char *to
 
 static inline void test_server_config(test_server *s, const char *const *options, http_take_over take_over)
 {
-    char error[512], *environment[32] = { "STEWARD_SERVER_PORT=0" };
-    int n                             = 1;
+    char error[512], *environment[32] = {"STEWARD_SERVER_PORT=0"};
+    int n = 1;
     for (; options && *options; options++)
         environment[n++] = (char *)(uintptr_t)*options;
     memset(s, 0, sizeof *s);
-    the_server   = s;
+    the_server = s;
     s->rt.config = config_new();
     ck_assert_msg(config_load(s->rt.config, NULL, environment), "%s", config_errors(s->rt.config));
     test_store_folder(&s->store);
     ck_assert_int_eq(test_store_open(&s->store), SW_OK);
     s->rt.store = s->store.store;
     pthread_mutex_init(&s->rt.readers.lock, NULL);
-    s->db            = db_open(s->rt.store, true);
+    s->db = db_open(s->rt.store, true);
     s->rt.principals = principals_new(1024, 1024);
-    s->rt.version    = "test";
-    s->module        = (sw_host){ .rt = &s->rt, .name = "probe", .plugin = &PROBE, .status = MODULE_ENABLED };
+    s->rt.version = "test";
+    s->module = (sw_host){.rt = &s->rt, .name = "probe", .plugin = &PROBE, .status = MODULE_ENABLED};
     s->rt.modules[0] = &s->module;
     s->rt.module_count = 1;
     ck_assert(loops_open(&s->rt, 2));
@@ -210,10 +210,10 @@ typedef struct {
 
 static inline void test_connect(test_client *c, int port)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     c->len = 0;
-    c->fd  = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(connect(c->fd, (struct sockaddr *)&to, sizeof to), 0);
 }
 
@@ -236,7 +236,7 @@ static inline void test_send(const test_client *c, const char *bytes, size_t len
 /* Reads more; false: the end, a reset, or nothing for `ms`. */
 static inline bool test_more(test_client *c, int ms)
 {
-    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
     if (poll(&p, 1, ms) != 1 || c->len == sizeof c->bytes - 1)
         return false;
     ssize_t n = recv(c->fd, c->bytes + c->len, sizeof c->bytes - 1 - c->len, 0);
@@ -270,8 +270,8 @@ static inline bool test_has_header(const test_client *c, const char *line)
 static inline int test_reply(test_client *c, bool head_only)
 {
     char *end;
-    c->status   = 0;
-    c->head[0]  = '\0';
+    c->status = 0;
+    c->head[0] = '\0';
     c->body_len = 0;
     while (c->len == 0 || !(end = strstr(c->bytes, "\r\n\r\n")))
         if (!test_more(c, 5000))
@@ -282,7 +282,7 @@ static inline int test_reply(test_client *c, bool head_only)
     c->head[head_len] = '\0';
     char number[32];
     const char *length = test_header(c, "Content-Length", number, sizeof number);
-    size_t left        = length && !head_only ? (size_t)strtoull(length, NULL, 10) : 0;
+    size_t left = length && !head_only ? (size_t)strtoull(length, NULL, 10) : 0;
     memmove(c->bytes, end + 4, c->len - head_len + 1);
     c->len -= head_len;
     while (left > 0) {
@@ -304,7 +304,7 @@ static inline int test_reply(test_client *c, bool head_only)
 /* Has the server closed, with nothing more to read? */
 static inline bool test_closed(test_client *c)
 {
-    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
     char byte;
     if (c->len > 0 || poll(&p, 1, 5000) != 1)
         return false;

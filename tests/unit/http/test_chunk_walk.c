@@ -6,8 +6,8 @@
 
 static chunk_answer feed(const char *text, size_t piece, uint64_t limit, size_t *ret_used)
 {
-    chunk_walk w = { 0 };
-    size_t len   = strlen(text);
+    chunk_walk w = {0};
+    size_t len = strlen(text);
     for (size_t at = 0; at < len; at += piece) {
         size_t used = 0, n = len - at < piece ? len - at : piece;
         chunk_answer a = chunk_feed(&w, text + at, n, limit, &used);

@@ -4,9 +4,9 @@
 static test_server s;
 static test_client c;
 
-#define HOST "Host: x\r\n"
+#define HOST            "Host: x\r\n"
 #define GET(path, more) "GET " path " HTTP/1.1\r\n" HOST more "\r\n"
-#define HAS(text) ck_assert_msg(strstr(c.body, text) != NULL, "%s", c.body)
+#define HAS(text)       ck_assert_msg(strstr(c.body, text) != NULL, "%s", c.body)
 
 static void begin(void)
 {
@@ -55,7 +55,8 @@ START_TEST(request_ids_are_the_callers_when_sane)
     ck_assert_int_eq(ask(GET("/api/ping", "X-Request-Id: no spaces\r\n")), 200);
     ck_assert_str_ne(test_header(&c, "X-Request-Id", id, sizeof id), "no spaces");
     ck_assert_int_eq(ask(GET("/api/ping", "X-Request-Id: 01234567890123456789012345678901234567890123456789"
-                                          "012345678901234\r\n")), 200);
+                                          "012345678901234\r\n")),
+                     200);
     ck_assert_uint_lt(strlen(test_header(&c, "X-Request-Id", id, sizeof id)), 30);
 }
 END_TEST
@@ -86,9 +87,10 @@ END_TEST
 
 START_TEST(pipelined_requests_are_answered_in_order)
 {
-    static const char TEXT[] = GET("/p/nap?ms=50", "") GET("/p/read/1", "") "POST /p/echo HTTP/1.1\r\nHost: x\r\n"
-        "Content-Length: 5\r\n\r\nhello" GET("/api/ping", "") "HEAD /api/ping HTTP/1.1\r\nHost: x\r\n\r\n"
-        GET("/p/read/2", "");
+    static const char TEXT[] = GET("/p/nap?ms=50", "")
+        GET("/p/read/1", "") "POST /p/echo HTTP/1.1\r\nHost: x\r\n"
+                             "Content-Length: 5\r\n\r\nhello" GET(
+                                 "/api/ping", "") "HEAD /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" GET("/p/read/2", "");
     ck_assert_int_eq(ask(TEXT), 204);
     ck_assert_int_eq(test_reply(&c, false), 200);
     HAS("\"id\":1,");
@@ -105,7 +107,7 @@ END_TEST
 START_TEST(five_hundred_pipelined_pings_on_one_stack)
 {
     char text[64 * 500] = "";
-    size_t len          = 0;
+    size_t len = 0;
     for (int i = 0; i < 500; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, GET("/api/ping", ""));
     test_connect(&c, s.port);
@@ -154,22 +156,28 @@ END_TEST
 
 START_TEST(parameters_are_decoded_and_checked)
 {
-    ck_assert_int_eq(ask(GET("/p/read/12?limit=%20+500&q=%E4%BD%A0+x%2B&since=2026-03-05T21:42:08.5Z",
-                             "x-PROBE: yes\r\n")), 200);
-    ck_assert_str_eq(c.body, "{\"id\":12,\"limit\":200,\"q\":\"\xE4\xBD\xA0 x+\",\"since\":1772746928500,\"head\":\"yes\"}");
+    ck_assert_int_eq(
+        ask(GET("/p/read/12?limit=%20+500&q=%E4%BD%A0+x%2B&since=2026-03-05T21:42:08.5Z", "x-PROBE: yes\r\n")), 200);
+    ck_assert_str_eq(c.body,
+                     "{\"id\":12,\"limit\":200,\"q\":\"\xE4\xBD\xA0 x+\",\"since\":1772746928500,\"head\":\"yes\"}");
     ck_assert(test_has_header(&c, "X-Total-Count: 7"));
     ck_assert_int_eq(ask(GET("/p/read/1?limit=&q=&since=", "")), 200);
     ck_assert_str_eq(c.body, "{\"id\":1,\"limit\":50,\"q\":\"\",\"since\":-1}");
     ck_assert_int_eq(ask(GET("/p/read/1?since=2026-03-06T05:42:08+08:00&limit=99999999999999999999999", "")), 200);
     HAS("\"limit\":200,\"q\":\"\",\"since\":1772746928000");
     static const char *const BAD[][2] = {
-        { GET("/p/read/x", ""), "invalid id" },           { GET("/p/read/0", ""), "invalid id" },
-        { GET("/p/read/-1", ""), "invalid id" },          { GET("/p/read/99999999999999999999", ""), "invalid id" },
-        { GET("/p/read/1?limit=0", ""), "invalid limit" }, { GET("/p/read/1?limit=-3", ""), "invalid limit" },
-        { GET("/p/read/1?limit=1.5", ""), "invalid limit" }, { GET("/p/read/1?limit=ten", ""), "invalid limit" },
-        { GET("/p/read/1?q=%ff", ""), "invalid q" },      { GET("/p/read/1?since=today", ""), "invalid since" },
-        { GET("/p/read/1?q=01234567890123456", ""), "q must be at most 16 bytes" },
-        { GET("/p/read/x?limit=0", ""), "invalid id" },
+        {GET("/p/read/x", ""), "invalid id"},
+        {GET("/p/read/0", ""), "invalid id"},
+        {GET("/p/read/-1", ""), "invalid id"},
+        {GET("/p/read/99999999999999999999", ""), "invalid id"},
+        {GET("/p/read/1?limit=0", ""), "invalid limit"},
+        {GET("/p/read/1?limit=-3", ""), "invalid limit"},
+        {GET("/p/read/1?limit=1.5", ""), "invalid limit"},
+        {GET("/p/read/1?limit=ten", ""), "invalid limit"},
+        {GET("/p/read/1?q=%ff", ""), "invalid q"},
+        {GET("/p/read/1?since=today", ""), "invalid since"},
+        {GET("/p/read/1?q=01234567890123456", ""), "q must be at most 16 bytes"},
+        {GET("/p/read/x?limit=0", ""), "invalid id"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         ck_assert_int_eq(ask(BAD[i][0]), 400);
@@ -184,22 +192,22 @@ START_TEST(bodies_are_read_member_by_member)
     ck_assert_str_eq(c.body, "{\"name\":\"a\",\"note\":\"none\",\"n\":10,\"flag\":0}");
     ck_assert_int_eq(post("/p/body", NULL, "{\"name\":\"a\",\"note\":null}"), 201);
     static const char *const BAD[][3] = {
-        { "", "name is required", "missing_field" },
-        { "{}", "name is required", "missing_field" },
-        { "{\"name\":\"\"}", "name is required", "missing_field" },
-        { "{\"name\":null}", "name is required", "missing_field" },
-        { "{\"name\":5}", "name must be a string", "invalid_parameter" },
-        { "{\"name\":\"012345678\"}", "name must be at most 8 bytes", "field_too_long" },
-        { "{\"name\":\"a\",\"n\":0}", "invalid n", "invalid_parameter" },
-        { "{\"name\":\"a\",\"n\":1.5}", "invalid n", "invalid_parameter" },
-        { "{\"name\":\"a\",\"n\":\"1\"}", "invalid n", "invalid_parameter" },
-        { "{\"name\":\"a\",\"flag\":1}", "flag must be a boolean", "invalid_parameter" },
-        { "{\"name\":\"a\"", "invalid request body", "invalid_request" },
-        { "[]", "invalid request body", "invalid_request" },
-        { "null", "invalid request body", "invalid_request" },
-        { "{\"name\":\"a\"}x", "invalid request body", "invalid_request" },
-        { "{\"name\":\"\xff\"}", "invalid request body", "invalid_request" },
-        { " ", "invalid request body", "invalid_request" },
+        {"", "name is required", "missing_field"},
+        {"{}", "name is required", "missing_field"},
+        {"{\"name\":\"\"}", "name is required", "missing_field"},
+        {"{\"name\":null}", "name is required", "missing_field"},
+        {"{\"name\":5}", "name must be a string", "invalid_parameter"},
+        {"{\"name\":\"012345678\"}", "name must be at most 8 bytes", "field_too_long"},
+        {"{\"name\":\"a\",\"n\":0}", "invalid n", "invalid_parameter"},
+        {"{\"name\":\"a\",\"n\":1.5}", "invalid n", "invalid_parameter"},
+        {"{\"name\":\"a\",\"n\":\"1\"}", "invalid n", "invalid_parameter"},
+        {"{\"name\":\"a\",\"flag\":1}", "flag must be a boolean", "invalid_parameter"},
+        {"{\"name\":\"a\"", "invalid request body", "invalid_request"},
+        {"[]", "invalid request body", "invalid_request"},
+        {"null", "invalid request body", "invalid_request"},
+        {"{\"name\":\"a\"}x", "invalid request body", "invalid_request"},
+        {"{\"name\":\"\xff\"}", "invalid request body", "invalid_request"},
+        {" ", "invalid request body", "invalid_request"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         ck_assert_msg(post("/p/body", "application/json", BAD[i][0]) == 400, "%s", BAD[i][0]);
@@ -267,7 +275,7 @@ START_TEST(clients_that_leave_early_disturb_nobody)
     static const char TEXT[] = GET("/p/nap?ms=100", "") GET("/p/big?bytes=9000000", "");
     for (int i = 0; i < 50; i++) {
         test_connect(&c, s.port);
-        struct linger now = { 1, 0 };
+        struct linger now = {1, 0};
         if (i % 2)
             setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now); /* a reset instead of an end */
         test_send(&c, TEXT, (size_t)(i % 3 ? strlen(TEXT) : strlen(TEXT) / 3));

@@ -5,8 +5,8 @@ static test_server s;
 static test_client c;
 
 #define GET(path, more) "GET " path " HTTP/1.1\r\nHost: x\r\n" more "\r\n"
-#define BEARER(token) "Authorization: Bearer " token "\r\n"
-#define HAS(text) ck_assert_msg(strstr(c.body, text) != NULL, "%s", c.body)
+#define BEARER(token)   "Authorization: Bearer " token "\r\n"
+#define HAS(text)       ck_assert_msg(strstr(c.body, text) != NULL, "%s", c.body)
 
 static void begin(void)
 {
@@ -35,17 +35,17 @@ static int ask(const char *text)
 
 START_TEST(protected_routes_want_a_token)
 {
-    static const char *const PATHS[] = { "/p/signed", "/p/signed-loop", "/p/hash", "/p/human", "/p/admin" };
+    static const char *const PATHS[] = {"/p/signed", "/p/signed-loop", "/p/hash", "/p/human", "/p/admin"};
     for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
         static const char *const BAD[][2] = {
-            { "", "authorization header required" },
-            { "Authorization:\r\n", "authorization header required" },
-            { "Authorization: admin\r\n", "invalid authorization header format" },
-            { "Authorization: Basic admin\r\n", "invalid authorization header format" },
-            { "Authorization: Bearer\r\n", "invalid authorization header format" },
-            { "Authorization: Bearer a b\r\n", "invalid authorization header format" },
-            { BEARER("nobody"), "invalid token" },
-            { BEARER("nobody"), "invalid token" },
+            {"", "authorization header required"},
+            {"Authorization:\r\n", "authorization header required"},
+            {"Authorization: admin\r\n", "invalid authorization header format"},
+            {"Authorization: Basic admin\r\n", "invalid authorization header format"},
+            {"Authorization: Bearer\r\n", "invalid authorization header format"},
+            {"Authorization: Bearer a b\r\n", "invalid authorization header format"},
+            {BEARER("nobody"), "invalid token"},
+            {BEARER("nobody"), "invalid token"},
         };
         for (size_t b = 0; b < sizeof BAD / sizeof *BAD; b++) {
             char text[256];
@@ -122,7 +122,7 @@ START_TEST(listed_origins_get_cors_headers)
 }
 END_TEST
 
-#define PREFLIGHT(path, origin) \
+#define PREFLIGHT(path, origin)                                                                                        \
     "OPTIONS " path " HTTP/1.1\r\nHost: x\r\nOrigin: " origin "\r\nAccess-Control-Request-Method: PATCH\r\n\r\n"
 
 START_TEST(preflights_are_answered_for_every_path)
@@ -144,7 +144,7 @@ END_TEST
 
 START_TEST(any_origin_never_goes_with_credentials)
 {
-    static const char *const OPTIONS[] = { "STEWARD_CORS_ALLOWED_ORIGINS=*, http://a", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_CORS_ALLOWED_ORIGINS=*, http://a", NULL};
     with(OPTIONS);
     ck_assert_int_eq(ask(GET("/api/ping", "Origin: http://evil\r\n")), 200);
     ck_assert(test_has_header(&c, "Access-Control-Allow-Origin: *"));
@@ -159,13 +159,14 @@ START_TEST(only_trusted_proxies_name_the_client)
 {
     ck_assert_int_eq(ask(GET("/p/echo", "X-Forwarded-For: 1.2.3.4\r\n")), 200);
     HAS("\"address\":\"127.0.0.1\"");
-    static const char *const OPTIONS[] = { "STEWARD_SERVER_TRUSTED_PROXIES=127.0.0.0/8, 10.0.0.0/8", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_SERVER_TRUSTED_PROXIES=127.0.0.0/8, 10.0.0.0/8", NULL};
     with(OPTIONS);
     ck_assert_int_eq(ask(GET("/p/echo", "")), 200);
     HAS("\"address\":\"127.0.0.1\"");
     ck_assert_int_eq(ask(GET("/p/echo", "X-Forwarded-For: 9.9.9.9, 1.2.3.4:55, 10.1.1.1\r\n")), 200);
     HAS("\"address\":\"1.2.3.4\"");
-    ck_assert_int_eq(ask(GET("/p/echo", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 2001:DB8::1, 10.0.0.1\r\n")), 200);
+    ck_assert_int_eq(ask(GET("/p/echo", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 2001:DB8::1, 10.0.0.1\r\n")),
+                     200);
     HAS("\"address\":\"2001:db8::1\"");
     ck_assert_int_eq(ask(GET("/p/echo", "X-Forwarded-For: 1.2.3.4, unknown, 10.0.0.1\r\n")), 200);
     HAS("\"address\":\"10.0.0.1\"");
@@ -176,8 +177,8 @@ END_TEST
 
 START_TEST(requests_are_limited_per_address)
 {
-    static const char *const OPTIONS[] = { "STEWARD_LIMITS_REQUESTS_PER_SECOND_PER_ADDRESS=5",
-                                           "STEWARD_SERVER_TRUSTED_PROXIES=127.0.0.1", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_LIMITS_REQUESTS_PER_SECOND_PER_ADDRESS=5",
+                                          "STEWARD_SERVER_TRUSTED_PROXIES=127.0.0.1", NULL};
     with(OPTIONS);
     int fine = 0, limited = 0;
     for (int i = 0; i < 10; i++) {
@@ -259,8 +260,8 @@ START_TEST(draining_answers_503_and_closes)
     ck_assert_int_eq(test_reply(&napping, false), 204);
     ck_assert(test_closed(&napping));
     ck_assert_uint_eq(http_in_flight(s.http), 0);
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)s.port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)s.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     c.fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_ne(connect(c.fd, (struct sockaddr *)&to, sizeof to), 0);
 }

@@ -16,7 +16,7 @@ typedef struct {
 static int check(const char *text, size_t len, request_head *h)
 {
     const char *why = NULL;
-    int status      = head_check(text, len, h, &why);
+    int status = head_check(text, len, h, &why);
     ck_assert_msg(!status == !why, "%s", text);
     return status;
 }
@@ -26,7 +26,7 @@ static void check_all(const example *examples, size_t count)
     for (size_t i = 0; i < count; i++) {
         request_head h;
         const example *e = &examples[i];
-        int status       = check(e->text, e->len ? e->len : strlen(e->text), &h);
+        int status = check(e->text, e->len ? e->len : strlen(e->text), &h);
         ck_assert_msg(status == e->status, "%d instead of %d: %s", status, e->status, e->text);
     }
 }
@@ -51,7 +51,7 @@ END_TEST
 
 START_TEST(every_method_is_known_and_no_other)
 {
-    static const char *const NAMES[] = { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS" };
+    static const char *const NAMES[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
     for (int i = 0; i < 7; i++) {
         char text[64];
         request_head h;
@@ -60,11 +60,11 @@ START_TEST(every_method_is_known_and_no_other)
         ck_assert_int_eq(h.method, HEAD_GET + i);
     }
     static const example OTHERS[] = {
-        { .text = "TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501 },
-        { .text = "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501 },
-        { .text = "get / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501 },
-        { .text = "GETS / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501 },
-        { .text = "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
+        {.text = "TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501},
+        {.text = "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501},
+        {.text = "get / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501},
+        {.text = "GETS / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 501},
+        {.text = "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
     };
     CHECK_ALL(OTHERS);
 }
@@ -73,23 +73,23 @@ END_TEST
 START_TEST(malformed_request_lines_are_refused)
 {
     static const example EXAMPLES[] = {
-        { .text = "GET /\r\n\r\n", .status = 400 },
-        { .text = "GET\r\n\r\n", .status = 400 },
-        { .text = "\r\n\r\n", .status = 400 },
-        { .text = " GET / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /  HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1 \r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET\t/ HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1x\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/0.9\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/2.0\r\nHost: x\r\n\r\n", .status = 505 },
-        { .text = "GET / HTTP/1.2\r\nHost: x\r\n\r\n", .status = 505 },
-        { .text = "GET / http/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET", .status = 400 },
-        { BYTES("GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n"), 400 },
+        {.text = "GET /\r\n\r\n", .status = 400},
+        {.text = "GET\r\n\r\n", .status = 400},
+        {.text = "\r\n\r\n", .status = 400},
+        {.text = " GET / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /  HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1 \r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET\t/ HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1x\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/0.9\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/2.0\r\nHost: x\r\n\r\n", .status = 505},
+        {.text = "GET / HTTP/1.2\r\nHost: x\r\n\r\n", .status = 505},
+        {.text = "GET / http/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET", .status = 400},
+        {BYTES("GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n"), 400},
     };
     CHECK_ALL(EXAMPLES);
 }
@@ -98,25 +98,25 @@ END_TEST
 START_TEST(only_clean_paths_are_targets)
 {
     static const example EXAMPLES[] = {
-        { .text = "GET //evil/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /\\evil HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET http://x/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET * HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0 },
-        { .text = "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /% HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /a%0 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /a?b=%00 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /\x7f HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /a?q=\xE4\xBD\xA0 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0 },
-        { .text = "GET /a\"b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400 },
-        { .text = "GET /a?b={c|d} HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0 },
-        { .text = "GET /../%2e HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0 },
+        {.text = "GET //evil/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /\\evil HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://x/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET * HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0},
+        {.text = "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /% HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /a%0 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /a?b=%00 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /\x7f HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /a?q=\xE4\xBD\xA0 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0},
+        {.text = "GET /a\"b HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET /a?b={c|d} HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0},
+        {.text = "GET /../%2e HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0},
     };
     CHECK_ALL(EXAMPLES);
 }
@@ -127,22 +127,22 @@ END_TEST
 START_TEST(malformed_headers_are_refused)
 {
     static const example EXAMPLES[] = {
-        { .text = LINE "A : b\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length : 5\r\n\r\n", .status = 400 },
-        { .text = LINE " A: b\r\n\r\n", .status = 400 },
-        { .text = LINE "A: b\r\n c\r\n\r\n", .status = 400 },
-        { .text = LINE "A: b\r\n\tc\r\n\r\n", .status = 400 },
-        { .text = LINE "A\r\n\r\n", .status = 400 },
-        { .text = LINE ": b\r\n\r\n", .status = 400 },
-        { .text = LINE "A: b\nC: d\r\n\r\n", .status = 400 },
-        { .text = LINE "A: b\rC: d\r\n\r\n", .status = 400 },
-        { .text = LINE "A(: b\r\n\r\n", .status = 400 },
-        { BYTES(LINE "A: b\0c\r\n\r\n"), 400 },
-        { BYTES(LINE "A\0: b\r\n\r\n"), 400 },
-        { BYTES(LINE "\0A: b\r\n\r\n"), 400 },
-        { .text = LINE "A: \x01\r\n\r\n", .status = 400 },
-        { .text = LINE "A: \x7f\r\n\r\n", .status = 400 },
-        { .text = LINE "A:\r\n\r\n", .status = 0 },
+        {.text = LINE "A : b\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length : 5\r\n\r\n", .status = 400},
+        {.text = LINE " A: b\r\n\r\n", .status = 400},
+        {.text = LINE "A: b\r\n c\r\n\r\n", .status = 400},
+        {.text = LINE "A: b\r\n\tc\r\n\r\n", .status = 400},
+        {.text = LINE "A\r\n\r\n", .status = 400},
+        {.text = LINE ": b\r\n\r\n", .status = 400},
+        {.text = LINE "A: b\nC: d\r\n\r\n", .status = 400},
+        {.text = LINE "A: b\rC: d\r\n\r\n", .status = 400},
+        {.text = LINE "A(: b\r\n\r\n", .status = 400},
+        {BYTES(LINE "A: b\0c\r\n\r\n"), 400},
+        {BYTES(LINE "A\0: b\r\n\r\n"), 400},
+        {BYTES(LINE "\0A: b\r\n\r\n"), 400},
+        {.text = LINE "A: \x01\r\n\r\n", .status = 400},
+        {.text = LINE "A: \x7f\r\n\r\n", .status = 400},
+        {.text = LINE "A:\r\n\r\n", .status = 0},
     };
     CHECK_ALL(EXAMPLES);
 }
@@ -151,23 +151,23 @@ END_TEST
 START_TEST(the_length_of_a_body_must_be_certain)
 {
     static const example EXAMPLES[] = {
-        { .text = LINE "Content-Length: 5\r\nContent-Length: 10\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length: 5, 5\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length: +5\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length: -1\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length: 0x5\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length: 5 5\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length:\r\n\r\n", .status = 400 },
-        { .text = LINE "Content-Length: 99999999999999999999999999\r\n\r\n", .status = 0 },
-        { .text = LINE "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", .status = 400 },
-        { .text = LINE "Transfer-Encoding: gzip, chunked\r\n\r\n", .status = 400 },
-        { .text = LINE "Transfer-Encoding: gzip\r\n\r\n", .status = 400 },
-        { .text = LINE "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", .status = 400 },
-        { .text = LINE "Transfer-Encoding: xchunked\r\n\r\n", .status = 400 },
-        { .text = LINE "Transfer-Encoding:\r\n\r\n", .status = 400 },
-        { .text = LINE "Transfer-Encoding: Chunked\r\n\r\n", .status = 0 },
-        { .text = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", .status = 400 },
+        {.text = LINE "Content-Length: 5\r\nContent-Length: 10\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length: 5, 5\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length: +5\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length: -1\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length: 0x5\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length: 5 5\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length:\r\n\r\n", .status = 400},
+        {.text = LINE "Content-Length: 99999999999999999999999999\r\n\r\n", .status = 0},
+        {.text = LINE "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", .status = 400},
+        {.text = LINE "Transfer-Encoding: gzip, chunked\r\n\r\n", .status = 400},
+        {.text = LINE "Transfer-Encoding: gzip\r\n\r\n", .status = 400},
+        {.text = LINE "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", .status = 400},
+        {.text = LINE "Transfer-Encoding: xchunked\r\n\r\n", .status = 400},
+        {.text = LINE "Transfer-Encoding:\r\n\r\n", .status = 400},
+        {.text = LINE "Transfer-Encoding: Chunked\r\n\r\n", .status = 0},
+        {.text = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", .status = 400},
     };
     CHECK_ALL(EXAMPLES);
     request_head h;
@@ -179,16 +179,16 @@ END_TEST
 START_TEST(host_stands_exactly_once)
 {
     static const example EXAMPLES[] = {
-        { .text = "GET / HTTP/1.1\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", .status = 400 },
-        { .text = "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", .status = 0 },
-        { .text = "GET / HTTP/1.0\r\n\r\n", .status = 0 },
-        { .text = "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\nAuthorization: c\r\n\r\n", .status = 400 },
+        {.text = "GET / HTTP/1.1\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", .status = 400},
+        {.text = "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", .status = 0},
+        {.text = "GET / HTTP/1.0\r\n\r\n", .status = 0},
+        {.text = "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\nAuthorization: c\r\n\r\n", .status = 400},
     };
     CHECK_ALL(EXAMPLES);
 }
@@ -197,9 +197,9 @@ END_TEST
 START_TEST(only_100_continue_is_expected)
 {
     static const example EXAMPLES[] = {
-        { .text = LINE "Expect: 100-continue\r\n\r\n", .status = 0 },
-        { .text = LINE "Expect: something\r\n\r\n", .status = 417 },
-        { .text = "POST / HTTP/1.0\r\nExpect: something\r\n\r\n", .status = 0 },
+        {.text = LINE "Expect: 100-continue\r\n\r\n", .status = 0},
+        {.text = LINE "Expect: something\r\n\r\n", .status = 417},
+        {.text = "POST / HTTP/1.0\r\nExpect: something\r\n\r\n", .status = 0},
     };
     CHECK_ALL(EXAMPLES);
 }
@@ -220,7 +220,7 @@ END_TEST
 START_TEST(too_many_headers_are_refused)
 {
     char text[8192] = "GET / HTTP/1.1\r\nHost: x\r\n";
-    size_t len      = strlen(text);
+    size_t len = strlen(text);
     for (int i = 0; i < HEAD_HEADERS_MAX; i++, len += 6)
         memcpy(text + len, "A: b\r\n", 6);
     memcpy(text + len, "\r\n", 2);

@@ -28,8 +28,8 @@ static int64_t drip(const char *text, char more)
 
 START_TEST(slow_requests_are_cut_by_the_clock)
 {
-    static const char *const OPTIONS[] = { "STEWARD_LIMITS_HEADER_TIMEOUT=500ms", "STEWARD_LIMITS_BODY_TIMEOUT=800ms",
-                                           "STEWARD_LIMITS_IDLE_TIMEOUT=600ms", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_LIMITS_HEADER_TIMEOUT=500ms", "STEWARD_LIMITS_BODY_TIMEOUT=800ms",
+                                          "STEWARD_LIMITS_IDLE_TIMEOUT=600ms", NULL};
     test_server_start(&s, OPTIONS);
     int64_t took = drip("GET /api/ping HTTP/1.1\r\nHost: x\r\nA: ", 'a');
     ck_assert(took >= 450 && took < 1500);
@@ -68,7 +68,7 @@ END_TEST
 
 START_TEST(replies_that_nobody_reads_are_cut)
 {
-    static const char *const OPTIONS[] = { "STEWARD_LIMITS_REPLY_STALL=1s", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_LIMITS_REPLY_STALL=1s", NULL};
     test_server_start(&s, OPTIONS);
     static const char TEXT[] = "GET /p/big?bytes=16000000 HTTP/1.1\r\nHost: x\r\n\r\n";
     test_connect(&c, s.port);
@@ -102,7 +102,7 @@ END_TEST
 
 START_TEST(connections_have_a_total)
 {
-    static const char *const OPTIONS[] = { "STEWARD_LIMITS_CONNECTIONS=20", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_LIMITS_CONNECTIONS=20", NULL};
     static test_client many[60];
     int answered = 0;
     test_server_start(&s, OPTIONS);
@@ -130,8 +130,8 @@ END_TEST
 
 START_TEST(connections_have_a_total_per_address)
 {
-    static const char *const OPTIONS[] = { "STEWARD_LIMITS_CONNECTIONS_PER_ADDRESS=3",
-                                           "STEWARD_LIMITS_PER_ADDRESS_LOOPBACK=true", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_LIMITS_CONNECTIONS_PER_ADDRESS=3",
+                                          "STEWARD_LIMITS_PER_ADDRESS_LOOPBACK=true", NULL};
     static test_client many[5];
     test_server_start(&s, OPTIONS);
     for (int i = 0; i < 3; i++) {
@@ -165,12 +165,12 @@ START_TEST(without_descriptors_accepting_rests)
     for (int i = 0; i < 4; i++)
         many[i].fd = socket(AF_INET, SOCK_STREAM, 0);
     /* From here on no descriptor is left in this process, the server's included. */
-    struct rlimit all, none = { 3, 3 };
+    struct rlimit all, none = {3, 3};
     getrlimit(RLIMIT_NOFILE, &all);
     none.rlim_max = all.rlim_max;
     setrlimit(RLIMIT_NOFILE, &none);
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)s.port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)s.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timespec before, after;
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(connect(many[i].fd, (struct sockaddr *)&to, sizeof to), 0);
@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(memory_for_requests_is_bounded)
 {
-    static const char *const OPTIONS[] = { "STEWARD_LIMITS_MEMORY=16M", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_LIMITS_MEMORY=16M", NULL};
     static test_client many[40];
     static char body[900000];
     static const char HEAD[] = "POST /p/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
@@ -239,8 +239,8 @@ START_TEST(a_taken_port_is_not_shared)
     int got;
     test_server_start(&s, NULL);
     snprintf(port, sizeof port, "STEWARD_SERVER_PORT=%d", s.port);
-    char *environment[] = { port, NULL };
-    second.rt.config    = config_new();
+    char *environment[] = {port, NULL};
+    second.rt.config = config_new();
     ck_assert(config_load(second.rt.config, NULL, environment));
     ck_assert(loops_open(&second.rt, 1));
     ck_assert_ptr_null(http_open(&second.rt, test_authenticate, NULL, &got, error, sizeof error));

@@ -1,13 +1,13 @@
 /* Paths to routes, and what stands in them. */
+#include "core/base/str.h"
 #include "core/http/router.h"
 #include "core/http/uri.h"
-#include "core/base/str.h"
 #include "tests/unit/run_tests.h"
 
 #include <stdio.h>
 
 static char error[256];
-static sw_host one = { .name = "one" }, two = { .name = "two" };
+static sw_host one = {.name = "one"}, two = {.name = "two"};
 
 static sw_status handle(sw_request *req)
 {
@@ -17,7 +17,7 @@ static sw_status handle(sw_request *req)
 
 static bool add_route(router *r, sw_host *module, sw_method method, const char *path)
 {
-    sw_route row = { .method = method, .path = path, .access = SW_PUBLIC, .handle = handle };
+    sw_route row = {.method = method, .path = path, .access = SW_PUBLIC, .handle = handle};
     return router_add(r, module, &row, ROUTE_PLAIN, error, sizeof error);
 }
 
@@ -83,8 +83,8 @@ END_TEST
 
 START_TEST(a_forgotten_access_lets_nobody_in)
 {
-    router *r    = router_new();
-    sw_route row = { .method = SW_GET, .path = "/a", .handle = handle };
+    router *r = router_new();
+    sw_route row = {.method = SW_GET, .path = "/a", .handle = handle};
     ck_assert(router_add(r, &one, &row, ROUTE_PLAIN, error, sizeof error));
     ck_assert_int_eq(router_first(r)->row.access, SW_ADMIN);
     ck_assert_int_eq(router_first(r)->row.lane, SW_LANE_WORKER);
@@ -104,8 +104,9 @@ START_TEST(query_values_are_found_and_decoded)
     out[uri_decode(value, true, out)] = '\0';
     ck_assert_str_eq(out, "x+y z");
     ck_assert(!uri_query_find(query, "e", &value));
-    ck_assert(!uri_query_find((sw_str){ NULL, 0 }, "a", &value));
-    ck_assert(!uri_escapes_valid(str_of("%0")) && !uri_escapes_valid(str_of("a%00")) && uri_escapes_valid(str_of("%c3")));
+    ck_assert(!uri_query_find((sw_str){NULL, 0}, "a", &value));
+    ck_assert(!uri_escapes_valid(str_of("%0")) && !uri_escapes_valid(str_of("a%00")) &&
+              uri_escapes_valid(str_of("%c3")));
 }
 END_TEST
 

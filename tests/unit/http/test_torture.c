@@ -21,8 +21,8 @@ typedef struct {
 } example;
 
 #define BYTES(literal) (literal), sizeof(literal) - 1
-#define POST "POST /p/echo HTTP/1.1\r\nHost: x\r\n"
-#define SECOND "GET /api/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+#define POST           "POST /p/echo HTTP/1.1\r\nHost: x\r\n"
+#define SECOND         "GET /api/ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
 /* The second request that is glued to each must never be answered. */
 static void refused(const example *e)
@@ -48,29 +48,29 @@ static void all_refused(const example *examples, size_t count)
 START_TEST(smuggling_is_refused)
 {
     static const example EXAMPLES[] = {
-        { BYTES(POST "Content-Length: 5\r\nContent-Length: 10\r\n\r\nhello" SECOND), 400 },
-        { BYTES(POST "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello" SECOND), 400 },
-        { BYTES(POST "Content-Length: +5\r\n\r\nhello" SECOND), 400 },
-        { BYTES(POST "Content-Length: 5, 5\r\n\r\nhello" SECOND), 400 },
-        { BYTES(POST "Content-Length: -5\r\n\r\nhello" SECOND), 400 },
-        { BYTES(POST "Content-Length : 5\r\n\r\nhello" SECOND), 400 },
-        { BYTES(POST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 3\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/ping HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "A: b\r\n\0Content-Length: 5\r\n\r\nhello" SECOND), 400 },
-        { BYTES(POST "A: b\0\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "A: b\r\n folded\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "A: b\nC: d\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/ping HTTP/1.1\nHost: x\n\n"), 400 },
-        { BYTES(POST "A: b\n\n" SECOND), 400 },
+        {BYTES(POST "Content-Length: 5\r\nContent-Length: 10\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Content-Length: +5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Content-Length: 5, 5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Content-Length: -5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Content-Length : 5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 3\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A: b\r\n\0Content-Length: 5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "A: b\0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A: b\r\n folded\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A: b\nC: d\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.1\nHost: x\n\n"), 400},
+        {BYTES(POST "A: b\n\n" SECOND), 400},
     };
     ALL_REFUSED(EXAMPLES);
 }
@@ -79,26 +79,26 @@ END_TEST
 START_TEST(malformed_heads_are_refused)
 {
     static const example EXAMPLES[] = {
-        { BYTES("GET /api/ping HTTP/1.1\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" SECOND), 400 },
-        { BYTES("GET //evil/a HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400 },
-        { BYTES("GET http://x/api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/ping?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/%00ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/pi ng HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/pi\x01ng HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/ping\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/ping HTTP/1.1x\r\nHost: x\r\n\r\n" SECOND), 400 },
-        { BYTES("GET /api/ping HTTP/2.0\r\nHost: x\r\n\r\n" SECOND), 505 },
-        { BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505 },
-        { BYTES("get /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 501 },
-        { BYTES("TRACE /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 501 },
-        { BYTES("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 501 },
-        { BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), 400 },
-        { BYTES("nonsense\r\n"), 400 },
-        { BYTES(POST "no colon\r\n\r\n" SECOND), 400 },
-        { BYTES(POST ": x\r\n\r\n" SECOND), 400 },
-        { BYTES(POST "Expect: pigs\r\nContent-Length: 5\r\n\r\nhello" SECOND), 417 },
+        {BYTES("GET /api/ping HTTP/1.1\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" SECOND), 400},
+        {BYTES("GET //evil/a HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET http://x/api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/%00ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/pi ng HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/pi\x01ng HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.1x\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/2.0\r\nHost: x\r\n\r\n" SECOND), 505},
+        {BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505},
+        {BYTES("get /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 501},
+        {BYTES("TRACE /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 501},
+        {BYTES("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 501},
+        {BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), 400},
+        {BYTES("nonsense\r\n"), 400},
+        {BYTES(POST "no colon\r\n\r\n" SECOND), 400},
+        {BYTES(POST ": x\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Expect: pigs\r\nContent-Length: 5\r\n\r\nhello" SECOND), 417},
     };
     ALL_REFUSED(EXAMPLES);
 }
@@ -122,7 +122,8 @@ END_TEST
 START_TEST(connections_end_where_evhttp_would_lose_its_place)
 {
     /* Chunked, well formed: answered, and what is glued to it dropped. */
-    static const char CHUNKED[] = POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n" SECOND;
+    static const char CHUNKED[] =
+        POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n" SECOND;
     ck_assert_int_eq(test_once(&c, s.port, CHUNKED, sizeof CHUNKED - 1), 200);
     ck_assert(strstr(c.body, "{\"bytes\":11,\"body\":\"hello world\""));
     ck_assert(test_has_header(&c, "Connection: close") && test_closed(&c));
@@ -152,8 +153,8 @@ START_TEST(bodies_over_their_limit_are_413_at_once)
         size_t length;
         int status;
     } CASES[] = {
-        { "/p/echo", 1 << 20, 200 },      { "/p/echo", (1 << 20) + 1, 413 }, { "/p/large", 8 << 20, 200 },
-        { "/p/large", (8 << 20) + 1, 413 }, { "/nowhere", 2 << 20, 413 },     { "/p/echo", 1ul << 50, 413 },
+        {"/p/echo", 1 << 20, 200},        {"/p/echo", (1 << 20) + 1, 413}, {"/p/large", 8 << 20, 200},
+        {"/p/large", (8 << 20) + 1, 413}, {"/nowhere", 2 << 20, 413},      {"/p/echo", 1ul << 50, 413},
     };
     static char body[1 << 20];
     memset(body, 'b', sizeof body);

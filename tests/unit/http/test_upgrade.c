@@ -8,10 +8,10 @@
 static test_server s;
 static test_client c;
 
-#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-#define UPGRADE "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" KEY
+#define KEY             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define UPGRADE         "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" KEY
 #define WS(query, more) "GET /api/ws" query " HTTP/1.1\r\nHost: x:8080\r\n" more "\r\n"
-#define HAS(text) ck_assert_msg(strstr(c.body, text) != NULL, "%s", c.body)
+#define HAS(text)       ck_assert_msg(strstr(c.body, text) != NULL, "%s", c.body)
 
 static void on_bytes(struct bufferevent *bev, void *arg)
 {
@@ -33,7 +33,7 @@ static void take(loop *l, struct evhttp_request *request, const http_upgrade *up
         return;
     }
     struct evhttp_connection *evcon = evhttp_request_get_connection(request);
-    struct bufferevent *bev         = evhttp_connection_get_bufferevent(evcon);
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(evcon);
     the_server->taken++;
     bufferevent_setcb(bev, on_bytes, NULL, on_end, evcon);
     evbuffer_add_printf(bufferevent_get_output(bev), "HTTP/1.1 101 x\r\nUser: %s\r\nProtocol: %d\r\nQuery: %s\r\n\r\n",
@@ -45,7 +45,7 @@ static void take(loop *l, struct evhttp_request *request, const http_upgrade *up
 
 static void begin(void)
 {
-    static const char *const OPTIONS[] = { "STEWARD_CORS_ALLOWED_ORIGINS=http://listed", NULL };
+    static const char *const OPTIONS[] = {"STEWARD_CORS_ALLOWED_ORIGINS=http://listed", NULL};
     test_server_config(&s, OPTIONS, take);
 }
 
@@ -104,15 +104,16 @@ START_TEST(what_is_no_handshake_is_told_so)
 {
     ck_assert_int_eq(ask(WS("?token=admin", "")), 426);
     ck_assert(test_has_header(&c, "Upgrade: websocket") && test_has_header(&c, "Sec-WebSocket-Version: 13"));
-    ck_assert_int_eq(ask(WS("?token=admin", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n" KEY)),
-                     426);
+    ck_assert_int_eq(
+        ask(WS("?token=admin", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n" KEY)), 426);
     ck_assert_int_eq(ask(WS("?token=admin", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" KEY)), 426);
-    ck_assert_int_eq(ask(WS("?token=admin", "Connection: Upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Version: 13\r\n" KEY)),
-                     426);
+    ck_assert_int_eq(
+        ask(WS("?token=admin", "Connection: Upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Version: 13\r\n" KEY)), 426);
     ck_assert_int_eq(ask(WS("?token=admin", "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"
-                                            "Sec-WebSocket-Key: abc\r\n")), 400);
-    ck_assert_int_eq(ask(WS("?token=admin", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")),
+                                            "Sec-WebSocket-Key: abc\r\n")),
                      400);
+    ck_assert_int_eq(
+        ask(WS("?token=admin", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")), 400);
     ck_assert_int_eq(ask("POST /api/ws?token=admin HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), 405);
     ck_assert_int_eq(ask("HEAD /api/ws?token=admin HTTP/1.1\r\nHost: x\r\n" UPGRADE "\r\n"), 426);
     ck_assert_int_eq(ask("GET /api/ws?token=admin HTTP/1.0\r\nHost: x\r\n" UPGRADE "\r\n"), 426);
