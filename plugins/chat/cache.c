@@ -11,14 +11,14 @@
 enum { SETS = 2048, PLACES = 4, LOCKS = 64 };
 
 typedef struct {
-    cache_key key;             /* kind 0: free */
+    cache_key key; /* kind 0: free */
     int64_t values[2];
 } place;
 
 typedef struct {
     place places[PLACES];
     uint64_t version;
-    unsigned next;             /* the place that is given away next */
+    unsigned next; /* the place that is given away next */
 } set;
 
 struct cache {

@@ -1,8 +1,8 @@
 /* chat: what people, agents and the Butler say to one another, their threads, and the approvals.
  *
- * plugin.c is the front door. A frame's way: events/ (check) -> post.c, request.c or decide.c (write step) -> store_*.c.
- * rules.c says who may write to whom, conversation.c which thread a frame belongs to, cache.c remembers both for the
- * stream pieces that never touch the store; write_rows.c and write_frames.c write JSON; recovery.c replays. */
+ * plugin.c is the front door. A frame's way: events/ (check) -> post.c, request.c or decide.c (write step) ->
+ * store_*.c. rules.c says who may write to whom, conversation.c which thread a frame belongs to, cache.c remembers both
+ * for the stream pieces that never touch the store; write_rows.c and write_frames.c write JSON; recovery.c replays. */
 #ifndef CHAT_H
 #define CHAT_H
 
@@ -28,8 +28,8 @@ enum {
     CHAT_APPROVALS_MAX = 200
 };
 
-typedef struct cache cache;         /* cache.c  */
-typedef struct notices notices;     /* notices.c */
+typedef struct cache cache;     /* cache.c  */
+typedef struct notices notices; /* notices.c */
 
 /* Made by start(), freed by stop(). */
 typedef struct {
@@ -38,7 +38,7 @@ typedef struct {
     void *users_self;
     cache *cache;
     notices *notices;
-    _Atomic uint64_t questions;     /* internal questions relayed, see post.c */
+    _Atomic uint64_t questions; /* internal questions relayed, see post.c */
 } chat;
 
 /* ---- why something is refused (rules.c) ---- */
@@ -68,10 +68,10 @@ sw_status fault_status(fault f);
 typedef struct {
     int64_t sender_id;
     sw_role sender_role;
-    int64_t target_id;         /* 0: every human                          */
-    sw_role target_role;       /* 0 with a target_id: no such user        */
-    int64_t asked;             /* the conversation that was given, 0: none */
-    int64_t conversation_id;   /* found: where it goes, 0: nowhere        */
+    int64_t target_id;       /* 0: every human                          */
+    sw_role target_role;     /* 0 with a target_id: no such user        */
+    int64_t asked;           /* the conversation that was given, 0: none */
+    int64_t conversation_id; /* found: where it goes, 0: nowhere        */
 } route;
 
 bool role_human(sw_role role);
@@ -145,8 +145,8 @@ typedef struct {
     sw_str local_id, payload, source, stream_id; /* at NULL: none */
     const approval *approval;                    /* of AUTH_REQUEST and AUTH_RESPONSE */
     int64_t asked_conversation;
-    const uint8_t *digest;                       /* 32 bytes, NULL: no local_id */
-    bool recovered;                              /* to be stored: the receiver's recovery has it */
+    const uint8_t *digest; /* 32 bytes, NULL: no local_id */
+    bool recovered;        /* to be stored: the receiver's recovery has it */
 } chat_row;
 
 typedef struct {
@@ -188,11 +188,11 @@ typedef struct {
     route route;
     const char *sender_name;
     sw_str local_id, payload, stream_id, source;
-    sw_str text;               /* of a string payload that begins as Butler's internal questions do; at NULL: no */
-    int64_t opened_ms;         /* of the socket that sent it, 0: not a frame */
-    bool by_frame;             /* ACK and the echo of a repeat go to its socket */
-    fault fault;               /* set when refused */
-    int64_t id, at_ms;         /* what came of it */
+    sw_str text;       /* of a string payload that begins as Butler's internal questions do; at NULL: no */
+    int64_t opened_ms; /* of the socket that sent it, 0: not a frame */
+    bool by_frame;     /* ACK and the echo of a repeat go to its socket */
+    fault fault;       /* set when refused */
+    int64_t id, at_ms; /* what came of it */
 } posting;
 
 sw_status post_chat(chat *c, sw_tx *tx, posting *p);
@@ -210,10 +210,10 @@ sw_status question_relay(chat *c, sw_tx *tx, posting *p);
 /* An AUTH_REQUEST of the Butler, checked in its form. */
 typedef struct {
     posting frame;
-    const char *action_id;     /* NULL: the server gives one */
+    const char *action_id; /* NULL: the server gives one */
     int64_t target_agent_id;
     const char *command, *reason;
-    int64_t expires_ms;        /* after it is stored */
+    int64_t expires_ms; /* after it is stored */
 } asking;
 
 sw_status request_store(chat *c, sw_tx *tx, asking *ask);
@@ -226,12 +226,12 @@ typedef struct {
     int64_t user_id;
     const char *responder_name; /* NULL: the user's own name */
     const char *channel;
-    int64_t conversation_id;    /* given with the answer, 0: none */
-    sw_str local_id;            /* of the frame, at NULL: none */
+    int64_t conversation_id; /* given with the answer, 0: none */
+    sw_str local_id;         /* of the frame, at NULL: none */
     bool by_frame;
-    fault fault;                /* FAULT_CONVERSATION or none */
+    fault fault; /* FAULT_CONVERSATION or none */
     sw_decision outcome;
-    approval now;               /* what is stored now, but for UNKNOWN */
+    approval now; /* what is stored now, but for UNKNOWN */
 } answer;
 
 sw_status decide(const chat *c, sw_tx *tx, answer *a);
@@ -271,7 +271,8 @@ sw_status retention_prune(sw_tx *tx, bool *ret_more);
 bool chat_health(sw_request *req, sw_json *out);
 
 /* page.c: a reply of many rows, oldest first. `ids` are in that order, or the other way round with `newest_first`: then
- * a page that grows too large loses its oldest rows. `own_thread`: what AUTH_REQUESTs to others show as their thread. */
+ * a page that grows too large loses its oldest rows. `own_thread`: what AUTH_REQUESTs to others show as thread; -1:
+ * theirs. */
 sw_status page_reply(sw_request *req, const int64_t *ids, size_t count, bool newest_first, int64_t own_thread);
 
 /* ---- routes/ ---- */

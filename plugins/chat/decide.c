@@ -1,5 +1,5 @@
-/* An answer to an authorization request. Everything that decides is in one write step: what is stored is read there, the
- * clock is read there, and one conditional update takes the first decision. */
+/* An answer to an authorization request. Everything that decides is in one write step: what is stored is read there,
+ * the clock is read there, and one conditional update takes the first decision. */
 #include "store.h"
 
 #include <string.h>
@@ -12,8 +12,8 @@ static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *
 
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;
-    *ret_may = found == SW_OK && (user.role == SW_ROLE_ADMIN ||
-                                  (role_human(user.role) && user.id == a->now.target_user_id));
+    *ret_may =
+        found == SW_OK && (user.role == SW_ROLE_ADMIN || (role_human(user.role) && user.id == a->now.target_user_id));
     if (*ret_may)
         *ret_user = user;
     return SW_OK;

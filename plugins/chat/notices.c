@@ -2,10 +2,10 @@
  *
  * After a refused answer its user's sockets hear the true status once more. The refusal undoes its step, and the update
  * must come after the answer (a page puts its card back to PENDING on any refusal), so it waits here for a timer.
- * What the Butler has got is noted in the store; until that is committed, and a while longer, it is remembered here, so that a
- * Butler who reconnects at once does not hear it twice.
- * A page that is reading its recovery when something is decided may have read the request before and be closed to unstored
- * frames after: what was decided lately is kept for its greeting. */
+ * What the Butler has got is noted in the store; until that is committed, and a while longer, it is remembered here, so
+ * that a Butler who reconnects at once does not hear it twice. A page that is reading its recovery when something is
+ * decided may have read the request before and be closed to unstored frames after: what was decided lately is kept for
+ * its greeting. */
 #include "store.h"
 
 #include <pthread.h>
@@ -28,8 +28,8 @@ struct notices {
     size_t first, count;
     int64_t delivered[DELIVERED_MAX]; /* a ring; 0: free */
     size_t next;
-    decided decisions[DECIDED_MAX];   /* a ring in order of commit */
-    size_t decided_count;             /* ever */
+    decided decisions[DECIDED_MAX]; /* a ring in order of commit */
+    size_t decided_count;           /* ever */
 };
 
 notices *notices_new(chat *c)

@@ -18,6 +18,8 @@ static const sw_option OPTIONS[] = {
      SW_OPTION_LIVE, NULL},
     {"title_max", SW_OPTION_SIZE, "200", 1, 4096, NULL, "The longest title of a thread.", SW_OPTION_LIVE, NULL},
     {"summary_max", SW_OPTION_SIZE, "4K", 1, 65536, NULL, "The longest summary of a thread.", SW_OPTION_LIVE, NULL},
+    {"threads_max", SW_OPTION_INT, "10000", 1, INT64_MAX, NULL, "How many threads one human may have made.",
+     SW_OPTION_LIVE, NULL},
     {"retention_days", SW_OPTION_INT, "0", 0, 36500, NULL,
      "Stored frames older than this are removed; 0 keeps them for ever.", SW_OPTION_LIVE, NULL},
     {"retention_count", SW_OPTION_INT, "0", 0, INT64_MAX, NULL,
@@ -35,7 +37,7 @@ static const sw_option OPTIONS[] = {
     "\"2026-03-05T21:42:08.123Z\"}"
 #define EXAMPLE_APPROVAL                                                                                               \
     "[{\"id\":1,\"action_id\":\"a-1\",\"target_agent_id\":5,\"target_agent_name\":\"scout\",\"command\":\"reboot\","   \
-    "\"command_sha256\":\"…\",\"reason\":\"stuck\",\"status\":\"PENDING\",\"requested_at\":"                           \
+    "\"command_sha256\":\"…\",\"reason\":\"stuck\",\"status\":\"PENDING\",\"requested_at\":"                         \
     "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false}]"
 
 static const sw_route ROUTES[] = {

@@ -1,4 +1,5 @@
-/* An AUTH_REQUEST of the Butler: stored with the hash of the exact command, shown to who is asked and to every ADMIN. */
+/* An AUTH_REQUEST of the Butler: stored with the hash of the exact command, shown to who is asked and to every ADMIN.
+ */
 #include "store.h"
 
 #include <string.h>

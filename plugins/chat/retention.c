@@ -1,6 +1,6 @@
-/* Retention: rows older than retention_days, and those beyond the newest retention_count; both off by default. The oldest
- * go first, a few at a time, and how far it went is remembered for recoveries. Rows of the last day stay: repeats are
- * recognised by them. Approvals stay: they are the record of who allowed what. */
+/* Retention: rows older than retention_days, and those beyond the newest retention_count; both off by default. The
+ * oldest go first, a few at a time, and how far it went is remembered for recoveries. Rows of the last day stay:
+ * repeats are recognised by them. Approvals stay: they are the record of who allowed what. */
 #include "store.h"
 
 enum { AT_ONCE = 100 };

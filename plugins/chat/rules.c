@@ -71,7 +71,8 @@ bool route_threaded(const route *r, int64_t *ret_human, int64_t *ret_peer)
     return false;
 }
 
-/* Between the Butler and an agent a thread is right in which one of them takes part: there the human's wish came from. */
+/* Between the Butler and an agent a thread is right in which one of them takes part: there the human's wish came from.
+ */
 bool rules_thread(const route *r, int64_t owner_id, int64_t peer_id)
 {
     int64_t human, peer;

@@ -77,7 +77,8 @@ static void tell(const approval *a, sw_approval *ret, int64_t now_ms)
 }
 
 static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
-                            const char *responder_name, const char *channel, sw_decision *ret_decision, sw_approval *ret)
+                            const char *responder_name, const char *channel, sw_decision *ret_decision,
+                            sw_approval *ret)
 {
     answer a = {
         .action_id = action_id,
@@ -89,8 +90,13 @@ static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool a
     SW_TRY(decide(self, tx, &a));
     *ret_decision = a.outcome;
     if (ret && a.outcome == SW_DECISION_UNKNOWN)
-        *ret = (sw_approval){.action_id = action_id, .status = "", .decided_by = "", .command = "", .reason = "",
-                             .target_agent_name = "", .channel = ""};
+        *ret = (sw_approval){.action_id = action_id,
+                             .status = "",
+                             .decided_by = "",
+                             .command = "",
+                             .reason = "",
+                             .target_agent_name = "",
+                             .channel = ""};
     else if (ret)
         tell(&a.now, ret, sw_tx_now(tx));
     return SW_OK;

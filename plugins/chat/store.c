@@ -21,6 +21,7 @@ const sw_statement CHAT_STATEMENTS[ST_COUNT] = {
     [ST_PRUNE_NOTE] = {"prune_note", SQL_PRUNE_NOTE, NULL},
     [ST_THREAD_ADD] = {"thread_add", SQL_THREAD_ADD, NULL},
     [ST_THREAD_GET] = {"thread_get", SQL_THREAD_GET, NULL},
+    [ST_THREADS_COUNT] = {"threads_count", SQL_THREADS_COUNT, NULL},
     [ST_THREADS_OF_OWNER] = {"threads_of_owner", SQL_THREADS_OF_OWNER, THREAD_CLAUSES},
     [ST_THREADS_OF_PAIR] = {"threads_of_pair", SQL_THREADS_OF_PAIR, THREAD_CLAUSES},
     [ST_THREAD_CHANGE] = {"thread_change", SQL_THREAD_CHANGE, NULL},

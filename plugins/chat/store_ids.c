@@ -62,16 +62,14 @@ sw_status ids_of_thread(sw_db *db, int64_t thread, const id_range *r, int64_t *r
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
-const char SQL_IDS_INBOX_HUMAN[] =
-    "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
-    " UNION ALL SELECT id FROM chat WHERE inbox_id = 0 AND id > ?2"
-    " UNION ALL SELECT id FROM chat WHERE own_id = ?1 AND id > ?2"
-    " ORDER BY id LIMIT ?3";
+const char SQL_IDS_INBOX_HUMAN[] = "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
+                                   " UNION ALL SELECT id FROM chat WHERE inbox_id = 0 AND id > ?2"
+                                   " UNION ALL SELECT id FROM chat WHERE own_id = ?1 AND id > ?2"
+                                   " ORDER BY id LIMIT ?3";
 /* An agent never hears itself, so its own broadcasts (Butler's) are left out. */
-const char SQL_IDS_INBOX_SYSTEM[] =
-    "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
-    " UNION ALL SELECT id FROM chat WHERE inbox_id = 0 AND id > ?2 AND sender_id <> ?1"
-    " ORDER BY id LIMIT ?3";
+const char SQL_IDS_INBOX_SYSTEM[] = "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
+                                    " UNION ALL SELECT id FROM chat WHERE inbox_id = 0 AND id > ?2 AND sender_id <> ?1"
+                                    " ORDER BY id LIMIT ?3";
 
 sw_status ids_of_inbox(sw_db *db, int64_t user, bool human, int64_t after, int64_t limit, int64_t *ret,
                        size_t *ret_count)

@@ -6,7 +6,8 @@
 
 const char SQL_ROW_ADD[] =
     "INSERT INTO chat (local_id, type, sender_id, sender_name, sender_role, receiver_id, conversation_id,"
-    " asked_conversation, pair_low, pair_high, inbox_id, own_id, payload, source, stream_id, approval_id, digest, at_ms)"
+    " asked_conversation, pair_low, pair_high, inbox_id, own_id, payload, source, stream_id, approval_id, digest, "
+    "at_ms)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8, ?9, ?10, nullif(?11, -1), nullif(?12, 0), ?13, ?14, ?15,"
     " nullif(?16, 0), ?17, ?18)";
 

@@ -55,6 +55,20 @@ sw_status thread_get(sw_db *db, int64_t id, thread_row *ret)
     return SW_OK;
 }
 
+const char SQL_THREADS_COUNT[] =
+    "SELECT count(*) FROM (SELECT 1 FROM chat_threads WHERE owner_id = ?1 LIMIT ?2) AS some";
+
+sw_status threads_count(sw_db *db, int64_t owner_id, int64_t max, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+
+    SW_TRY(RUN(db, ST_THREADS_COUNT, &rows, "ii", owner_id, max));
+    int64_t count = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    SW_TRY(sw_rows_done(rows));
+    *ret = count;
+    return SW_OK;
+}
+
 /* NULLs are the smallest, so newest first has threads without a message last. */
 const char SQL_THREADS_OF_OWNER[] =
     THREAD_COLUMNS " WHERE owner_id = ?1 {clauses} ORDER BY is_pinned DESC, last_message_ms DESC, id";

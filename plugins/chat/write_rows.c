@@ -10,8 +10,8 @@ const char *approval_status(const approval *a, int64_t now_ms)
     return a->status;
 }
 
-/* A string payload is that text, its token copied; any other JSON is its exact text, as a string. A request is shown with
- * its current status. */
+/* A string payload is that text, its token copied; any other JSON is its exact text, as a string. A request is shown
+ * with its current status. */
 static void write_payload(sw_request *req, sw_json *out, const chat_row *row, int64_t now_ms)
 {
     if (row->approval && strcmp(row->type, TYPE_REQUEST) == 0) {

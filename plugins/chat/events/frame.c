@@ -6,12 +6,13 @@ sw_status posting_of_frame(sw_request *req, posting *ret)
     const sw_principal *who = sw_request_principal(req);
 
     *ret = (posting){
-        .route = {
-            .sender_id = who->user_id,
-            .sender_role = who->role,
-            .target_id = sw_frame_target(req),
-            .asked = sw_frame_conversation(req),
-        },
+        .route =
+            {
+                .sender_id = who->user_id,
+                .sender_role = who->role,
+                .target_id = sw_frame_target(req),
+                .asked = sw_frame_conversation(req),
+            },
         .sender_name = who->name,
         .local_id = sw_frame_local_id(req),
         .payload = sw_frame_payload(req),

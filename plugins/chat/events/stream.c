@@ -1,5 +1,5 @@
-/* CHAT_STREAM and CHAT_STREAM_END: never stored, relayed on the loop from what memory knows. A miss is read on a worker;
- * only a pair that has no thread at all yet goes through the writer. */
+/* CHAT_STREAM and CHAT_STREAM_END: never stored, relayed on the loop from what memory knows. A miss is read on a
+ * worker; only a pair that has no thread at all yet goes through the writer. */
 #include "chat.h"
 
 #include <string.h>
@@ -88,7 +88,8 @@ static sw_status look_up(sw_request *req)
     bool missing = false;
 
     SW_TRY(piece_of_frame(req, &p));
-    SW_TRY(conversation_read(sw_request_state(req), sw_request_db(req), &p->posting.route, &p->posting.fault, &missing));
+    SW_TRY(
+        conversation_read(sw_request_state(req), sw_request_db(req), &p->posting.route, &p->posting.fault, &missing));
     if (p->posting.fault)
         return fault_fail(req, p->posting.fault);
     return missing ? sw_write(req, relay_tx, p) : relay(req, p);

@@ -36,6 +36,14 @@ static const char *kind_of(sw_role role)
     return role == SW_ROLE_AGENT ? "agent_direct" : "";
 }
 
+static sw_status check_count(sw_request *req)
+{
+    int64_t max = sw_option_int(sw_request_host(req), "threads_max"), count = 0;
+
+    SW_TRY(threads_count(sw_request_db(req), sw_request_principal(req)->user_id, max, &count));
+    return count < max ? SW_OK : sw_fail(req, SW_CONFLICT, NULL, "you have %lld threads already", (long long)count);
+}
+
 sw_status post_threads(sw_request *req)
 {
     const chat *c = sw_request_state(req);
@@ -55,6 +63,7 @@ sw_status post_threads(sw_request *req)
     SW_TRY(found);
     if (strcmp(kind, kind_of(user.role)) != 0)
         return sw_fail(req, SW_INVALID, "invalid_parameter", "channel_kind does not fit the peer's role");
+    SW_TRY(check_count(req));
     thread_row *t = sw_alloc(req, 1, sizeof *t);
     if (!t || !title)
         return SW_NO_MEMORY;

@@ -120,3 +120,9 @@ def test_messages_of_a_thread_come_in_pages(house):
     for wrong in ("limit=0", "limit=x", "before_id=0", "after_id=-1"):
         assert house.get(f"{path}?{wrong}").status_code == 400
     assert len(page("?limit=100000")) == 7
+
+
+def test_nobody_makes_threads_without_end():
+    with Steward(options={"plugin:chat": {"threads_max": "2"}}) as house:
+        house.agent_id, _ = house.agent("scout")
+        assert [make(house).status_code for _ in range(3)] == [201, 201, 409]
