@@ -11,7 +11,7 @@ int cli_check(const cli_args *args)
     if (!s)
         return CLI_FAILED;
     const char *file = cli_config_file(args->config);
-    bool good        = server_configure(s, file);
+    bool good = server_configure(s, file);
     if (!good)
         fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
     unsigned broken = s->plugins ? registry_quarantined(s->plugins) : 0; /* the log has a line for each */

@@ -9,64 +9,65 @@ static const char DEFAULT_CONFIG[] = "/etc/steward/steward.conf";
 
 const cli_command CLI_COMMANDS[] = {
     {
-        .name      = "serve",
-        .usage     = "serve [-c FILE] [--print-initial-password]",
-        .summary   = "Run the server in the foreground.",
-        .details   = "Prints \"listening on http://HOST:PORT\" once it answers. SIGTERM stops it after what runs has been\n"
-                     "answered, a second one at once; SIGHUP reads the configuration again.\n"
-                     "--print-initial-password shows a password made for the first admin here instead of leaving it in\n"
-                     "the data folder.\n",
-        .options   = CLI_CONFIG | CLI_INITIAL_PASSWORD,
-        .run       = cli_serve,
+        .name = "serve",
+        .usage = "serve [-c FILE] [--print-initial-password]",
+        .summary = "Run the server in the foreground.",
+        .details =
+            "Prints \"listening on http://HOST:PORT\" once it answers. SIGTERM stops it after what runs has been\n"
+            "answered, a second one at once; SIGHUP reads the configuration again.\n"
+            "--print-initial-password shows a password made for the first admin here instead of leaving it in\n"
+            "the data folder.\n",
+        .options = CLI_CONFIG | CLI_INITIAL_PASSWORD,
+        .run = cli_serve,
     },
     {
-        .name    = "check",
-        .usage   = "check [-c FILE]",
+        .name = "check",
+        .usage = "check [-c FILE]",
         .summary = "Check the configuration, plugins' options included, and print every error.",
         .details = "Starts nothing and writes nothing. Exits with 1 when there are errors.\n",
         .options = CLI_CONFIG,
-        .run     = cli_check,
+        .run = cli_check,
     },
     {
-        .name    = "routes",
-        .usage   = "routes [-c FILE]",
+        .name = "routes",
+        .usage = "routes [-c FILE]",
         .summary = "List every route of the enabled plugins.",
         .details = "",
         .options = CLI_CONFIG,
-        .run     = cli_routes,
+        .run = cli_routes,
     },
     {
-        .name      = "options",
-        .usage     = "options [NAME] [-c FILE] [--template]",
-        .summary   = "List options with their values, defaults and meaning.",
-        .details   = "NAME: only those whose name contains it (\"limits\", \"plugin:chat\", \"server.port\").\n"
-                     "--template prints them as an annotated configuration file.\n",
-        .options   = CLI_CONFIG | CLI_TEMPLATE,
+        .name = "options",
+        .usage = "options [NAME] [-c FILE] [--template]",
+        .summary = "List options with their values, defaults and meaning.",
+        .details = "NAME: only those whose name contains it (\"limits\", \"plugin:chat\", \"server.port\").\n"
+                   "--template prints them as an annotated configuration file.\n",
+        .options = CLI_CONFIG | CLI_TEMPLATE,
         .words_max = 1,
-        .run       = cli_options,
+        .run = cli_options,
     },
     {
-        .name      = "plugin",
-        .usage     = "plugin inspect FILE.so",
-        .summary   = "Show what a plugin declares, without starting it.",
-        .details   = "",
+        .name = "plugin",
+        .usage = "plugin inspect FILE.so",
+        .summary = "Show what a plugin declares, without starting it.",
+        .details = "",
         .words_max = 2,
-        .run       = cli_plugin,
+        .run = cli_plugin,
     },
     {
-        .name    = "version",
-        .usage   = "version",
+        .name = "version",
+        .usage = "version",
         .summary = "Print the version of the server and of its plugin ABI.",
         .details = "",
-        .run     = cli_version,
+        .run = cli_version,
     },
     {
-        .name      = "help",
-        .usage     = "help [COMMAND]",
-        .summary   = "Explain the commands, or one of them.",
-        .details   = "",
+        .name = "help",
+        .usage = "help [COMMAND]",
+        .summary = "Explain the commands, or one of them.",
+        .details = "",
         .words_max = 1,
-        .run       = cli_help,
+        .run = cli_help,
     },
 };
 const size_t CLI_COMMAND_COUNT = sizeof CLI_COMMANDS / sizeof CLI_COMMANDS[0];
@@ -148,12 +149,12 @@ int cli_main(int argc, char **argv)
     const cli_command *c = cli_find(name);
     if (!c)
         return unknown_command(name);
-    cli_args args = { 0 };
+    cli_args args = {0};
     if (parse(c, argc - 2 > 0 ? argc - 2 : 0, argv + 2, &args) != CLI_OK)
         return CLI_USAGE;
     if (args.help) {
         args.words[0] = c->name;
-        args.count    = 1;
+        args.count = 1;
         return cli_help(&args);
     }
     int code = c->run(&args);

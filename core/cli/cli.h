@@ -18,7 +18,7 @@ enum {
 enum { CLI_WORDS_MAX = 4 };
 
 typedef struct {
-    const char *config;       /* NULL: not given */
+    const char *config; /* NULL: not given */
     bool print_initial_password, template, help;
     const char *words[CLI_WORDS_MAX]; /* what is no option */
     size_t count;
@@ -26,10 +26,10 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *usage;        /* "serve [-c FILE]" */
-    const char *summary;      /* one sentence */
-    const char *details;      /* further lines for `steward help NAME`; "" when none */
-    unsigned options;         /* CLI_* ored */
+    const char *usage;   /* "serve [-c FILE]" */
+    const char *summary; /* one sentence */
+    const char *details; /* further lines for `steward help NAME`; "" when none */
+    unsigned options;    /* CLI_* ored */
     size_t words_max;
     int (*run)(const cli_args *args);
 } cli_command;

@@ -13,8 +13,7 @@ extern char **environ;
 sw_log_level configured_level(const config *c)
 {
     static const char *const NAMES[] = {
-        [SW_LOG_ERROR] = "error", [SW_LOG_WARN] = "warn", [SW_LOG_INFO] = "info", [SW_LOG_DEBUG] = "debug"
-    };
+        [SW_LOG_ERROR] = "error", [SW_LOG_WARN] = "warn", [SW_LOG_INFO] = "info", [SW_LOG_DEBUG] = "debug"};
     const char *level = config_text(c, "log.level");
     for (int i = SW_LOG_ERROR; i <= SW_LOG_DEBUG; i++)
         if (strcmp(level, NAMES[i]) == 0)
@@ -29,11 +28,11 @@ static bool beside_binary(char out[PATH_MAX])
     ssize_t len = readlink("/proc/self/exe", binary, sizeof binary - 1);
     if (len <= 0)
         return false;
-    binary[len]       = '\0';
+    binary[len] = '\0';
     char *const slash = strrchr(binary, '/');
     if (!slash)
         return false;
-    *slash   = '\0';
+    *slash = '\0';
     char folder[PATH_MAX + 32];
     snprintf(folder, sizeof folder, "%s/../lib/steward/plugins", binary);
     return realpath(folder, out) != NULL;
@@ -56,13 +55,13 @@ static bool open_log(const config *c)
 
 bool server_configure(server *s, const char *config_file)
 {
-    *s         = (server){ .config_file = config_file, .lock_fd = -1, .rt = { .version = STEWARD_VERSION } };
-    config *c  = config_new();
+    *s = (server){.config_file = config_file, .lock_fd = -1, .rt = {.version = STEWARD_VERSION}};
+    config *c = config_new();
     if (!c)
         return false;
     s->configs[s->config_count++] = c;
-    s->rt.config                  = c;
-    s->rt.started_ms              = sw_monotonic_ms();
+    s->rt.config = c;
+    s->rt.started_ms = sw_monotonic_ms();
     pthread_mutex_init(&s->rt.readers.lock, NULL);
     bool good = config_load(c, config_file, environ);
     if (good && !open_log(c)) {

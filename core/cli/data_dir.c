@@ -36,7 +36,8 @@ static bool lock(server *s, char *error, size_t error_size)
         ssize_t n = pread(fd, text, sizeof text - 1, 0);
         text[n > 0 ? strspn(text, "0123456789") : 0] = '\0';
         if (why == EWOULDBLOCK)
-            snprintf(error, error_size, "another server (pid %s) uses the data folder %s", *text ? text : "unknown", s->data_dir);
+            snprintf(error, error_size, "another server (pid %s) uses the data folder %s", *text ? text : "unknown",
+                     s->data_dir);
         else
             snprintf(error, error_size, "cannot lock %s: %s", path, strerror(why));
         close(fd);
@@ -64,7 +65,7 @@ bool data_dir_open(server *s, char *error, size_t error_size)
         snprintf(error, error_size, "cannot use the data folder %s: %s", chosen, strerror(errno));
         return false;
     }
-    s->rt.data_dir   = s->data_dir;
+    s->rt.data_dir = s->data_dir;
     const char *path = config_text(c, "storage.path");
     int len = *path ? snprintf(s->store_path, sizeof s->store_path, "%s", path)
                     : snprintf(s->store_path, sizeof s->store_path, "%s/steward.db", s->data_dir);

@@ -13,8 +13,9 @@ int cli_help(const cli_args *args)
         }
         printf("usage: steward %s\n\n%s\n%s", c->usage, c->summary, c->details);
         if (c->options & CLI_CONFIG)
-            printf("-c FILE: the configuration; without it /etc/steward/steward.conf if there is one, else the defaults.\n"
-                   "conf.d/*.conf beside it and the environment are read after it.\n");
+            printf(
+                "-c FILE: the configuration; without it /etc/steward/steward.conf if there is one, else the defaults.\n"
+                "conf.d/*.conf beside it and the environment are read after it.\n");
         return CLI_OK;
     }
     printf("usage: steward COMMAND\n\n");

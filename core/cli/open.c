@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/outbound/outbound.h"
 #include "core/plugin/keys.h"
+#include "core/runtime/allocator.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -42,14 +43,14 @@ typedef struct {
 static thread_counts count_threads(const config *c)
 {
     thread_counts t = {
-        .loops   = (unsigned)config_int(c, "server.loops"),
+        .loops = (unsigned)config_int(c, "server.loops"),
         .workers = (unsigned)config_int(c, "server.workers"),
-        .hash    = (unsigned)config_int(c, "server.hash_workers"),
-        .slow    = (unsigned)config_int(c, "server.slow_workers"),
+        .hash = (unsigned)config_int(c, "server.hash_workers"),
+        .slow = (unsigned)config_int(c, "server.slow_workers"),
     };
-    t.loops   = t.loops ? t.loops : cores();
+    t.loops = t.loops ? t.loops : cores();
     t.workers = t.workers ? t.workers : 2 * cores();
-    t.hash    = t.hash ? t.hash : (cores() > 1 ? cores() / 2 : 1);
+    t.hash = t.hash ? t.hash : (cores() > 1 ? cores() / 2 : 1);
     return t;
 }
 
@@ -70,8 +71,8 @@ static bool open_store(server *s, const thread_counts *t)
     char error[ERROR_MAX];
     const config *c = s->rt.config;
     store_options o = {
-        .path        = s->store_path,
-        .full_sync   = strcmp(config_text(c, "storage.synchronous"), "full") == 0,
+        .path = s->store_path,
+        .full_sync = strcmp(config_text(c, "storage.synchronous"), "full") == 0,
         .cache_bytes = config_int(c, "storage.cache"),
         .connections = (int)(t->workers + t->slow + 2), /* the writer and the checkpointer */
     };
@@ -89,9 +90,9 @@ static bool open_store(server *s, const thread_counts *t)
 
 static bool open_runtime(server *s, const thread_counts *t)
 {
-    runtime *rt     = &s->rt;
+    runtime *rt = &s->rt;
     const config *c = rt->config;
-    rt->principals  = principals_new(PRINCIPALS_GOOD, PRINCIPALS_BAD);
+    rt->principals = principals_new(PRINCIPALS_GOOD, PRINCIPALS_BAD);
     if (!rt->principals)
         return say("no memory for the principal cache");
     if (!loops_open(rt, t->loops))
@@ -144,6 +145,7 @@ bool server_open(server *s, initial_password_place place)
 {
     char error[ERROR_MAX];
     thread_counts threads = count_threads(s->rt.config);
+    allocator_give_back();
     raise_files();
     if (!required_run(s))
         return false;

@@ -47,7 +47,9 @@ static void print_tables(const sw_plugin *p)
     const sw_subscription *events = p->subscriptions.rows;
     for (uint32_t i = 0; i < p->subscriptions.count; i++)
         printf("event       %s (%s)\n", events[i].event,
-               events[i].in_tx && events[i].after ? "in_tx, after" : events[i].in_tx ? "in_tx" : "after");
+               events[i].in_tx && events[i].after ? "in_tx, after"
+               : events[i].in_tx                  ? "in_tx"
+                                                  : "after");
     const sw_housekeeping *work = p->housekeeping.rows;
     for (uint32_t i = 0; i < p->housekeeping.count; i++)
         printf("housekeeping %s (every %lld ms)\n", work[i].name, (long long)work[i].every_ms);
@@ -67,8 +69,8 @@ static bool split(const char *file, char folder[PATH_MAX], char name[PATH_MAX])
     if (!realpath(file, full))
         snprintf(full, sizeof full, "%s", file);
     const char *slash = strrchr(full, '/');
-    const char *base  = slash ? slash + 1 : full;
-    size_t len        = strlen(base);
+    const char *base = slash ? slash + 1 : full;
+    size_t len = strlen(base);
     if (len <= 3 || strcmp(base + len - 3, ".so") != 0)
         return false;
     snprintf(folder, PATH_MAX, "%.*s", slash ? (int)(slash - full) : 1, slash ? full : ".");
@@ -87,10 +89,10 @@ int cli_plugin(const cli_args *args)
         fprintf(stderr, "steward plugin: %s is no .so file\n", args->words[1]);
         return CLI_FAILED;
     }
-    arena memory = { 0 };
+    arena memory = {0};
     sw_plugin p;
     void *handle = NULL;
-    bool good    = loader_open(folder, name, &memory, &p, &handle, error);
+    bool good = loader_open(folder, name, &memory, &p, &handle, error);
     if (good) {
         print_head(&p);
         print_tables(&p);

@@ -80,7 +80,7 @@ void server_reload(server *s)
         config_free(c);
         return;
     }
-    changes found = { 0 };
+    changes found = {0};
     config_compare(s->rt.config, c, count_change, &found);
     config_keep_fixed(c, s->rt.config);
     keep(s, c);

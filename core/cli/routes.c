@@ -1,16 +1,16 @@
 /* steward routes */
 #include "core/cli/cli.h"
-#include "core/plugin/names.h"
 #include "core/cli/server.h"
 #include "core/plugin/loader.h"
+#include "core/plugin/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static void print_route(void *module_name, const sw_route *r)
 {
-    printf("%-7s %-44s %-10s %-9s %s\n", method_name(r->method), r->path, (const char *)module_name, access_name(r->access),
-           r->summary ? r->summary : "");
+    printf("%-7s %-44s %-10s %-9s %s\n", method_name(r->method), r->path, (const char *)module_name,
+           access_name(r->access), r->summary ? r->summary : "");
 }
 
 static void print_module(const sw_host *m)

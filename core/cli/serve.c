@@ -20,8 +20,8 @@ static void print_listening(const server *s)
         snprintf(address, sizeof address, "http://%s:%d", host, s->port);
     http_totals totals = http_read_totals(s->http);
     log_info("server", "steward %s (%s) answers on %s: %u plugins, up to %u connections, data in %s", s->rt.version,
-             config_text(s->rt.config, "server.env"), address, s->rt.module_count - 1 - registry_quarantined(s->plugins),
-             totals.limit, s->data_dir);
+             config_text(s->rt.config, "server.env"), address,
+             s->rt.module_count - 1 - registry_quarantined(s->plugins), totals.limit, s->data_dir);
     printf("listening on %s\n", address);
     fflush(stdout);
 }

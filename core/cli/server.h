@@ -9,15 +9,15 @@ enum { SERVER_CONFIGS_MAX = 16 };
 
 typedef struct {
     runtime rt;
-    const char *config_file;              /* NULL: none */
-    config *configs[SERVER_CONFIGS_MAX];  /* the first one, then the latest: texts of an older one may still be read */
+    const char *config_file;             /* NULL: none */
+    config *configs[SERVER_CONFIGS_MAX]; /* the first one, then the latest: texts of an older one may still be read */
     unsigned config_count;
     registry *plugins;
     http_server *http;
-    metrics_listener *metrics;            /* NULL: none */
+    metrics_listener *metrics; /* NULL: none */
     sw_db *writer_db;
-    bool ended;                           /* its threads */
-    int lock_fd;                          /* -1: not held */
+    bool ended;  /* its threads */
+    int lock_fd; /* -1: not held */
     int port;
     char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];
 } server;

@@ -11,7 +11,7 @@
 
 enum { TICK_MS = 1000, LOOP_STUCK_MS = 5000 };
 
-static const int WAITED[] = { SIGTERM, SIGINT, SIGHUP };
+static const int WAITED[] = {SIGTERM, SIGINT, SIGHUP};
 
 static sigset_t waited_set(void)
 {
@@ -32,9 +32,9 @@ void signals_block(void)
 /* The next signal; 0: none for `ms`. */
 static int next_signal(int64_t ms)
 {
-    sigset_t set                = waited_set();
-    const struct timespec limit = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
-    int number                  = sigtimedwait(&set, NULL, &limit);
+    sigset_t set = waited_set();
+    const struct timespec limit = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    int number = sigtimedwait(&set, NULL, &limit);
     return number > 0 ? number : 0;
 }
 
@@ -49,7 +49,7 @@ static void leave_now(int number)
 
 static void leave_on_second_signal(void)
 {
-    struct sigaction act = { .sa_handler = leave_now };
+    struct sigaction act = {.sa_handler = leave_now};
     sigset_t set;
     sigemptyset(&act.sa_mask);
     sigemptyset(&set);
@@ -73,8 +73,8 @@ static bool loops_alive(const runtime *rt)
 void signals_serve(server *s)
 {
     int64_t watchdog_ms = (int64_t)(notify_watchdog_us() / 1000) / 2;
-    int64_t every       = watchdog_ms > 0 && watchdog_ms < TICK_MS ? watchdog_ms : TICK_MS;
-    int64_t fed         = sw_monotonic_ms();
+    int64_t every = watchdog_ms > 0 && watchdog_ms < TICK_MS ? watchdog_ms : TICK_MS;
+    int64_t fed = sw_monotonic_ms();
     for (;;) {
         int number = next_signal(every);
         if (number == SIGTERM || number == SIGINT)

@@ -8,7 +8,8 @@
 
 enum { POLL_MS = 10, SOCKETS_MS = 2000, RESTART_EXPECTED_MS = 5000, LAST_REPLIES_MS = 200 };
 
-/* Has everybody been answered? Sockets get a moment to take their last frames; one that does not read is not waited for. */
+/* Has everybody been answered? Sockets get a moment to take their last frames; one that does not read is not waited
+ * for. */
 static bool quiet(const server *s, int64_t waited_ms)
 {
     return http_in_flight(s->http) == 0 && registry_pending(s->plugins) == 0 &&
@@ -43,9 +44,10 @@ static void end_threads(server *s, int64_t limit_ms)
 
 void server_stop(server *s)
 {
-    runtime *rt   = &s->rt;
+    runtime *rt = &s->rt;
     int64_t limit = config_int(rt->config, "server.shutdown_timeout");
-    log_info("server", "stopping: %u requests in work, %u sockets open", http_in_flight(s->http), hub_open_sockets(rt->hub));
+    log_info("server", "stopping: %u requests in work, %u sockets open", http_in_flight(s->http),
+             hub_open_sockets(rt->hub));
     notify("STOPPING=1");
     rt->draining = true;
     registry_drain(s->plugins);

@@ -9,7 +9,7 @@ static bool path_same(const char *a, const char *b)
     for (;;) {
         size_t a_len = strcspn(a, "/");
         size_t b_len = strcspn(b, "/");
-        bool same    = a[0] == ':' ? b[0] == ':' : a_len == b_len && memcmp(a, b, a_len) == 0;
+        bool same = a[0] == ':' ? b[0] == ':' : a_len == b_len && memcmp(a, b, a_len) == 0;
         if (!same || a[a_len] != b[b_len])
             return false;
         if (a[a_len] == '\0')
@@ -66,7 +66,7 @@ void clash_resolve(registry *r)
 {
     for (unsigned i = 1; i < r->count; i++)
         for (unsigned k = 0; k < i && !module_quarantined(r->modules[i]); k++) {
-            module *m            = r->modules[i];
+            module *m = r->modules[i];
             const module *before = r->modules[k];
             if (module_quarantined(before))
                 continue;

@@ -19,25 +19,27 @@ typedef struct {
 #define AT(type, member) offsetof(type, member)
 
 static const event_layout LAYOUTS[] = {
-    { SW_EVENT_USER_CREATED, sizeof(sw_user_event), 1, { AT(sw_user_event, username) } },
-    { SW_EVENT_USER_REMOVED, sizeof(sw_user_event), 1, { AT(sw_user_event, username) } },
-    { SW_EVENT_TOKEN_CHANGED, sizeof(sw_token_event), 2, { AT(sw_token_event, username), AT(sw_token_event, raw_token) } },
-    { SW_EVENT_MESSAGE_STORED,
-      sizeof(sw_message_event),
-      3,
-      { AT(sw_message_event, agent_id), AT(sw_message_event, level), AT(sw_message_event, content) } },
-    { SW_EVENT_CHAT_STORED,
-      sizeof(sw_chat_event),
-      3,
-      { AT(sw_chat_event, type), AT(sw_chat_event, payload), AT(sw_chat_event, source) } },
+    {SW_EVENT_USER_CREATED, sizeof(sw_user_event), 1, {AT(sw_user_event, username)}},
+    {SW_EVENT_USER_REMOVED, sizeof(sw_user_event), 1, {AT(sw_user_event, username)}},
+    {SW_EVENT_TOKEN_CHANGED, sizeof(sw_token_event), 2, {AT(sw_token_event, username), AT(sw_token_event, raw_token)}},
+    {SW_EVENT_MESSAGE_STORED,
+     sizeof(sw_message_event),
+     3,
+     {AT(sw_message_event, agent_id), AT(sw_message_event, level), AT(sw_message_event, content)}},
+    {SW_EVENT_CHAT_STORED,
+     sizeof(sw_chat_event),
+     3,
+     {AT(sw_chat_event, type), AT(sw_chat_event, payload), AT(sw_chat_event, source)}},
 #define APPROVAL_TEXTS                                                                                                 \
-    { AT(sw_approval_event, action_id), AT(sw_approval_event, target_agent_name), AT(sw_approval_event, command),      \
-      AT(sw_approval_event, reason),    AT(sw_approval_event, status),            AT(sw_approval_event, channel),      \
-      AT(sw_approval_event, decided_by) }
-    { SW_EVENT_APPROVAL_REQUESTED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS },
-    { SW_EVENT_APPROVAL_DECIDED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS },
-    { SW_EVENT_SOCKET_OPENED, sizeof(sw_socket_event), 0, { 0 } },
-    { SW_EVENT_SOCKET_CLOSED, sizeof(sw_socket_event), 0, { 0 } },
+    {                                                                                                                  \
+        AT(sw_approval_event, action_id), AT(sw_approval_event, target_agent_name), AT(sw_approval_event, command),    \
+            AT(sw_approval_event, reason), AT(sw_approval_event, status), AT(sw_approval_event, channel),              \
+            AT(sw_approval_event, decided_by)                                                                          \
+    }
+    {SW_EVENT_APPROVAL_REQUESTED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS},
+    {SW_EVENT_APPROVAL_DECIDED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS},
+    {SW_EVENT_SOCKET_OPENED, sizeof(sw_socket_event), 0, {0}},
+    {SW_EVENT_SOCKET_CLOSED, sizeof(sw_socket_event), 0, {0}},
 };
 
 struct event_copy {
@@ -69,8 +71,8 @@ static const char *text_at(const unsigned char *data, size_t offset)
 event_copy *event_copy_new(const char *event, const void *data, size_t len)
 {
     const event_layout *layout = layout_of(event);
-    size_t size                = layout && layout->size > len ? layout->size : len;
-    size_t extra               = 0;
+    size_t size = layout && layout->size > len ? layout->size : len;
+    size_t extra = 0;
     /* A publisher built with an older header has not the last members: only those it has are read. */
     for (unsigned i = 0; layout && i < layout->text_count; i++)
         extra += layout->texts[i] + sizeof(char *) <= len ? strlen(text_at(data, layout->texts[i])) + 1 : 1;
@@ -83,9 +85,9 @@ event_copy *event_copy_new(const char *event, const void *data, size_t len)
         memcpy(copy->data, data, len);
     char *to = (char *)copy->data + size;
     for (unsigned i = 0; layout && i < layout->text_count; i++) {
-        size_t at        = layout->texts[i];
+        size_t at = layout->texts[i];
         const char *text = text_at(copy->data, at); /* zero behind len */
-        size_t bytes     = strlen(text) + 1;
+        size_t bytes = strlen(text) + 1;
         memcpy(to, text, bytes);
         memcpy(copy->data + at, &to, sizeof to);
         to += bytes;

@@ -27,10 +27,10 @@ bool events_prepare(registry *r)
     if (!r->subscribers)
         return false;
     for (unsigned i = 0; i < r->order_count; i++) {
-        module *m                   = r->order[i];
+        module *m = r->order[i];
         const sw_subscription *rows = m->plugin.subscriptions.rows;
         for (uint32_t k = 0; k < m->plugin.subscriptions.count; k++) {
-            r->subscribers[r->subscriber_count++] = (subscriber){ .module = m, .row = &rows[k] };
+            r->subscribers[r->subscriber_count++] = (subscriber){.module = m, .row = &rows[k]};
             if (rows[k].after && !m->events && !(m->events = serial_new(r->rt, m->host.name, EVENT_QUEUE_MAX)))
                 return false;
         }
@@ -46,7 +46,7 @@ void events_drop(registry *r)
         r->order[i]->events = NULL;
     }
     free(r->subscribers);
-    r->subscribers      = NULL;
+    r->subscribers = NULL;
     r->subscriber_count = 0;
 }
 
@@ -62,10 +62,10 @@ static bool listens(const subscriber *s, const char *event)
 static sw_status call_in_tx(sw_tx *tx, subscriber *s, const void *data)
 {
     sw_host *publisher = tx->host;
-    int64_t began      = now_ns();
-    tx->host           = &s->module->host;
-    sw_status status   = s->row->in_tx(tx, data);
-    tx->host           = publisher;
+    int64_t began = now_ns();
+    tx->host = &s->module->host;
+    sw_status status = s->row->in_tx(tx, data);
+    tx->host = publisher;
     host_count_call(&s->module->host, began);
     return status;
 }
@@ -84,7 +84,7 @@ static sw_request *after_task(runtime *rt, subscriber *s, event_copy *copy)
     sw_request *task = task_new(rt, &s->module->host, run_after, 0);
     if (!task)
         return NULL;
-    task->arg  = s;
+    task->arg = s;
     task->data = event_copy_data(copy);
     event_copy_ref(copy);
     if (!arena_defer(&task->arena, event_copy_unref, copy)) {
@@ -117,7 +117,7 @@ static sw_status queue_after(sw_tx *tx, subscriber *s, event_copy **copy, const 
     delivery *d = arena_alloc(tx->arena, sizeof *d);
     if (!d)
         return SW_NO_MEMORY;
-    d->to   = s;
+    d->to = s;
     d->task = after_task(tx->host->rt, s, *copy);
     if (!d->task)
         return SW_NO_MEMORY;
@@ -129,7 +129,7 @@ static sw_status queue_after(sw_tx *tx, subscriber *s, event_copy **copy, const 
 
 sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t len)
 {
-    registry *r      = tx->host->rt->registry;
+    registry *r = tx->host->rt->registry;
     event_copy *copy = NULL;
     sw_status status = SW_OK;
     /* A publisher built with an older header gives a shorter struct: subscribers see this build's, its tail zero. */
@@ -140,7 +140,7 @@ sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t 
         if (len)
             memcpy(whole, data, len);
         data = whole;
-        len  = event_size(event);
+        len = event_size(event);
     }
     for (unsigned i = 0; i < r->subscriber_count && status == SW_OK; i++) {
         subscriber *s = &r->subscribers[i];
@@ -159,10 +159,10 @@ sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t 
 
 void events_socket(runtime *rt, bool opened, int64_t user_id, sw_role role, bool last)
 {
-    registry *r           = rt->registry;
-    const char *event     = opened ? SW_EVENT_SOCKET_OPENED : SW_EVENT_SOCKET_CLOSED;
-    sw_socket_event about = { .user_id = user_id, .role = role, .at_ms = sw_now_ms(), .last = last };
-    event_copy *copy      = NULL;
+    registry *r = rt->registry;
+    const char *event = opened ? SW_EVENT_SOCKET_OPENED : SW_EVENT_SOCKET_CLOSED;
+    sw_socket_event about = {.user_id = user_id, .role = role, .at_ms = sw_now_ms(), .last = last};
+    event_copy *copy = NULL;
     for (unsigned i = 0; i < r->subscriber_count; i++) {
         subscriber *s = &r->subscribers[i];
         if (!s->row->after || !listens(s, event))

@@ -67,7 +67,7 @@ static bool write_file(const runtime *rt, const char *password)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    int len   = snprintf(line, sizeof line, "%s\n", password);
+    int len = snprintf(line, sizeof line, "%s\n", password);
     bool good = write_whole(fd, line, (size_t)len) && fsync(fd) == 0;
     crypto_wipe(line, sizeof line);
     close(fd);
@@ -92,7 +92,8 @@ sw_status sw_initial_admin_generate(sw_host *host, char out[33])
         return SW_INTERNAL;
     }
     r->initial_file = true;
-    log_info("plugins", "the first password of %s is in %s/%s", sw_initial_admin_user(host), host->rt->data_dir, FILE_NAME);
+    log_info("plugins", "the first password of %s is in %s/%s", sw_initial_admin_user(host), host->rt->data_dir,
+             FILE_NAME);
     return SW_OK;
 }
 

@@ -37,9 +37,11 @@ static ssize_t secret_read(const char *path, void *out, size_t max, char *error,
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode))
         fail(error, error_size, "%s is no plain file", path);
     else if (about.st_mode & (S_IRWXG | S_IRWXO))
-        fail(error, error_size, "%s can be read by others (mode %04o): chmod 600 %s", path, about.st_mode & 07777u, path);
+        fail(error, error_size, "%s can be read by others (mode %04o): chmod 600 %s", path, about.st_mode & 07777u,
+             path);
     else if (about.st_size > (off_t)max)
-        fail(error, error_size, "%s has %lld bytes, more than the %zu that it may have", path, (long long)about.st_size, max);
+        fail(error, error_size, "%s has %lld bytes, more than the %zu that it may have", path, (long long)about.st_size,
+             max);
     else if ((len = read(fd, out, max)) < 0) {
         fail(error, error_size, "cannot read %s: %s", path, strerror(errno));
         len = -2;
@@ -53,7 +55,7 @@ static void folder_sync(const char *path)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    int len           = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    int len = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     if (len < 0 || (size_t)len >= sizeof folder)
         return;
     int fd = open(len ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -69,7 +71,7 @@ static bool secret_create(const char *path, const void *bytes, size_t len, char 
     if (fd < 0)
         return fail(error, error_size, "cannot create %s: %s", path, strerror(errno));
     bool good = write(fd, bytes, len) == (ssize_t)len && fsync(fd) == 0;
-    int why   = errno;
+    int why = errno;
     close(fd);
     if (!good) {
         (void)unlink(path);
@@ -94,12 +96,13 @@ static bool store_exists(const char *path)
     return stat(path, &about) == 0 && about.st_size > 0;
 }
 
-bool master_key_load(const config *c, const char *data_dir, const char *store_path, keyring *ret, char *error, size_t error_size)
+bool master_key_load(const config *c, const char *data_dir, const char *store_path, keyring *ret, char *error,
+                     size_t error_size)
 {
     char own[PATH_MAX];
     uint8_t bytes[MASTER_BYTES + 1];
     const char *path = config_text(c, "auth.master_key_file");
-    bool configured  = *path != '\0';
+    bool configured = *path != '\0';
     if (!configured && !in_folder(data_dir, "master.key", own, error, error_size))
         return false;
     if (!configured)
@@ -111,7 +114,8 @@ bool master_key_load(const config *c, const char *data_dir, const char *store_pa
     if (len == -1 && configured)
         return fail(error, error_size, "there is no %s (auth.master_key_file)", path);
     if (len == -1 && store_exists(store_path))
-        return fail(error, error_size, "%s is missing, and the store %s was made with it: put it back", path, store_path);
+        return fail(error, error_size, "%s is missing, and the store %s was made with it: put it back", path,
+                    store_path);
     if (len == -1) {
         if (sw_random(bytes, MASTER_BYTES) != SW_OK)
             return fail(error, error_size, "the system has no random bytes");
@@ -131,7 +135,8 @@ char *jwt_secret_load(const config *c, const char *data_dir, char *error, size_t
     const char *configured = config_text(c, "auth.jwt_secret");
     if (*configured) {
         if (strlen(configured) < JWT_SECRET_MIN) {
-            fail(error, error_size, "auth.jwt_secret is shorter than %d bytes; make one with: openssl rand -base64 48", JWT_SECRET_MIN);
+            fail(error, error_size, "auth.jwt_secret is shorter than %d bytes; make one with: openssl rand -base64 48",
+                 JWT_SECRET_MIN);
             return NULL;
         }
         return strdup(configured);

@@ -5,10 +5,11 @@
 #include "core/base/crypto.h"
 #include "core/config/config.h"
 
-/* auth.master_key_file, else DATA/master.key: 32 random bytes, readable by its owner alone. It is made only when neither it
- * nor the store (`store_path`) exists: a store is worth nothing without the key it was made with. false: `error` is one line
- * that names the file. */
-bool master_key_load(const config *c, const char *data_dir, const char *store_path, keyring *ret, char *error, size_t error_size);
+/* auth.master_key_file, else DATA/master.key: 32 random bytes, readable by its owner alone. It is made only when
+ * neither it nor the store (`store_path`) exists: a store is worth nothing without the key it was made with. false:
+ * `error` is one line that names the file. */
+bool master_key_load(const config *c, const char *data_dir, const char *store_path, keyring *ret, char *error,
+                     size_t error_size);
 
 /* auth.jwt_secret, else DATA/jwt.secret (made when missing). A malloc'ed text, NULL: `error`. */
 char *jwt_secret_load(const config *c, const char *data_dir, char *error, size_t error_size);

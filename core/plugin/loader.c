@@ -41,11 +41,12 @@ bool loader_open(const char *dir, const char *name, arena *memory, sw_plugin *re
         describe_dlerror(dlerror(), error);
         return false;
     }
-    *ret_handle            = handle;
+    *ret_handle = handle;
     const void *descriptor = dlsym(handle, SYMBOL);
     if (!descriptor)
-        return loader_fail(error, "exports no %s: no plugin, or one for another major version of the ABI (this server has %u)",
-                    SYMBOL, SW_ABI_MAJOR);
+        return loader_fail(error,
+                           "exports no %s: no plugin, or one for another major version of the ABI (this server has %u)",
+                           SYMBOL, SW_ABI_MAJOR);
     return loader_copy(descriptor, name, memory, ret, error);
 }
 
@@ -54,7 +55,7 @@ bool loader_copy(const void *descriptor, const char *name, arena *memory, sw_plu
     uint32_t size = 0;
     if (!head_check(descriptor, name, &size, error))
         return false;
-    sw_plugin copy = { 0 };
+    sw_plugin copy = {0};
     memcpy(&copy, descriptor, size < sizeof copy ? size : sizeof copy);
     copy.size = sizeof copy;
     if (!tables_copy(memory, &copy, error) || !recovery_copy(memory, &copy, error) || !plugin_validate(&copy, error))
@@ -76,7 +77,7 @@ bool loader_fail(char error[LOADER_ERROR_MAX], const char *format, ...)
 static void describe_dlerror(const char *said, char error[LOADER_ERROR_MAX])
 {
     static const char MARK[] = "undefined symbol: ";
-    const char *symbol       = said ? strstr(said, MARK) : NULL;
+    const char *symbol = said ? strstr(said, MARK) : NULL;
     if (!symbol) {
         loader_fail(error, "cannot be loaded: %s", said ? said : "unknown reason");
         return;
@@ -102,11 +103,11 @@ static bool head_check(const void *descriptor, const char *name, uint32_t *ret_s
     if (head.magic != SW_PLUGIN_MAGIC)
         return loader_fail(error, "%s is no plugin descriptor (magic %08x)", SYMBOL, (unsigned)head.magic);
     if (head.abi_major != SW_ABI_MAJOR)
-        return loader_fail(error, "is built for major version %u of the plugin ABI; this server has %u", (unsigned)head.abi_major,
-                    SW_ABI_MAJOR);
+        return loader_fail(error, "is built for major version %u of the plugin ABI; this server has %u",
+                           (unsigned)head.abi_major, SW_ABI_MAJOR);
     if (head.abi_minor > SW_ABI_MINOR)
-        return loader_fail(error, "needs a newer server: its ABI is %u.%u, this server's %u.%u", (unsigned)head.abi_major,
-                    (unsigned)head.abi_minor, SW_ABI_MAJOR, SW_ABI_MINOR);
+        return loader_fail(error, "needs a newer server: its ABI is %u.%u, this server's %u.%u",
+                           (unsigned)head.abi_major, (unsigned)head.abi_minor, SW_ABI_MAJOR, SW_ABI_MINOR);
     if (head.size < offsetof(sw_plugin, options) || head.size > DESCRIPTOR_MAX)
         return loader_fail(error, "its descriptor has the impossible size %u", (unsigned)head.size);
 
@@ -122,7 +123,7 @@ static bool head_check(const void *descriptor, const char *name, uint32_t *ret_s
 static bool table_copy(arena *memory, sw_table *t, size_t host_row, const char *what, char error[LOADER_ERROR_MAX])
 {
     if (t->count == 0) {
-        *t = (sw_table){ .rows = NULL, .row_size = (uint32_t)host_row, .count = 0 };
+        *t = (sw_table){.rows = NULL, .row_size = (uint32_t)host_row, .count = 0};
         return true;
     }
     if (!t->rows || t->row_size == 0 || t->row_size % alignof(void *) != 0 || t->row_size > TABLE_ROW_MAX ||
@@ -134,7 +135,7 @@ static bool table_copy(arena *memory, sw_table *t, size_t host_row, const char *
     size_t keep = t->row_size < host_row ? t->row_size : host_row;
     for (uint32_t i = 0; i < t->count; i++)
         memcpy(rows + i * host_row, (const char *)t->rows + (size_t)i * t->row_size, keep);
-    *t = (sw_table){ .rows = rows, .row_size = (uint32_t)host_row, .count = t->count };
+    *t = (sw_table){.rows = rows, .row_size = (uint32_t)host_row, .count = t->count};
     return true;
 }
 
@@ -146,16 +147,16 @@ static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX
         size_t row;
         const char *what;
     } tables[] = {
-        { &p->options, sizeof(sw_option), "options" },
-        { &p->migrations, sizeof(sw_migration), "migrations" },
-        { &statements, sizeof(sw_statement), "statements" },
-        { &p->routes, sizeof(sw_route), "routes" },
-        { &p->frames, sizeof(sw_frame_handler), "frames" },
-        { &p->subscriptions, sizeof(sw_subscription), "subscriptions" },
-        { &p->housekeeping, sizeof(sw_housekeeping), "housekeeping" },
-        { &p->timers, sizeof(sw_timer), "timers" },
-        { &p->provides, sizeof(sw_provided), "provided services" },
-        { &p->needs, sizeof(sw_need), "needed services" },
+        {&p->options, sizeof(sw_option), "options"},
+        {&p->migrations, sizeof(sw_migration), "migrations"},
+        {&statements, sizeof(sw_statement), "statements"},
+        {&p->routes, sizeof(sw_route), "routes"},
+        {&p->frames, sizeof(sw_frame_handler), "frames"},
+        {&p->subscriptions, sizeof(sw_subscription), "subscriptions"},
+        {&p->housekeeping, sizeof(sw_housekeeping), "housekeeping"},
+        {&p->timers, sizeof(sw_timer), "timers"},
+        {&p->provides, sizeof(sw_provided), "provided services"},
+        {&p->needs, sizeof(sw_need), "needed services"},
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (!table_copy(memory, tables[i].table, tables[i].row, tables[i].what, error))
@@ -179,7 +180,7 @@ static bool recovery_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_M
     if (!copy)
         return loader_fail(error, "no memory");
     memcpy(copy, p->recovery, size < sizeof *copy ? size : sizeof *copy);
-    copy->size  = sizeof *copy;
+    copy->size = sizeof *copy;
     p->recovery = copy;
     return true;
 }

@@ -10,9 +10,9 @@
 
 /* One plugin, or the core. Owned by the registry, as are its tables. */
 typedef struct {
-    sw_host host;          /* first: an sw_host * of a plugin is a module * */
-    sw_plugin plugin;      /* what host.plugin points to                    */
-    arena memory;          /* its tables and texts                          */
+    sw_host host;     /* first: an sw_host * of a plugin is a module * */
+    sw_plugin plugin; /* what host.plugin points to                    */
+    arena memory;     /* its tables and texts                          */
     bool required;
     bool starting;         /* start() or prepare() runs: an error it logs is why it failed */
     _Atomic bool callable; /* start() was fine: subscriptions may be called */
@@ -29,18 +29,18 @@ struct registry {
     runtime *rt;
     module *modules[RUNTIME_MODULES_MAX]; /* [0] is the core; the order of plugins.enabled */
     unsigned count;
-    module *order[RUNTIME_MODULES_MAX];   /* start order, without the core */
+    module *order[RUNTIME_MODULES_MAX]; /* start order, without the core */
     unsigned order_count;
-    subscriber *subscribers;              /* fixed before the first start() */
+    subscriber *subscribers; /* fixed before the first start() */
     unsigned subscriber_count;
-    module *auth;                         /* provides auth/1 */
-    sw_auth_service auth_service;         /* its table in our size */
-    char dir[PATH_MAX];                   /* of the plugins */
-    char *jwt_secret;                     /* owned */
-    char password_setting[192];           /* crypt(3) setting of the dummy hash */
-    http_server *http;                    /* from registry_start() on */
+    module *auth;                 /* provides auth/1 */
+    sw_auth_service auth_service; /* its table in our size */
+    char dir[PATH_MAX];           /* of the plugins */
+    char *jwt_secret;             /* owned */
+    char password_setting[192];   /* crypt(3) setting of the dummy hash */
+    http_server *http;            /* from registry_start() on */
     initial_password_place place;
-    _Atomic bool initial_file;            /* DATA/initial-admin-password may exist */
+    _Atomic bool initial_file; /* DATA/initial-admin-password may exist */
 };
 
 module *module_new(registry *r, const char *name);

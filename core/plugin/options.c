@@ -53,7 +53,7 @@ static const sw_option *core_row(const char *name)
 {
     for (size_t i = 0; i < CORE_SECTION_COUNT; i++) {
         const config_section *s = &CORE_SECTIONS[i];
-        size_t len              = strlen(s->section);
+        size_t len = strlen(s->section);
         if (strncmp(name, s->section, len) != 0 || name[len] != '.')
             continue;
         for (size_t k = 0; k < s->count; k++)
@@ -63,8 +63,8 @@ static const sw_option *core_row(const char *name)
     return NULL;
 }
 
-/* A secret goes to the one plugin it is for: the JWT secret, configured or made, to the provider of auth/1. The first admin's
- * password has functions of its own. */
+/* A secret goes to the one plugin it is for: the JWT secret, configured or made, to the provider of auth/1. The first
+ * admin's password has functions of its own. */
 const char *sw_option_core(const sw_host *host, const char *name)
 {
     const sw_option *row = core_row(name);

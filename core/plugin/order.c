@@ -37,7 +37,8 @@ static bool place_next(registry *r, bool with_optional)
     return false;
 }
 
-/* Some modules wait for each other: follows the waits of one until a module comes twice, and quarantines that circle. */
+/* Some modules wait for each other: follows the waits of one until a module comes twice, and quarantines that circle.
+ */
 static void break_circle(registry *r)
 {
     const module *at = NULL;
@@ -49,7 +50,7 @@ static void break_circle(registry *r)
     if (!at)
         return;
 
-    char names[160]                       = "";
+    char names[160] = "";
     module *circle[RUNTIME_MODULES_MAX];
     unsigned count = 0;
     const module *first = at;

@@ -17,11 +17,11 @@ static int configured_cost(const config *c)
     return configured_method(c) == PASSWORD_BCRYPT ? (int)config_int(c, "auth.bcrypt_cost") : 0;
 }
 
-/* crypt(3) does the same work for a setting as for a whole hash, and never gives the setting itself back. So a setting is a
- * dummy hash that costs nothing to make. */
+/* crypt(3) does the same work for a setting as for a whole hash, and never gives the setting itself back. So a setting
+ * is a dummy hash that costs nothing to make. */
 void password_prepare(registry *r)
 {
-    const config *c    = r->rt->config;
+    const config *c = r->rt->config;
     const char *prefix = configured_method(c) == PASSWORD_YESCRYPT ? "$y$" : "$2b$";
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     uint8_t salt[32];

@@ -22,13 +22,13 @@ module *module_new(registry *r, const char *name)
         module_free(m);
         return NULL;
     }
-    m->host.rt                              = r->rt;
-    m->host.name                            = own;
-    m->host.plugin                          = &m->plugin;
-    m->host.status                          = MODULE_LOADED;
-    m->plugin.name                          = own;
-    r->modules[r->count++]                  = m;
-    r->rt->modules[r->rt->module_count++]   = &m->host;
+    m->host.rt = r->rt;
+    m->host.name = own;
+    m->host.plugin = &m->plugin;
+    m->host.status = MODULE_LOADED;
+    m->plugin.name = own;
+    r->modules[r->count++] = m;
+    r->rt->modules[r->rt->module_count++] = &m->host;
     return m;
 }
 
@@ -48,7 +48,7 @@ void module_quarantine(module *m, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     memcpy(m->host.error, text, sizeof text);
-    m->callable    = false;
+    m->callable = false;
     m->host.status = MODULE_QUARANTINED;
     log_error("plugins", "plugin %s is quarantined: %s", m->host.name, text);
 }
@@ -63,18 +63,18 @@ registry *registry_new(runtime *rt)
     registry *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    r->rt    = rt;
+    r->rt = rt;
     r->place = INITIAL_PASSWORD_FILE;
     module *m = module_new(r, "core");
     if (!m) {
         free(r);
         return NULL;
     }
-    m->plugin         = CORE_MODULE;
+    m->plugin = CORE_MODULE;
     m->plugin.version = rt->version;
-    m->host.status    = MODULE_ENABLED;
-    rt->registry      = r;
-    rt->publish       = events_publish;
+    m->host.status = MODULE_ENABLED;
+    rt->registry = r;
+    rt->publish = events_publish;
     return r;
 }
 
@@ -86,8 +86,8 @@ void registry_free(registry *r)
     for (unsigned i = 0; i < r->count; i++)
         module_free(r->modules[i]);
     r->rt->module_count = 0;
-    r->rt->registry     = NULL;
-    r->rt->publish      = NULL;
+    r->rt->registry = NULL;
+    r->rt->publish = NULL;
     if (r->jwt_secret)
         crypto_wipe(r->jwt_secret, strlen(r->jwt_secret));
     free(r->jwt_secret);
@@ -157,7 +157,8 @@ static const module *dependent_of(const registry *r, const module *m)
     return NULL;
 }
 
-/* Its routes, frames, events, timers and housekeeping end; its state and its object stay, so what still runs is safe. */
+/* Its routes, frames, events, timers and housekeeping end; its state and its object stay, so what still runs is safe.
+ */
 sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size)
 {
     module *m = (module *)registry_find(r, name);
@@ -169,7 +170,7 @@ sw_status registry_disable(registry *r, const char *name, char *error, size_t er
         return SW_CONFLICT;
     }
     int enabled = MODULE_ENABLED;
-    int after   = m->host.in_flight ? MODULE_DRAINING : MODULE_DISABLED;
+    int after = m->host.in_flight ? MODULE_DRAINING : MODULE_DISABLED;
     if (atomic_compare_exchange_strong(&m->host.status, &enabled, after))
         log_info("plugins", "plugin %s is disabled", name);
     else if (enabled == MODULE_QUARANTINED || enabled == MODULE_LOADED) {

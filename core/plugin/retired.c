@@ -4,20 +4,20 @@
 
 #include <string.h>
 
-/* dev-mock keeps agents' raw tokens. With secure_delete the dropped pages are overwritten in the file; the TRUNCATE checkpoint
- * then empties the WAL, where older copies of them may stand. */
+/* dev-mock keeps agents' raw tokens. With secure_delete the dropped pages are overwritten in the file; the TRUNCATE
+ * checkpoint then empties the WAL, where older copies of them may stand. */
 static const struct {
     const char *plugin;
     const char *exists;
     const char *drop;
 } RETIRED[] = {
-    { "dev-mock", "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'dev_mock_tokens'",
-      "PRAGMA secure_delete = ON;"
-      "BEGIN IMMEDIATE;"
-      "DROP TABLE IF EXISTS dev_mock_tokens;"
-      "DELETE FROM steward_migrations WHERE plugin = 'dev-mock';"
-      "COMMIT;"
-      "PRAGMA wal_checkpoint(TRUNCATE);" },
+    {"dev-mock", "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'dev_mock_tokens'",
+     "PRAGMA secure_delete = ON;"
+     "BEGIN IMMEDIATE;"
+     "DROP TABLE IF EXISTS dev_mock_tokens;"
+     "DELETE FROM steward_migrations WHERE plugin = 'dev-mock';"
+     "COMMIT;"
+     "PRAGMA wal_checkpoint(TRUNCATE);"},
 };
 
 bool retired_in_production(const char *plugin)
@@ -31,7 +31,7 @@ bool retired_in_production(const char *plugin)
 static bool exists(sqlite3 *raw, const char *sql)
 {
     sqlite3_stmt *st = NULL;
-    bool found       = sqlite3_prepare_v2(raw, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
+    bool found = sqlite3_prepare_v2(raw, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
     sqlite3_finalize(st);
     return found;
 }

@@ -20,7 +20,7 @@ bool module_provides(const module *m, const char *name)
 module *service_provider(const registry *r, const char *name, const void **ret_table)
 {
     for (unsigned i = 1; i < r->count; i++) {
-        module *m              = r->modules[i];
+        module *m = r->modules[i];
         const sw_provided *row = module_quarantined(m) ? NULL : provided_row(m, name);
         if (row) {
             if (ret_table)

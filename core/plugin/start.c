@@ -14,7 +14,8 @@ static void load_one(registry *r, const char *name)
 {
     char error[LOADER_ERROR_MAX] = "";
     if (strcmp(name, "core") == 0 || registry_find(r, name)) {
-        config_add_error(r->rt->config, "plugins.enabled: \"%s\" stands there twice, or is the server's own name", name);
+        config_add_error(r->rt->config, "plugins.enabled: \"%s\" stands there twice, or is the server's own name",
+                         name);
         return;
     }
     module *m = module_new(r, name);
@@ -23,12 +24,13 @@ static void load_one(registry *r, const char *name)
         return;
     }
     if (!loader_open(r->dir, name, &m->memory, &m->plugin, &m->host.handle, error)) {
-        m->plugin = (sw_plugin){ .name = m->host.name };
+        m->plugin = (sw_plugin){.name = m->host.name};
         module_quarantine(m, "%s", error);
         return;
     }
     const sw_table *options = &m->plugin.options;
-    (void)config_declare(r->rt->config, name, options->rows, options->row_size, options->count); /* see config_errors() */
+    (void)config_declare(r->rt->config, name, options->rows, options->row_size,
+                         options->count); /* see config_errors() */
 }
 
 void registry_load(registry *r, const char *dir)
@@ -46,7 +48,7 @@ void registry_resolve(registry *r)
     clash_resolve(r);
     order_resolve(r);
     const void *table = NULL;
-    r->auth           = service_provider(r, "auth/1", &table);
+    r->auth = service_provider(r, "auth/1", &table);
     if (r->auth) {
         uint32_t size;
         memcpy(&size, table, sizeof size);
@@ -70,7 +72,7 @@ static bool production(const registry *r)
 void registry_migrate(registry *r, store *s, sw_db *db)
 {
     for (unsigned i = 0; i < r->order_count; i++) {
-        module *m       = r->order[i];
+        module *m = r->order[i];
         char error[256] = "";
         if (module_quarantined(m) || (production(r) && retired_in_production(m->host.name)))
             continue;
@@ -93,7 +95,7 @@ typedef struct {
 /* On the writer. */
 static sw_status prepare_step(sw_tx *tx, void *arg)
 {
-    preparation *p   = arg;
+    preparation *p = arg;
     sw_status status = p->module->plugin.prepare(tx);
     const char *text = tx->req->failure.text;
     snprintf(p->text, sizeof p->text, "%s", text ? text : "");
@@ -103,7 +105,7 @@ static sw_status prepare_step(sw_tx *tx, void *arg)
 static void prepare_done(void *arg, sw_status outcome)
 {
     preparation *p = arg;
-    p->status      = outcome;
+    p->status = outcome;
     latch_open(&p->ready);
 }
 
@@ -112,7 +114,7 @@ static bool prepare(module *m)
 {
     if (!m->plugin.prepare)
         return true;
-    preparation p = { .module = m, .status = SW_BUSY };
+    preparation p = {.module = m, .status = SW_BUSY};
     latch_init(&p.ready);
     if (sw_write_later(&m->host, prepare_step, &p, prepare_done))
         latch_wait(&p.ready);
@@ -145,7 +147,7 @@ static const char *need_missing(const registry *r, const module *m, const module
 static bool start_module(registry *r, module *m)
 {
     const module *provider = NULL;
-    const char *missing    = need_missing(r, m, &provider);
+    const char *missing = need_missing(r, m, &provider);
     if (missing && provider) {
         module_quarantine(m, "needs %s of plugin %s, which does not run", missing, provider->host.name);
         return false;
@@ -154,12 +156,12 @@ static bool start_module(registry *r, module *m)
         module_quarantine(m, "needs %s, which no enabled plugin provides", missing);
         return false;
     }
-    m->starting      = true;
+    m->starting = true;
     sw_status status = m->plugin.start ? m->plugin.start(&m->host, &m->host.state) : SW_OK;
-    m->callable      = status == SW_OK;
+    m->callable = status == SW_OK;
     if (status != SW_OK && !m->host.error[0])
         snprintf(m->host.error, sizeof m->host.error, "could not start (%s)", failure_code(status));
-    bool good   = status == SW_OK && prepare(m);
+    bool good = status == SW_OK && prepare(m);
     m->starting = false;
     return good;
 }
@@ -176,15 +178,15 @@ static void abandon(module *m, const char *why)
 /* A plugin that is not for production says no there, as it should: that is no fault of the installation. */
 static void module_refused(module *m)
 {
-    m->callable    = false;
+    m->callable = false;
     m->host.status = MODULE_DISABLED;
     log_warn("plugins", "plugin %s does not run: %s", m->host.name, m->host.error);
 }
 
 void registry_start(registry *r, http_server *http, hub *h, initial_password_place place)
 {
-    char error[sizeof ((sw_host *)0)->error];
-    r->http  = http;
+    char error[sizeof((sw_host *)0)->error];
+    r->http = http;
     r->place = place;
     initial_admin_prepare(r);
     if (!http_add_routes(http, &r->modules[0]->host, error, sizeof error))
@@ -205,7 +207,8 @@ void registry_start(registry *r, http_server *http, hub *h, initial_password_pla
             continue;
         }
         m->host.error[0] = '\0';
-        if (!http_add_routes(http, &m->host, error, sizeof error) || !hub_add_module(h, &m->host, error, sizeof error)) {
+        if (!http_add_routes(http, &m->host, error, sizeof error) ||
+            !hub_add_module(h, &m->host, error, sizeof error)) {
             abandon(m, error);
             continue;
         }
@@ -223,7 +226,7 @@ void registry_run(registry *r)
         module *m = r->order[i];
         if (m->host.status != MODULE_ENABLED)
             continue;
-        const sw_timer *timers      = m->plugin.timers.rows;
+        const sw_timer *timers = m->plugin.timers.rows;
         const sw_housekeeping *work = m->plugin.housekeeping.rows;
         for (uint32_t k = 0; k < m->plugin.timers.count; k++)
             if (!timer_add(rt, &m->host, &timers[k]))

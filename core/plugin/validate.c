@@ -114,7 +114,8 @@ bool plugin_validate(const sw_plugin *p, char error[LOADER_ERROR_MAX])
 {
     if (empty(p->version))
         return loader_fail(error, "has no version");
-    if (p->recovery && (!p->recovery->last_id || !p->recovery->complete_since || !p->recovery->page || !p->recovery->greet))
+    if (p->recovery &&
+        (!p->recovery->last_id || !p->recovery->complete_since || !p->recovery->page || !p->recovery->greet))
         return loader_fail(error, "its recovery table lacks functions");
     return options_check(p, error) && migrations_check(p, error) && routes_check(p, error) && frames_check(p, error) &&
            subscriptions_check(p, error) && periodic_check(p, error) && services_check(p, error);

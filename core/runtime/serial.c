@@ -21,16 +21,16 @@ typedef struct item {
 } item;
 
 struct serial {
-    job job;                 /* first: the one that is on the lane while `active` */
+    job job; /* first: the one that is on the lane while `active` */
     runtime *rt;
     const char *name;
     unsigned max;
-    _Atomic int phase;       /* of the request that runs */
-    pthread_mutex_t lock;    /* of all below; held for a few instructions */
+    _Atomic int phase;    /* of the request that runs */
+    pthread_mutex_t lock; /* of all below; held for a few instructions */
     item *first, **last;
     unsigned length;
     bool active, stopped;
-    uint64_t dropped;        /* since the last line about it */
+    uint64_t dropped; /* since the last line about it */
     int64_t logged_ms;
 };
 
@@ -41,10 +41,10 @@ serial *serial_new(runtime *rt, const char *name, unsigned max)
     serial *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->rt      = rt;
-    s->name    = name;
-    s->max     = max;
-    s->last    = &s->first;
+    s->rt = rt;
+    s->name = name;
+    s->max = max;
+    s->last = &s->first;
     s->job.run = turn;
     pthread_mutex_init(&s->lock, NULL);
     return s;
@@ -79,10 +79,10 @@ static item *take(serial *s)
 /* A request has finished, on whichever thread. Whoever of this and turn() comes second goes on with the queue. */
 static void finished(sw_request *req, sw_status status)
 {
-    item *it    = req->owner;
-    serial *s   = it->owner;
+    item *it = req->owner;
+    serial *s = it->owner;
     req->finish = it->finish;
-    req->owner  = it->finish_owner;
+    req->owner = it->finish_owner;
     req->finish(req, status);
     if (atomic_exchange(&s->phase, FINISHED) == LEFT)
         wake(s);
@@ -112,8 +112,8 @@ static void drop(serial *s, sw_request *req)
     s->dropped++;
     int64_t now = sw_monotonic_ms();
     if (!s->stopped && (s->logged_ms == 0 || now - s->logged_ms >= LOG_EVERY_MS)) {
-        count        = s->dropped;
-        s->dropped   = 0;
+        count = s->dropped;
+        s->dropped = 0;
         s->logged_ms = now;
     }
     pthread_mutex_unlock(&s->lock);
@@ -130,16 +130,16 @@ void serial_push(serial *s, sw_request *req)
         drop(s, req);
         return;
     }
-    *it = (item){ .owner = s, .req = req, .finish = req->finish, .finish_owner = req->owner };
+    *it = (item){.owner = s, .req = req, .finish = req->finish, .finish_owner = req->owner};
 
     pthread_mutex_lock(&s->lock);
     bool fits = !s->stopped && s->length < s->max;
     bool idle = fits && !s->active;
     if (fits) {
         req->finish = finished;
-        req->owner  = it;
-        *s->last    = it;
-        s->last     = &it->next;
+        req->owner = it;
+        *s->last = it;
+        s->last = &it->next;
         s->length++;
         s->active = true;
     }
@@ -172,21 +172,21 @@ void serial_tick(serial *s)
 void serial_stop(serial *s)
 {
     pthread_mutex_lock(&s->lock);
-    item *rest  = s->first;
-    unsigned n  = s->length;
-    s->stopped  = true;
-    s->first    = NULL;
-    s->last     = &s->first;
-    s->length   = 0;
+    item *rest = s->first;
+    unsigned n = s->length;
+    s->stopped = true;
+    s->first = NULL;
+    s->last = &s->first;
+    s->length = 0;
     pthread_mutex_unlock(&s->lock);
     if (n)
         log_warn("events", "stopping: %u events that wait for plugin %s are dropped", n, s->name);
     while (rest) {
-        item *it        = rest;
-        rest            = it->next;
+        item *it = rest;
+        rest = it->next;
         sw_request *req = it->req;
-        req->finish     = it->finish;
-        req->owner      = it->finish_owner;
+        req->finish = it->finish;
+        req->owner = it->finish_owner;
         request_finish(req, SW_BUSY);
     }
 }

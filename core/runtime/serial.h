@@ -9,7 +9,8 @@ typedef struct serial serial;
 
 /* `name` is for the log and must outlive it. NULL: no memory. */
 serial *serial_new(runtime *rt, const char *name, unsigned max);
-/* Any thread; never waits. Owns the request, whose handler is set; its finish() is called as usual, on a drop with SW_BUSY. */
+/* Any thread; never waits. Owns the request, whose handler is set; its finish() is called as usual, on a drop with
+ * SW_BUSY. */
 void serial_push(serial *s, sw_request *req);
 /* Waiting now. */
 unsigned serial_length(serial *s);

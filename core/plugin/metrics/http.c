@@ -37,7 +37,7 @@ static void write_statuses(void *arg, const sw_route *route, const http_numbers 
 
 static void write_times(void *arg, const sw_route *route, const http_numbers *n)
 {
-    walk *w        = arg;
+    walk *w = arg;
     uint64_t total = 0;
     for (int i = 0; i < HTTP_BUCKETS; i++)
         total += n->buckets[i];
@@ -63,20 +63,24 @@ static void write_times(void *arg, const sw_route *route, const http_numbers *n)
 
 void metrics_http(buf *out, const http_server *http)
 {
-    walk w        = { .out = out };
+    walk w = {.out = out};
     http_totals t = http_read_totals(http);
     metric_family(out, "http_requests_total", "counter", "Requests answered.");
     http_each_numbers(http, write_statuses, &w);
     metric_family(out, "http_request_seconds", "histogram", "Time from the whole request to its reply.");
     http_each_numbers(http, write_times, &w);
-    metric_single(out, "login_failures_total", "counter", "Logins refused, throttled ones included.", (double)w.login_failures);
+    metric_single(out, "login_failures_total", "counter", "Logins refused, throttled ones included.",
+                  (double)w.login_failures);
     metric_single(out, "http_in_flight", "gauge", "Requests that have not been answered yet.", http_in_flight(http));
     metric_single(out, "connections", "gauge", "Open connections, sockets included.", t.open);
     metric_single(out, "connections_limit", "gauge", "As many may be open.", t.limit);
     metric_single(out, "connections_accepted_total", "counter", "Connections accepted.", (double)t.accepted);
     metric_single(out, "connections_refused_total", "counter", "Connections ended by a cap.", (double)t.refused);
-    metric_single(out, "connections_bad_head_total", "counter", "Connections ended for a malformed head.", (double)t.bad_heads);
-    metric_single(out, "connections_timed_out_total", "counter", "Connections ended for a slow request.", (double)t.timed_out);
-    metric_single(out, "connections_stalled_total", "counter", "Connections ended for a stuck reply.", (double)t.stalled);
+    metric_single(out, "connections_bad_head_total", "counter", "Connections ended for a malformed head.",
+                  (double)t.bad_heads);
+    metric_single(out, "connections_timed_out_total", "counter", "Connections ended for a slow request.",
+                  (double)t.timed_out);
+    metric_single(out, "connections_stalled_total", "counter", "Connections ended for a stuck reply.",
+                  (double)t.stalled);
     metric_single(out, "http_memory_bytes", "gauge", "Unfinished requests and unsent replies.", (double)t.memory);
 }

@@ -13,12 +13,12 @@ enum { HEADERS_MAX = 8192, TIMEOUT_S = 10, SCRAPES_MAX = 4 };
 struct metrics_listener {
     runtime *rt;
     struct evhttp *http;
-    unsigned running;              /* scrapes in work; loop 0 alone */
+    unsigned running; /* scrapes in work; loop 0 alone */
 };
 
 /* One answer on its way: from the loop to a worker and back. */
 typedef struct {
-    mail mail;                     /* first */
+    mail mail; /* first */
     metrics_listener *listener;
     struct evhttp_request *request;
     sw_request *task;
@@ -43,7 +43,8 @@ static void answer(mail *m, loop *on)
     (void)on;
     s->listener->running--;
     if (s->body) {
-        evhttp_add_header(evhttp_request_get_output_headers(s->request), "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+        evhttp_add_header(evhttp_request_get_output_headers(s->request), "Content-Type",
+                          "text/plain; version=0.0.4; charset=utf-8");
         evhttp_send_reply(s->request, 200, "OK", s->body);
         evbuffer_free(s->body);
     } else {
@@ -65,15 +66,15 @@ static void finished(sw_request *task, sw_status status)
 
 static bool submit(metrics_listener *l, struct evhttp_request *request)
 {
-    scrape *s        = calloc(1, sizeof *s);
+    scrape *s = calloc(1, sizeof *s);
     sw_request *task = s ? task_new(l->rt, l->rt->modules[0], get_metrics, 0) : NULL;
     if (!task) {
         free(s);
         return false;
     }
-    *s           = (scrape){ .mail = { .run = answer }, .listener = l, .request = request, .task = task, .finish = task->finish };
+    *s = (scrape){.mail = {.run = answer}, .listener = l, .request = request, .task = task, .finish = task->finish};
     task->finish = finished;
-    task->owner  = s;
+    task->owner = s;
     if (request_submit(l->rt, task, SW_LANE_WORKER, get_metrics))
         return true;
     request_done(task);
@@ -85,7 +86,7 @@ static bool submit(metrics_listener *l, struct evhttp_request *request)
 static void on_request(struct evhttp_request *request, void *arg)
 {
     metrics_listener *l = arg;
-    const char *path    = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
     if (!path || strcmp(path, "/metrics") != 0)
         refuse(request, 404, "not found");
     else if (l->running == SCRAPES_MAX || !submit(l, request))

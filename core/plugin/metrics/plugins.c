@@ -83,10 +83,12 @@ void metrics_plugins(buf *out, sw_request *req)
     const runtime *rt = req->host->rt;
     per_plugin(out, rt, "plugin_calls_total", "counter", "Handlers, steps and subscribers called.", calls_of);
     per_plugin(out, rt, "plugin_seconds_total", "counter", "Time spent in them.", seconds_of);
-    per_plugin(out, rt, "plugin_interrupted_total", "counter", "Handlers and steps cut off by a time limit.", interrupted_of);
+    per_plugin(out, rt, "plugin_interrupted_total", "counter", "Handlers and steps cut off by a time limit.",
+               interrupted_of);
     per_plugin(out, rt, "plugin_in_flight", "gauge", "Requests in work.", in_flight_of);
     per_plugin(out, rt, "plugin_enabled", "gauge", "1: it runs.", enabled_of);
-    metric_family(out, "plugin_health", "gauge", "What a plugin says of itself; with an empty name whether it is well.");
+    metric_family(out, "plugin_health", "gauge",
+                  "What a plugin says of itself; with an empty name whether it is well.");
     for (unsigned i = 0; i < rt->module_count; i++) {
         sw_host *m = rt->modules[i];
         if (m->status == MODULE_ENABLED && m->plugin && m->plugin->health)

@@ -22,7 +22,7 @@ static double resident_bytes(void)
 static double open_files(void)
 {
     int count = 0;
-    DIR *dir  = opendir("/proc/self/fd");
+    DIR *dir = opendir("/proc/self/fd");
     if (!dir)
         return 0;
     while (readdir(dir))
@@ -42,10 +42,12 @@ void metrics_process(buf *out, const runtime *rt)
     struct rlimit files;
     metric_family(out, "info", "gauge", "The version that runs.");
     buf_printf(out, "steward_info{version=\"%s\"} 1\n", rt->version);
-    metric_single(out, "uptime_seconds", "gauge", "Since the start.", (double)(sw_monotonic_ms() - rt->started_ms) / 1000);
+    metric_single(out, "uptime_seconds", "gauge", "Since the start.",
+                  (double)(sw_monotonic_ms() - rt->started_ms) / 1000);
     metric_single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     if (getrusage(RUSAGE_SELF, &used) == 0)
-        metric_single(out, "process_cpu_seconds_total", "counter", "Processor time.", seconds(used.ru_utime) + seconds(used.ru_stime));
+        metric_single(out, "process_cpu_seconds_total", "counter", "Processor time.",
+                      seconds(used.ru_utime) + seconds(used.ru_stime));
     metric_single(out, "process_open_fds", "gauge", "Open files.", open_files());
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
         metric_single(out, "process_max_fds", "gauge", "As many may be open.", (double)files.rlim_cur);

@@ -6,7 +6,7 @@ enum { BATCH_BUCKETS = 12 };
 static const struct {
     sw_lane lane;
     const char *name;
-} LANES[] = { { SW_LANE_WORKER, "worker" }, { SW_LANE_HASH, "hash" }, { SW_LANE_SLOW, "slow" } };
+} LANES[] = {{SW_LANE_WORKER, "worker"}, {SW_LANE_HASH, "hash"}, {SW_LANE_SLOW, "slow"}};
 
 static void lanes_part(buf *out, runtime *rt)
 {
@@ -25,10 +25,11 @@ static void lanes_part(buf *out, runtime *rt)
 }
 
 /* Powers of two times `first`; the last bucket is unbounded. */
-static void histogram(buf *out, const char *name, const char *help, const _Atomic uint64_t *buckets, double first, double total)
+static void histogram(buf *out, const char *name, const char *help, const _Atomic uint64_t *buckets, double first,
+                      double total)
 {
     uint64_t count = 0;
-    double bound   = first;
+    double bound = first;
     metric_family(out, name, "histogram", help);
     for (int i = 0; i < BATCH_BUCKETS; i++, bound *= 2) {
         count += buckets[i];
@@ -48,7 +49,8 @@ void metrics_runtime(buf *out, runtime *rt)
     histogram(out, "write_batch_seconds", "Time of a batch from begin to commit.", w->time_buckets, 0.00025,
               (double)w->microseconds / 1e6);
     metric_single(out, "write_batches_failed_total", "counter", "Batches that were undone.", (double)w->failed_batches);
-    metric_single(out, "write_steps_interrupted_total", "counter", "Steps over limits.write_step.", (double)w->interrupted);
+    metric_single(out, "write_steps_interrupted_total", "counter", "Steps over limits.write_step.",
+                  (double)w->interrupted);
     metric_single(out, "housekeeping_steps_total", "counter", "Steps of housekeeping.", (double)w->housekeeping);
     metric_single(out, "checkpoints_total", "counter", "Checkpoints of the write-ahead log.", (double)w->checkpoints);
     metric_single(out, "wal_truncations_total", "counter", "Times the write-ahead log reached storage.wal_limit.",

@@ -23,10 +23,11 @@ void metrics_sockets(buf *out, const hub *h)
     for (sw_role role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)
         buf_printf(out, "steward_sockets_by_role{role=\"%s\"} %u\n", sw_role_name(role), n.by_role[role]);
     metric_family(out, "frames_in_total", "counter", "Frames received.");
-    hub_each_type(h, write_type, &(walk){ out, "frames_in_total", true });
+    hub_each_type(h, write_type, &(walk){out, "frames_in_total", true});
     metric_family(out, "frames_out_total", "counter", "Frames sent.");
-    hub_each_type(h, write_type, &(walk){ out, "frames_out_total", false });
+    hub_each_type(h, write_type, &(walk){out, "frames_out_total", false});
     metric_single(out, "slow_consumers_closed_total", "counter", "Sockets closed with 4008.", (double)n.slow_closed);
-    metric_single(out, "frames_dropped_total", "counter", "Stream pieces not sent to slow consumers.", (double)n.dropped);
+    metric_single(out, "frames_dropped_total", "counter", "Stream pieces not sent to slow consumers.",
+                  (double)n.dropped);
     metric_single(out, "error_frames_total", "counter", "ERROR frames sent.", (double)n.errors);
 }

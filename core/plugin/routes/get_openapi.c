@@ -1,6 +1,6 @@
 /* GET /api/openapi.json: OpenAPI 3.1 of the routes that are loaded, made from their rows. */
-#include "core/plugin/core_module.h"
 #include "core/base/json_scan.h"
+#include "core/plugin/core_module.h"
 #include "core/plugin/names.h"
 
 #include <ctype.h>
@@ -24,14 +24,14 @@ static void collect(void *arg, const sw_host *owner, const sw_route *route)
 {
     listing *all = arg;
     if (owner->status == MODULE_ENABLED && all->count < ROUTES_MAX)
-        all->entries[all->count++] = (entry){ owner, route };
+        all->entries[all->count++] = (entry){owner, route};
 }
 
 /* By path, so that the methods of one stand together. */
 static int by_path(const void *a, const void *b)
 {
     const entry *x = a, *y = b;
-    int order      = strcmp(x->route->path, y->route->path);
+    int order = strcmp(x->route->path, y->route->path);
     return order ? order : (int)x->route->method - (int)y->route->method;
 }
 
@@ -66,7 +66,7 @@ static void write_parameters(sw_json *j, const char *path)
     sw_json_array_begin(j, "parameters");
     for (const char *at = path; (at = strstr(at, "/:")); at += 2) {
         size_t len = strcspn(at + 2, "/");
-        bool id    = (len == 2 && memcmp(at + 2, "id", 2) == 0) || (len > 3 && memcmp(at + 2 + len - 3, "_id", 3) == 0);
+        bool id = (len == 2 && memcmp(at + 2, "id", 2) == 0) || (len > 3 && memcmp(at + 2 + len - 3, "_id", 3) == 0);
         sw_json_object_begin(j, NULL);
         sw_json_textn(j, "name", at + 2, len);
         sw_json_text(j, "in", "path");
@@ -169,7 +169,7 @@ static const char COMPONENTS[] =
 sw_status get_openapi(sw_request *req)
 {
     const registry *r = req->host->rt->registry;
-    listing *all      = sw_alloc(req, 1, sizeof *all);
+    listing *all = sw_alloc(req, 1, sizeof *all);
     if (!all)
         return SW_NO_MEMORY;
     http_each_route(r->http, collect, all);

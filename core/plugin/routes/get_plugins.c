@@ -44,7 +44,7 @@ static void write_option(void *arg, const char *section, const sw_option *o, con
 static void write_plugin(sw_json *out, const sw_host *m)
 {
     const sw_plugin *p = m->plugin;
-    option_walk walk   = { out, m->name };
+    option_walk walk = {out, m->name};
     char abi[16];
     snprintf(abi, sizeof abi, "%u.%u", (unsigned)p->abi_major, (unsigned)p->abi_minor);
     sw_json_object_begin(out, NULL);
@@ -65,7 +65,7 @@ static void write_plugin(sw_json *out, const sw_host *m)
 sw_status get_plugins(sw_request *req)
 {
     const registry *r = req->host->rt->registry;
-    sw_json *out      = sw_reply_json(req, 200);
+    sw_json *out = sw_reply_json(req, 200);
     sw_json_array_begin(out, NULL);
     for (unsigned i = 1; i < r->count; i++)
         write_plugin(out, &r->modules[i]->host);

@@ -12,9 +12,9 @@ void write_switched(sw_request *req, const sw_host *m)
 
 sw_status post_plugin_disable(sw_request *req)
 {
-    registry *r      = req->host->rt->registry;
+    registry *r = req->host->rt->registry;
     const char *name = sw_path_text(req, "name");
-    char error[256]  = "";
+    char error[256] = "";
     sw_status status = registry_disable(r, name, error, sizeof error);
     if (status == SW_NOT_FOUND)
         return sw_fail(req, status, NULL, "plugin not found");

@@ -12,16 +12,16 @@ static char said[16384];
 /* Runs the command line with stdout and stderr in `said`. */
 static int run(const char *a, const char *b, const char *c)
 {
-    char program[] = "steward", words[3][64] = { "", "", "" };
-    const char *given[] = { a, b, c };
-    char *argv[5]       = { program };
-    int argc            = 1;
+    char program[] = "steward", words[3][64] = {"", "", ""};
+    const char *given[] = {a, b, c};
+    char *argv[5] = {program};
+    int argc = 1;
     for (int i = 0; i < 3 && given[i]; i++) {
         snprintf(words[i], sizeof words[i], "%s", given[i]);
         argv[argc++] = words[i];
     }
     char path[] = "/tmp/steward-cli-XXXXXX";
-    int fd      = mkstemp(path);
+    int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     unlink(path);
     fflush(NULL);

@@ -24,11 +24,11 @@ static inline void harness_begin(harness *h)
     memset(h, 0, sizeof *h);
     snprintf(h->folder, sizeof h->folder, "/tmp/steward-plugin-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(h->folder));
-    char *environment[] = { "SERVER_PORT=0", "BCRYPT_COST=4", "STEWARD_SERVER_LOOPS=1", NULL };
-    config *c           = config_new();
+    char *environment[] = {"SERVER_PORT=0", "BCRYPT_COST=4", "STEWARD_SERVER_LOOPS=1", NULL};
+    config *c = config_new();
     ck_assert_msg(config_load(c, NULL, environment), "%s", config_errors(c));
-    h->rt.config   = c;
-    h->rt.version  = "test";
+    h->rt.config = c;
+    h->rt.version = "test";
     h->rt.data_dir = h->folder;
     pthread_mutex_init(&h->rt.readers.lock, NULL);
     h->r = registry_new(&h->rt);
@@ -49,7 +49,7 @@ static inline void harness_start(harness *h)
 {
     char path[128], error[512];
     snprintf(path, sizeof path, "%s/steward.db", h->folder);
-    store_options o = { .path = path, .full_sync = false, .cache_bytes = 8 << 20, .connections = 4 };
+    store_options o = {.path = path, .full_sync = false, .cache_bytes = 8 << 20, .connections = 4};
     registry_resolve(h->r);
     ck_assert_msg(store_open(&o, &h->rt.store, error, sizeof error) == SW_OK, "%s", error);
     registry_add_statements(h->r, h->rt.store);
@@ -60,7 +60,7 @@ static inline void harness_start(harness *h)
     ck_assert(loops_open(&h->rt, 1));
     h->rt.defers = defers_start(&h->rt);
     h->rt.writer = writer_start(&h->rt, h->writer);
-    h->rt.lanes  = lanes_start(&h->rt, 2, 1, 1, 64);
+    h->rt.lanes = lanes_start(&h->rt, 2, 1, 1, 64);
     ck_assert(h->rt.defers && h->rt.writer && h->rt.lanes);
     h->rt.hub = hub_open(&h->rt);
     int port;
@@ -86,7 +86,7 @@ static inline void harness_end(harness *h)
     registry_free(h->r);
     principals_free(h->rt.principals);
     config_free(h->rt.config);
-    static const char *const names[] = { "steward.db", "steward.db-wal", "steward.db-shm", "initial-admin-password" };
+    static const char *const names[] = {"steward.db", "steward.db-wal", "steward.db-shm", "initial-admin-password"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", h->folder, names[i]);
         (void)unlink(path);

@@ -25,7 +25,7 @@ static sw_status hear_after(sw_request *req, const void *data)
 {
     const sw_message_event *e = data;
     (void)req;
-    int n         = after_calls;
+    int n = after_calls;
     after_ids[n % 256] = e->id;
     snprintf(after_text, sizeof after_text, "%s", e->content);
     after_calls = n + 1;
@@ -48,18 +48,19 @@ static sw_status write_after(sw_request *req, const void *data)
     return sw_write(req, write_nothing, NULL);
 }
 
-static const sw_subscription HEARS[]  = { { SW_EVENT_MESSAGE_STORED, hear_in_tx, hear_after } };
-static const sw_subscription WRITES[] = { { SW_EVENT_MESSAGE_STORED, NULL, write_after } };
+static const sw_subscription HEARS[] = {{SW_EVENT_MESSAGE_STORED, hear_in_tx, hear_after}};
+static const sw_subscription WRITES[] = {{SW_EVENT_MESSAGE_STORED, NULL, write_after}};
 
-static const sw_plugin PUBLISHER = { SW_PLUGIN_HEAD, .name = "publisher", .version = "1" };
-static const sw_plugin LISTENER  = { SW_PLUGIN_HEAD, .name = "listener", .version = "1", .subscriptions = SW_TABLE(HEARS) };
-static const sw_plugin WRITER    = { SW_PLUGIN_HEAD, .name = "writer", .version = "1", .subscriptions = SW_TABLE(WRITES) };
+static const sw_plugin PUBLISHER = {SW_PLUGIN_HEAD, .name = "publisher", .version = "1"};
+static const sw_plugin LISTENER = {SW_PLUGIN_HEAD, .name = "listener", .version = "1",
+                                   .subscriptions = SW_TABLE(HEARS)};
+static const sw_plugin WRITER = {SW_PLUGIN_HEAD, .name = "writer", .version = "1", .subscriptions = SW_TABLE(WRITES)};
 
 static sw_status publish_step(sw_tx *tx, void *arg)
 {
     char text[32];
     snprintf(text, sizeof text, "message %lld", (long long)*(int64_t *)arg);
-    sw_message_event e = { .id = *(int64_t *)arg, .agent_id = "a", .level = "INFO", .content = text };
+    sw_message_event e = {.id = *(int64_t *)arg, .agent_id = "a", .level = "INFO", .content = text};
     return sw_tx_publish(tx, SW_EVENT_MESSAGE_STORED, &e, sizeof e);
 }
 
@@ -79,7 +80,7 @@ static void published(void *arg, sw_status outcome)
 static void publish(module *m, sw_step step, int64_t id)
 {
     int64_t *arg = malloc(sizeof *arg);
-    *arg         = id;
+    *arg = id;
     ck_assert(sw_write_later(&m->host, step, arg, published));
 }
 
@@ -169,10 +170,10 @@ END_TEST
 
 START_TEST(a_copy_holds_its_own_texts)
 {
-    char text[]        = "hello";
-    sw_message_event e = { .id = 1, .agent_id = text, .level = NULL, .content = text };
-    event_copy *copy   = event_copy_new(SW_EVENT_MESSAGE_STORED, &e, sizeof e);
-    text[0]            = 'X';
+    char text[] = "hello";
+    sw_message_event e = {.id = 1, .agent_id = text, .level = NULL, .content = text};
+    event_copy *copy = event_copy_new(SW_EVENT_MESSAGE_STORED, &e, sizeof e);
+    text[0] = 'X';
     const sw_message_event *c = event_copy_data(copy);
     ck_assert_str_eq(c->agent_id, "hello");
     ck_assert_str_eq(c->content, "hello");
@@ -181,7 +182,7 @@ START_TEST(a_copy_holds_its_own_texts)
 
     /* A publisher whose header ended before `content`. */
     copy = event_copy_new(SW_EVENT_MESSAGE_STORED, &e, offsetof(sw_message_event, content));
-    c    = event_copy_data(copy);
+    c = event_copy_data(copy);
     ck_assert_str_eq(c->agent_id, "Xello");
     ck_assert_str_eq(c->content, "");
     ck_assert_int_eq(c->at_ms, 0);

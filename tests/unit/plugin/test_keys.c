@@ -47,7 +47,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    const char *const names[] = { "master.key", "jwt.secret", "steward.db" };
+    const char *const names[] = {"master.key", "jwt.secret", "steward.db"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         (void)unlink(at(names[i]));
     (void)rmdir(folder);
@@ -80,7 +80,7 @@ END_TEST
 START_TEST(a_master_key_of_another_size_or_mode_is_refused)
 {
     keyring k;
-    char bytes[33] = { 0 };
+    char bytes[33] = {0};
     put("master.key", bytes, 31, 0600);
     ck_assert(!master(&k));
     ck_assert_ptr_nonnull(strstr(error, "must hold exactly 32 bytes, it has 31"));
@@ -109,7 +109,7 @@ END_TEST
 
 START_TEST(a_configured_jwt_secret_wins)
 {
-    char *environment[] = { "JWT_SECRET=0123456789abcdef0123456789abcdef", NULL };
+    char *environment[] = {"JWT_SECRET=0123456789abcdef0123456789abcdef", NULL};
     config_free(c);
     c = config_new();
     ck_assert_msg(config_load(c, NULL, environment), "%s", config_errors(c));

@@ -11,7 +11,7 @@ static char error[LOADER_ERROR_MAX];
 static bool load(const char *name)
 {
     void *handle = NULL;
-    error[0]     = '\0';
+    error[0] = '\0';
     return loader_open(FIXTURES, name, &memory, &loaded, &handle, error);
 }
 
@@ -69,13 +69,14 @@ START_TEST(longer_rows_are_cut)
 END_TEST
 
 /* A statement is named by its address. */
-static const sw_statement STATEMENTS[] = { { "one", "SELECT 1", NULL } };
-static const sw_route PATHLESS[]       = { { .method = SW_GET, .access = SW_PUBLIC, .lane = SW_LANE_WORKER } };
-static const sw_subscription TOKENS[]  = { { .event = SW_EVENT_TOKEN_CHANGED, .after = (sw_status(*)(sw_request *, const void *))1 } };
+static const sw_statement STATEMENTS[] = {{"one", "SELECT 1", NULL}};
+static const sw_route PATHLESS[] = {{.method = SW_GET, .access = SW_PUBLIC, .lane = SW_LANE_WORKER}};
+static const sw_subscription TOKENS[] = {
+    {.event = SW_EVENT_TOKEN_CHANGED, .after = (sw_status(*)(sw_request *, const void *))1}};
 
 static sw_plugin descriptor(void)
 {
-    return (sw_plugin){ SW_PLUGIN_HEAD, .name = "mine", .version = "1", .statements = SW_TABLE(STATEMENTS) };
+    return (sw_plugin){SW_PLUGIN_HEAD, .name = "mine", .version = "1", .statements = SW_TABLE(STATEMENTS)};
 }
 
 START_TEST(statements_stay_where_they_are)
@@ -89,16 +90,16 @@ END_TEST
 START_TEST(rows_that_lack_something_are_refused)
 {
     sw_plugin p = descriptor();
-    p.routes    = (sw_table)SW_TABLE(PATHLESS);
+    p.routes = (sw_table)SW_TABLE(PATHLESS);
     ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
     ck_assert_str_eq(error, "route 1 lacks its path or handler");
 
-    p               = descriptor();
-    p.routes        = (sw_table){ PATHLESS, 3, 1 };
+    p = descriptor();
+    p.routes = (sw_table){PATHLESS, 3, 1};
     ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
     ck_assert_str_eq(error, "its table of routes is malformed");
 
-    p               = descriptor();
+    p = descriptor();
     p.subscriptions = (sw_table)SW_TABLE(TOKENS);
     ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
     ck_assert_str_eq(error, "token.changed is in_tx only: it holds a token");

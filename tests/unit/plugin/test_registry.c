@@ -8,13 +8,13 @@ typedef struct {
     int answer;
 } table;
 
-static const table TABLE = { sizeof(table) + 8, 42 };
+static const table TABLE = {sizeof(table) + 8, 42};
 
-static const sw_provided GIVES_A[] = { { "a/1", &TABLE } };
-static const sw_provided GIVES_B[] = { { "b/1", &TABLE } };
-static const sw_need NEEDS_A[]     = { { "a/1", false } };
-static const sw_need NEEDS_B[]     = { { "b/1", false } };
-static const sw_need WANTS_B[]     = { { "b/1", true } };
+static const sw_provided GIVES_A[] = {{"a/1", &TABLE}};
+static const sw_provided GIVES_B[] = {{"b/1", &TABLE}};
+static const sw_need NEEDS_A[] = {{"a/1", false}};
+static const sw_need NEEDS_B[] = {{"b/1", false}};
+static const sw_need WANTS_B[] = {{"b/1", true}};
 
 static sw_status answer(sw_request *req)
 {
@@ -22,16 +22,19 @@ static sw_status answer(sw_request *req)
     return SW_OK;
 }
 
-static const sw_route THINGS[]      = { { .method = SW_GET, .path = "/api/things/:id", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = answer } };
-static const sw_route SAME_THINGS[] = { { .method = SW_GET, .path = "/api/things/:name", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = answer } };
-static const sw_frame_handler CHAT[] = { { .type = "X", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = answer } };
+static const sw_route THINGS[] = {
+    {.method = SW_GET, .path = "/api/things/:id", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = answer}};
+static const sw_route SAME_THINGS[] = {
+    {.method = SW_GET, .path = "/api/things/:name", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = answer}};
+static const sw_frame_handler CHAT[] = {{.type = "X", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = answer}};
 
 /* The order in which start() ran, by name. */
 static char started[128];
 
 static sw_status note_start(sw_host *host, void **ret_state)
 {
-    strncat(started, sw_host_state(host) ? "?" : ((module *)(void *)host)->host.name, sizeof started - strlen(started) - 2);
+    strncat(started, sw_host_state(host) ? "?" : ((module *)(void *)host)->host.name,
+            sizeof started - strlen(started) - 2);
     strncat(started, " ", 2);
     *ret_state = started;
     return SW_OK;
@@ -59,16 +62,18 @@ static void teardown(void)
 
 START_TEST(providers_start_before_those_that_need_them)
 {
-    const sw_plugin last   = { SW_PLUGIN_HEAD, .name = "last", .version = "1", .start = note_start, .needs = SW_TABLE(NEEDS_B) };
-    const sw_plugin middle = { SW_PLUGIN_HEAD, .name = "middle", .version = "1", .start = note_start, .needs = SW_TABLE(NEEDS_A),
-                               .provides = SW_TABLE(GIVES_B) };
-    const sw_plugin first  = { SW_PLUGIN_HEAD, .name = "first", .version = "1", .start = note_start, .provides = SW_TABLE(GIVES_A) };
+    const sw_plugin last = {SW_PLUGIN_HEAD, .name = "last", .version = "1", .start = note_start,
+                            .needs = SW_TABLE(NEEDS_B)};
+    const sw_plugin middle = {SW_PLUGIN_HEAD,      .name = "middle",           .version = "1",
+                              .start = note_start, .needs = SW_TABLE(NEEDS_A), .provides = SW_TABLE(GIVES_B)};
+    const sw_plugin first = {SW_PLUGIN_HEAD, .name = "first", .version = "1", .start = note_start,
+                             .provides = SW_TABLE(GIVES_A)};
     harness_add(&h, &last);
     module *m = harness_add(&h, &middle);
     harness_add(&h, &first);
     harness_start(&h);
     ck_assert_str_eq(started, "first middle last ");
-    void *self     = NULL;
+    void *self = NULL;
     const table *t = sw_service(&m->host, "a/1", &self);
     ck_assert_int_eq(t->answer, 42);
     ck_assert_ptr_eq(self, started);
@@ -87,8 +92,10 @@ END_TEST
 
 START_TEST(a_missing_need_is_said_and_an_optional_one_is_not_missed)
 {
-    const sw_plugin needy = { SW_PLUGIN_HEAD, .name = "needy", .version = "1", .start = note_start, .needs = SW_TABLE(NEEDS_A) };
-    const sw_plugin easy  = { SW_PLUGIN_HEAD, .name = "easy", .version = "1", .start = note_start, .needs = SW_TABLE(WANTS_B) };
+    const sw_plugin needy = {SW_PLUGIN_HEAD, .name = "needy", .version = "1", .start = note_start,
+                             .needs = SW_TABLE(NEEDS_A)};
+    const sw_plugin easy = {SW_PLUGIN_HEAD, .name = "easy", .version = "1", .start = note_start,
+                            .needs = SW_TABLE(WANTS_B)};
     module *m = harness_add(&h, &needy);
     harness_add(&h, &easy);
     harness_start(&h);
@@ -104,8 +111,10 @@ END_TEST
 
 START_TEST(a_failed_provider_keeps_its_dependents_from_starting)
 {
-    const sw_plugin broken = { SW_PLUGIN_HEAD, .name = "broken", .version = "1", .start = refuse_start, .provides = SW_TABLE(GIVES_A) };
-    const sw_plugin needy  = { SW_PLUGIN_HEAD, .name = "needy", .version = "1", .start = note_start, .needs = SW_TABLE(NEEDS_A) };
+    const sw_plugin broken = {SW_PLUGIN_HEAD, .name = "broken", .version = "1", .start = refuse_start,
+                              .provides = SW_TABLE(GIVES_A)};
+    const sw_plugin needy = {SW_PLUGIN_HEAD, .name = "needy", .version = "1", .start = note_start,
+                             .needs = SW_TABLE(NEEDS_A)};
     module *a = harness_add(&h, &broken);
     module *b = harness_add(&h, &needy);
     harness_start(&h);
@@ -117,11 +126,19 @@ END_TEST
 
 START_TEST(a_circle_of_needs_is_broken)
 {
-    const sw_plugin egg    = { SW_PLUGIN_HEAD, .name = "egg", .version = "1", .start = note_start, .needs = SW_TABLE(NEEDS_A),
-                               .provides = SW_TABLE(GIVES_B) };
-    const sw_plugin hen    = { SW_PLUGIN_HEAD, .name = "hen", .version = "1", .start = note_start, .needs = SW_TABLE(NEEDS_B),
-                               .provides = SW_TABLE(GIVES_A) };
-    const sw_plugin farmer = { SW_PLUGIN_HEAD, .name = "farmer", .version = "1", .start = note_start };
+    const sw_plugin egg = {SW_PLUGIN_HEAD,
+                           .name = "egg",
+                           .version = "1",
+                           .start = note_start,
+                           .needs = SW_TABLE(NEEDS_A),
+                           .provides = SW_TABLE(GIVES_B)};
+    const sw_plugin hen = {SW_PLUGIN_HEAD,
+                           .name = "hen",
+                           .version = "1",
+                           .start = note_start,
+                           .needs = SW_TABLE(NEEDS_B),
+                           .provides = SW_TABLE(GIVES_A)};
+    const sw_plugin farmer = {SW_PLUGIN_HEAD, .name = "farmer", .version = "1", .start = note_start};
     module *e = harness_add(&h, &egg);
     module *n = harness_add(&h, &hen);
     harness_add(&h, &farmer);
@@ -134,12 +151,18 @@ END_TEST
 
 START_TEST(the_later_one_of_two_that_clash_is_quarantined)
 {
-    const sw_plugin one   = { SW_PLUGIN_HEAD, .name = "one", .version = "1", .start = note_start, .routes = SW_TABLE(THINGS) };
-    const sw_plugin two   = { SW_PLUGIN_HEAD, .name = "two", .version = "1", .start = note_start, .routes = SW_TABLE(SAME_THINGS) };
-    const sw_plugin three = { SW_PLUGIN_HEAD, .name = "three", .version = "1", .start = note_start, .frames = SW_TABLE(CHAT) };
-    const sw_plugin four  = { SW_PLUGIN_HEAD, .name = "four", .version = "1", .start = note_start, .frames = SW_TABLE(CHAT) };
-    const sw_plugin five  = { SW_PLUGIN_HEAD, .name = "five", .version = "1", .start = note_start, .provides = SW_TABLE(GIVES_A) };
-    const sw_plugin six   = { SW_PLUGIN_HEAD, .name = "six", .version = "1", .start = note_start, .provides = SW_TABLE(GIVES_A) };
+    const sw_plugin one = {SW_PLUGIN_HEAD, .name = "one", .version = "1", .start = note_start,
+                           .routes = SW_TABLE(THINGS)};
+    const sw_plugin two = {SW_PLUGIN_HEAD, .name = "two", .version = "1", .start = note_start,
+                           .routes = SW_TABLE(SAME_THINGS)};
+    const sw_plugin three = {SW_PLUGIN_HEAD, .name = "three", .version = "1", .start = note_start,
+                             .frames = SW_TABLE(CHAT)};
+    const sw_plugin four = {SW_PLUGIN_HEAD, .name = "four", .version = "1", .start = note_start,
+                            .frames = SW_TABLE(CHAT)};
+    const sw_plugin five = {SW_PLUGIN_HEAD, .name = "five", .version = "1", .start = note_start,
+                            .provides = SW_TABLE(GIVES_A)};
+    const sw_plugin six = {SW_PLUGIN_HEAD, .name = "six", .version = "1", .start = note_start,
+                           .provides = SW_TABLE(GIVES_A)};
     harness_add(&h, &one);
     module *b = harness_add(&h, &two);
     harness_add(&h, &three);
@@ -156,11 +179,11 @@ END_TEST
 
 START_TEST(secrets_go_only_to_whom_they_are_for)
 {
-    static const sw_auth_service AUTH  = { .size = sizeof(sw_auth_service) };
-    static const sw_provided GIVES_AUTH[]  = { { "auth/1", &AUTH } };
-    static const sw_provided GIVES_USERS[] = { { "users/1", &TABLE } };
-    const sw_plugin auth  = { SW_PLUGIN_HEAD, .name = "auth", .version = "1", .provides = SW_TABLE(GIVES_AUTH) };
-    const sw_plugin users = { SW_PLUGIN_HEAD, .name = "users", .version = "1", .provides = SW_TABLE(GIVES_USERS) };
+    static const sw_auth_service AUTH = {.size = sizeof(sw_auth_service)};
+    static const sw_provided GIVES_AUTH[] = {{"auth/1", &AUTH}};
+    static const sw_provided GIVES_USERS[] = {{"users/1", &TABLE}};
+    const sw_plugin auth = {SW_PLUGIN_HEAD, .name = "auth", .version = "1", .provides = SW_TABLE(GIVES_AUTH)};
+    const sw_plugin users = {SW_PLUGIN_HEAD, .name = "users", .version = "1", .provides = SW_TABLE(GIVES_USERS)};
     sw_host *a = &harness_add(&h, &auth)->host;
     sw_host *u = &harness_add(&h, &users)->host;
     registry_give_jwt_secret(h.r, strdup("the secret"));
@@ -187,7 +210,7 @@ END_TEST
 
 START_TEST(passwords_are_verified_and_unknown_users_cost_the_same)
 {
-    const sw_plugin users = { SW_PLUGIN_HEAD, .name = "users", .version = "1" };
+    const sw_plugin users = {SW_PLUGIN_HEAD, .name = "users", .version = "1"};
     sw_host *u = &harness_add(&h, &users)->host;
     char hash[192];
     bool weak = true;
