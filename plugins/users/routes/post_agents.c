@@ -23,6 +23,7 @@ static sw_status store_and_reply(sw_tx *tx, void *arg)
     if (taken != SW_NOT_FOUND)
         return taken;
     SW_TRY(store_add(tx, &r->user));
+    sw_tx_user_changed(tx, r->user.id, false); /* an agent that knocked too early is not turned away any more */
     sw_user_event event = {
         .user_id = r->user.id,
         .username = r->user.name,

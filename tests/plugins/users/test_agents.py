@@ -116,6 +116,15 @@ def test_a_token_can_be_had_once(server):
     assert create(server, {"username": "thief"}).status_code == 201, "the refused one left nothing behind"
 
 
+def test_a_token_that_was_refused_a_moment_ago_works_once_it_is_registered(server):
+    for attempt in range(5):
+        token = f"knocked-before-it-was-known-{attempt}"
+        assert server.get("/api/messages", token=token).status_code == 401
+        answer = server.post("/api/users/agents", {"username": f"early-{attempt}", "api_token": token})
+        assert answer.status_code == 201
+        assert server.get("/api/messages", token=token).status_code == 200
+
+
 def test_only_admins_may(server):
     _, member = server.member("agents-member")
     _, agent = server.agent("agents-agent")
