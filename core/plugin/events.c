@@ -89,8 +89,7 @@ static sw_request *after_task(runtime *rt, subscriber *s, event_copy *copy)
     event_copy_ref(copy);
     if (!arena_defer(&task->arena, event_copy_unref, copy)) {
         event_copy_unref(copy);
-        request_done(task);
-        free(task);
+        task_free(task);
         return NULL;
     }
     return task;
@@ -105,8 +104,7 @@ static void delivery_run(void *arg)
 static void delivery_drop(void *arg)
 {
     delivery *d = arg;
-    request_done(d->task);
-    free(d->task);
+    task_free(d->task);
 }
 
 /* Queues one `after` call with the step. `*copy` is made at the first need. */

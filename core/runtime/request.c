@@ -190,6 +190,12 @@ sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag
     return req;
 }
 
+void task_free(sw_request *task)
+{
+    request_done(task);
+    free(task);
+}
+
 void request_done(sw_request *req)
 {
     json_done(&req->reply);

@@ -84,6 +84,8 @@ void request_fill_failure(sw_request *req, sw_status status);
 void request_finish(sw_request *req, sw_status status);
 /* A task: arena of its own, freed after it ran. NULL: no memory. */
 sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
+/* One that has never run and never will. */
+void task_free(sw_request *task);
 /* May it be answered with what it holds? SW_NO_MEMORY: the reply failed; SW_INTERNAL: an HTTP request without a reply. */
 sw_status request_check_reply(sw_request *req);
 /* Counts it as work of its module, once; request_finish() ends that. */

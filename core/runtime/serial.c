@@ -120,7 +120,7 @@ static void drop(serial *s, sw_request *req)
     if (count)
         log_warn("events", "plugin %s is behind: %llu events were dropped, %u wait", s->name, (unsigned long long)count,
                  s->max);
-    request_finish(req, SW_BUSY);
+    task_free(req);
 }
 
 void serial_push(serial *s, sw_request *req)
@@ -182,12 +182,9 @@ void serial_stop(serial *s)
     if (n)
         log_warn("events", "stopping: %u events that wait for plugin %s are dropped", n, s->name);
     while (rest) {
-        item *it = rest;
-        rest = it->next;
-        sw_request *req = it->req;
-        req->finish = it->finish;
-        req->owner = it->finish_owner;
-        request_finish(req, SW_BUSY);
+        item *next = rest->next; /* it lives in the arena of its request */
+        task_free(rest->req);
+        rest = next;
     }
 }
 

@@ -1,4 +1,4 @@
-/* Requests that run one after the other, in the order they were pushed: each begins on the worker lane when the one
+/* Tasks that run one after the other, in the order they were pushed: each begins on the worker lane when the one
  * before it has finished, its write step included. Bounded; what does not fit is dropped, with a counted log line. */
 #ifndef CORE_RUNTIME_SERIAL_H
 #define CORE_RUNTIME_SERIAL_H
@@ -9,8 +9,7 @@ typedef struct serial serial;
 
 /* `name` is for the log and must outlive it. NULL: no memory. */
 serial *serial_new(runtime *rt, const char *name, unsigned max);
-/* Any thread; never waits. Owns the request, whose handler is set; its finish() is called as usual, on a drop with
- * SW_BUSY. */
+/* Any thread; never waits. Owns `req`, a task of task_new(); one that is dropped is freed. */
 void serial_push(serial *s, sw_request *req);
 /* Waiting now. */
 unsigned serial_length(serial *s);

@@ -77,8 +77,7 @@ static bool submit(metrics_listener *l, struct evhttp_request *request)
     task->owner = s;
     if (request_submit(l->rt, task, SW_LANE_WORKER, get_metrics))
         return true;
-    request_done(task);
-    free(task);
+    task_free(task);
     free(s);
     return false;
 }

@@ -190,6 +190,37 @@ START_TEST(a_copy_holds_its_own_texts)
 }
 END_TEST
 
+static _Atomic int gate_open, gate_runs;
+
+static sw_status wait_at_gate(sw_request *req)
+{
+    (void)req;
+    while (!gate_open)
+        (void)poll(NULL, 0, 1);
+    gate_runs++;
+    return SW_OK;
+}
+
+START_TEST(a_full_queue_drops_and_goes_on)
+{
+    module *p = harness_add(&h, &PUBLISHER);
+    harness_start(&h);
+    gate_open = gate_runs = 0;
+    serial *s = serial_new(&h.rt, "publisher", 4);
+    for (int i = 0; i < 20; i++)
+        serial_push(s, task_new(&h.rt, &p->host, wait_at_gate, i));
+    ck_assert_uint_le(serial_length(s), 4);
+    gate_open = 1;
+    for (int i = 0; i < 1000 && serial_length(s); i++)
+        (void)poll(NULL, 0, 10);
+    serial_push(s, task_new(&h.rt, &p->host, wait_at_gate, 20));
+    runtime_stop(&h.rt, 5000);
+    ck_assert_int_ge(gate_runs, 5);
+    ck_assert_int_le(gate_runs, 6);
+    serial_free(s);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_test(tests, a_copy_holds_its_own_texts);
@@ -199,6 +230,7 @@ static void add(TCase *tests)
     ADD(after_comes_in_the_order_of_the_commits);
     ADD(a_subscriber_that_writes_keeps_the_order);
     ADD(a_disabled_subscriber_hears_nothing);
+    ADD(a_full_queue_drops_and_goes_on);
 }
 
 int main(void)
