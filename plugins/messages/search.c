@@ -15,7 +15,7 @@ enum {
     SMALL = 2000,         /* rows that are sooner read than looked up: about 2 ms       */
     PROBE = 500,          /* rows read first for one or two characters: mostly a page of hits */
     TERMS_MAX = 500,
-    TRIGRAMS_MAX = 16,    /* of a longer text as many are taken, spread evenly          */
+    TRIGRAMS_MAX = 12,    /* of a longer text as many are taken, spread evenly          */
     CHARACTERS_MAX = 256,
     TERM_BYTES = 4 * 3,   /* one trigram                                                */
     QUOTED_BYTES = 2 * TERM_BYTES + 2 + sizeof " AND "
