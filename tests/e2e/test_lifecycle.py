@@ -11,8 +11,8 @@ import time
 
 import pytest
 import requests
-from support.steward import ADMIN_PASSWORD, BINARY, Steward, eventually
 from support.sockets import Socket
+from support.steward import ADMIN_PASSWORD, BINARY, ROOT, Steward, eventually
 
 
 def environment(more=None):
@@ -332,6 +332,15 @@ def test_tools_say_what_a_plugin_is(server):
     for command in ("serve", "check", "routes", "options", "plugin", "version", "help"):
         done = steward(command, "--help", cwd=server.folder)
         assert done.returncode == 0 and f"usage: steward {command}" in done.stdout
+
+
+def test_the_annotated_configuration_is_current(tmp_path):
+    made = steward("options", "--template", cwd=tmp_path).stdout
+    with open(os.path.join(ROOT, "config/steward.conf"), encoding="utf-8") as file:
+        assert file.read() == made, "run: build/dev/bin/steward options --template > config/steward.conf"
+    path = tmp_path / "steward.conf"
+    path.write_text(made, encoding="utf-8")
+    assert steward("check", "-c", str(path), cwd=tmp_path).stderr.count("\n") == steward("check", cwd=tmp_path).stderr.count("\n")
 
 
 def test_the_admin_password_may_come_from_the_config(server):
