@@ -25,6 +25,9 @@ sw_status post_auth_response(sw_request *req)
 
     if (!a)
         return SW_NO_MEMORY;
+    /* Never, whatever they ask about: as over a socket, they do not even learn whether there is such a request. */
+    if (role_system(sw_request_principal(req)->role))
+        return sw_fail(req, SW_FORBIDDEN, NULL, "not allowed to answer this request");
     if (!*action)
         action = sw_body_text_or(req, "stream_id", 256, "");
     if (!*action)

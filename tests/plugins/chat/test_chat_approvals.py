@@ -246,7 +246,11 @@ def test_who_may_answer(house):
     for token, status in ((house.bob, 403), (house.agent_token, 403), (house.butler, 403)):
         refused = answer(house, "guarded", token=token)
         assert refused.status_code == status and refused.json()["error"] == "not allowed to answer this request"
-        assert answer(house, "never", token=token).status_code == 404
+    assert answer(house, "never", token=house.bob).status_code == 404
+    for token in (house.agent_token, house.butler):
+        for body in ({"action_id": "never", "approved": True}, {"action_id": "guarded", "approved": "yes"}, {}):
+            refused = house.post("/api/chat/auth/response", body, token=token)
+            assert refused.status_code == 403 and refused.json()["error"] == "not allowed to answer this request"
     assert answer(house, "guarded", token=house.eve).status_code == 200, "any ADMIN may"
     assert answer(house, "guarded", token=house.mia).status_code == 200, "the same answer, by anyone allowed"
     assert listed(house, "guarded")["decided_by"] == "eve", "the first responder stays"
