@@ -18,6 +18,21 @@ static sw_status find(sw_tx *tx, const char *name, const char *missing, sw_user 
     return found == SW_NOT_FOUND ? sw_fail(sw_tx_request(tx), SW_INVALID, NULL, "%s", missing) : found;
 }
 
+/* The service says only what kind of refusal it is; the rest of what could be wrong was checked before. */
+static sw_status explain(sw_request *req, sw_status status)
+{
+    switch (status) {
+    case SW_INVALID:
+        return sw_fail(req, status, NULL, "conversation_id is no thread of these two");
+    case SW_FORBIDDEN:
+        return sw_fail(req, status, NULL, "an agent may not write to an agent");
+    case SW_CONFLICT:
+        return sw_fail(req, status, NULL, "local_id was used for another message");
+    default:
+        return status;
+    }
+}
+
 static sw_status post(sw_tx *tx, void *arg)
 {
     const dev_mock_state *state = sw_tx_state(tx);
@@ -47,7 +62,9 @@ static sw_status post(sw_tx *tx, void *arg)
         .payload = text.at,
         .payload_len = text.len,
     };
-    SW_TRY(chat->post(self, tx, &message, &id, &at_ms));
+    sw_status stored = chat->post(self, tx, &message, &id, &at_ms);
+    if (stored != SW_OK)
+        return explain(sw_tx_request(tx), stored);
     sw_json *out = sw_tx_reply(tx, 201);
     sw_json_object_begin(out, NULL);
     sw_json_int(out, "id", id);

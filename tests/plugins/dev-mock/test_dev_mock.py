@@ -107,6 +107,16 @@ def test_bad_chats_are_refused(server, body, error):
     assert answer.status_code == 400 and answer.json()["error"] == error, answer.text
 
 
+def test_what_chat_refuses_is_named(server):
+    server.agent("one"), server.agent("two")
+    server.post("/api/dev/mock/chat", note(local_id="twice"))
+    for body, status, word in ((note(conversation_id=999), 400, "conversation_id"),
+                               (note(sender_username="one", receiver_username="two"), 403, "agent"),
+                               (note(local_id="twice", content="else"), 409, "local_id")):
+        answer = server.post("/api/dev/mock/chat", body)
+        assert answer.status_code == status and word in answer.json()["error"], answer.text
+
+
 def test_without_the_feishu_plugin_there_is_no_log(server):
     answer = server.post("/api/dev/mock/feishu-log", {"level": "info", "action": "a", "detail": "d"})
     assert answer.status_code == 503 and answer.json()["error"] == "feishu is not loaded"
