@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""The rules of the source that no compiler checks. Prints what breaks one, file and line; exit status 1 then.
+
+lint.py                      the source
+lint.py --template STEWARD   config/steward.conf is what that program prints
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = ["base", "config", "db", "runtime", "http", "ws", "outbound", "plugin", "cli"]
+LINES_MAX = 400
+PUBLIC_HEADER_MAX = 150
+
+# No bound, no error, or a shell behind it; shared static memory; a thread that sleeps.
+FORBIDDEN = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|system|popen|"
+                       r"tmpnam|mktemp|rand|localtime|gmtime|ctime|sleep|usleep)\s*\(")
+
+# A value that gets into SQL by printf. What a statement's text is made of is static (db/statements.c).
+SQL_PRINTF = re.compile(r"\b\w*(?:printf|_vformat)\s*\([^;]*?\"\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|"
+                        r"ALTER|ATTACH|PRAGMA|WITH|SAVEPOINT|ROLLBACK)\b[^\"]*%", re.S)
+SQL_PRINTF_ALLOWED = {
+    "core/db/connection.c": "PRAGMA takes no bound values: set_number() prints literals and integers of the core",
+}
+
+# Threads and locks live in core/runtime, and in core/outbound for its two threads. Elsewhere:
+THREADS_ALLOWED = {
+    "core/cli/configure.c": "makes the lock of the readers, in the zeroed runtime",
+    "core/cli/stop.c": "destroys it",
+    "core/cli/signals.c": "masks the signals of the main thread",
+    "plugins/users/first.c": "start() waits on the main thread for what the writer found",
+}
+THREADS = re.compile(r"\b(?:pthread|sem|mtx|thrd|cnd)_\w+")
+# Plugins: locks of their own state alone.
+PLUGIN_THREADS = re.compile(r"\b(?:pthread_(?!mutex_(?:t|init|lock|unlock|destroy)\b)|sem_|mtx_|thrd_|cnd_)\w+")
+
+# State that belongs to the process: two servers in one process, as tests have, would share it.
+MUTABLE = re.compile(r"^\s*static (?![^\n]*\b(?:const|_Thread_local)\b)[^()\n]*(?:=|;|\{)", re.M)
+MUTABLE_ALLOWED = {
+    "core/base/log.c": "the log is the process's",
+}
+
+# Paths of a machine that a file was written on. In pieces, so that this file does not hold them.
+MACHINE_PATHS = re.compile("|".join(["/wor" + "k/", r"\.\./sha" + "red", "/hom" + "e/", "/roo" + "t/"]))
+
+found = []
+
+
+def say(path, at, text):
+    found.append(f"{path.relative_to(ROOT)}:{at}: {text}")
+
+
+def line_of(text, offset):
+    return text.count("\n", 0, offset) + 1
+
+
+def blank(match):
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+TOKENS = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.S)
+
+
+def without_comments(text):
+    return TOKENS.sub(lambda m: blank(m) if m.group()[0] == "/" else m.group(), text)
+
+
+def code_only(text):
+    return TOKENS.sub(blank, text)
+
+
+def sources(*folders):
+    for folder in folders:
+        yield from sorted(p for p in (ROOT / folder).rglob("*") if p.suffix in (".c", ".h"))
+
+
+# ---- rules ----
+
+def check_length(path, text):
+    lines = text.count("\n")
+    public = path.suffix == ".h" and path.is_relative_to(ROOT / "include")
+    limit = PUBLIC_HEADER_MAX if public else LINES_MAX
+    if lines > limit:
+        say(path, limit, f"{lines} lines, at most {limit}")
+
+
+def check_calls(path, text):
+    for m in FORBIDDEN.finditer(code_only(text)):
+        say(path, line_of(text, m.start()), f"{m.group(1)}() is not used here")
+
+
+def check_sql(path, text):
+    if str(path.relative_to(ROOT)) in SQL_PRINTF_ALLOWED:
+        return
+    for m in SQL_PRINTF.finditer(without_comments(text)):
+        say(path, line_of(text, m.start()), "SQL is static and bound, never printed")
+
+
+def check_threads(path, text):
+    name = str(path.relative_to(ROOT))
+    if name.startswith(("core/runtime/", "core/outbound/", "include/")) or name in THREADS_ALLOWED:
+        return
+    rule = PLUGIN_THREADS if name.startswith("plugins/") else THREADS
+    for m in rule.finditer(code_only(text)):
+        say(path, line_of(text, m.start()), f"{m.group()}: threads and locks live in core/runtime")
+
+
+def check_state(path, text):
+    if str(path.relative_to(ROOT)) in MUTABLE_ALLOWED:
+        return
+    for m in MUTABLE.finditer(code_only(text)):
+        say(path, line_of(text, m.start()), "mutable state of the process")
+
+
+def check_includes(path, text):
+    parts = path.relative_to(ROOT).parts
+    for m in re.finditer(r'^\s*#\s*include\s+["<]([^">]+)[">]', without_comments(text), re.M):
+        name, at = m.group(1), line_of(text, m.start(1))
+        if parts[0] == "include" and "/" in name and not name.startswith("steward/"):
+            say(path, at, f"a public header includes {name}")
+        if parts[0] == "plugins":
+            folder = ROOT / "plugins" / parts[1]
+            own = [p.resolve() for p in (path.parent / name, folder / name) if p.is_file()]
+            made = name == "migrations.inc"
+            if '"' in m.group() and not made and not any(p.is_relative_to(folder) for p in own):
+                say(path, at, f"a plugin includes {name}, which is not its own")
+        if parts[0] == "core" and len(parts) > 2 and name.startswith("core/"):
+            other = name.split("/")[1]
+            if other not in FOLDERS or FOLDERS.index(other) > FOLDERS.index(parts[1]):
+                say(path, at, f"core/{parts[1]} may not use core/{other}")
+            if not (ROOT / name).is_file():
+                say(path, at, f"there is no {name}")
+
+
+def check_tree():
+    for plugin in sorted(p for p in (ROOT / "plugins").iterdir() if p.is_dir()):
+        if not (plugin / "README.md").is_file():
+            say(plugin, 1, "a plugin without README.md")
+    for path in files_of_tree():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # pictures, corpora
+        for m in MACHINE_PATHS.finditer(text):
+            say(path, line_of(text, m.start()), f"a path of one machine: {m.group()}")
+
+
+def files_of_tree():
+    try:
+        names = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=True).stdout
+        paths = [ROOT / n for n in names.decode().split("\0") if n]
+    except (OSError, subprocess.CalledProcessError):  # a tarball
+        paths = [p for p in ROOT.rglob("*") if not {"build", ".git"} & set(p.relative_to(ROOT).parts)]
+    return [p for p in paths if p.is_file() and not p.is_symlink()]
+
+
+def check_source():
+    for path in sources("core", "plugins", "include"):
+        text = path.read_text(encoding="utf-8")
+        for check in (check_length, check_calls, check_sql, check_threads, check_state, check_includes):
+            check(path, text)
+    check_tree()
+
+
+def check_template(steward):
+    kept = ROOT / "config/steward.conf"
+    with tempfile.TemporaryDirectory() as empty:  # no conf.d, no data, no environment
+        made = subprocess.run([steward, "options", "--template", "-c", "/dev/null"], cwd=empty, env={},
+                              capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        say(kept, 1, f"steward options --template failed: {made.stderr.strip()}")
+        return
+    have, want = kept.read_text(encoding="utf-8").split("\n"), made.stdout.split("\n")
+    for i, line in enumerate(want):
+        if i >= len(have) or have[i] != line:
+            say(kept, i + 1, f"is not what steward options --template prints: {line!r}")
+            return
+    if len(have) > len(want):
+        say(kept, len(want), "goes on where steward options --template ends")
+
+
+def main(args):
+    if args[:1] == ["--template"] and len(args) == 2:
+        check_template(args[1])
+    elif not args:
+        check_source()
+    else:
+        sys.exit(__doc__)
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
