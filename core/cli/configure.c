@@ -65,7 +65,7 @@ bool server_configure(server *s, const char *config_file)
     pthread_mutex_init(&s->rt.readers.lock, NULL);
     bool good = config_load(c, config_file, environ);
     if (good && !open_log(c)) {
-        config_add_error(c, "log.file: %s cannot be opened", config_text(c, "log.file"));
+        config_value_error(c, "log.file", "log.file: %s cannot be opened", config_text(c, "log.file"));
         good = false;
     }
     s->plugins = registry_new(&s->rt);

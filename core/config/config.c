@@ -165,12 +165,15 @@ static bool declare(config *c, const char *section, const sw_option *o)
 
 /* ---- values ---- */
 
-/* NULL: good; otherwise what is wrong. */
-static const char *apply(config *c, config_entry *e, const char *text)
+/* NULL: good; otherwise what is wrong. `file`, `line`: where the text stands. */
+static const char *apply(config *c, config_entry *e, const char *text, const char *file, int line)
 {
     const char *wrong = option_value_parse(&c->mem, &e->option, text, &e->value);
-    if (wrong == NULL)
+    if (wrong == NULL) {
         e->set = true;
+        e->file = file;
+        e->line = line;
+    }
     return wrong;
 }
 
@@ -185,7 +188,7 @@ static void apply_settings(config *c, const char *section)
             continue; /* said at its head */
         const char *name = arena_printf(&c->mem, "%s.%s", s->section, s->key);
         config_entry *e = name == NULL ? NULL : config_entry_find(c, name);
-        const char *wrong = e == NULL ? NULL : apply(c, e, s->value);
+        const char *wrong = e == NULL ? NULL : apply(c, e, s->value, s->file, s->line);
         if (e == NULL)
             config_error_at(c, s->file, s->line, "unknown option %s in [%s]%s", s->key, s->section,
                             config_hint_key(c, s->section, s->key));
@@ -201,7 +204,7 @@ static void apply_environment(config *c, const char *section)
         if (strcmp(e->section, section) != 0)
             continue;
         const char *text = config_environment_value(c, e->section, &e->option, &variable);
-        const char *wrong = text == NULL ? NULL : apply(c, e, text);
+        const char *wrong = text == NULL ? NULL : apply(c, e, text, "environment", 0);
         if (wrong != NULL)
             config_error_at(c, "environment", 0, "%s %s%s", variable, wrong, config_hint_value(c, e, text));
     }

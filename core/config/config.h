@@ -39,6 +39,8 @@ bool config_plugin_required(const config *c, const char *plugin);
 /* Errors so far, one per line "file:line: message"; "" when none. */
 const char *config_errors(const config *c);
 void config_add_error(config *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same about the value of one option, with the file and line it stands in. */
+void config_value_error(config *c, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* An object does not change after config_finish(): texts live until config_free(), any thread may read.
  * Values by full name "limits.body", "plugin:chat.retention". The name must be declared (assert). */

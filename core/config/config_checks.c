@@ -13,7 +13,8 @@ static void check_proxies(config *c)
         address_range range;
         const char *item = config_list_item(c, "server.trusted_proxies", i);
         if (!address_range_parse(item, &range))
-            config_add_error(c, "server.trusted_proxies: %s is neither an address nor a network like 10.0.0.0/8", item);
+            config_value_error(c, "server.trusted_proxies",
+                               "server.trusted_proxies: %s is neither an address nor a network like 10.0.0.0/8", item);
     }
 }
 
@@ -21,7 +22,7 @@ static void check_proxies(config *c)
 static void check_order(config *c, const char *small, const char *large)
 {
     if (config_int(c, small) > config_int(c, large))
-        config_add_error(c, "%s must not be above %s", small, large);
+        config_value_error(c, config_is_default(c, small) ? large : small, "%s must not be above %s", small, large);
 }
 
 /* The rules for names and passwords of users, as far as they bind the first one. */
@@ -30,11 +31,13 @@ static void check_initial_admin(config *c)
     static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
     const char *user = config_text(c, "auth.initial_admin_user");
     if (user[strspn(user, LETTERS)] != '\0')
-        config_add_error(c, "auth.initial_admin_user must be letters, digits, _ . and - alone");
+        config_value_error(c, "auth.initial_admin_user",
+                           "auth.initial_admin_user must be letters, digits, _ . and - alone");
     if (strcmp(config_text(c, "auth.password_method"), "bcrypt") == 0 &&
         strlen(config_text(c, "auth.initial_admin_pass")) > BCRYPT_MAX)
-        config_add_error(c, "auth.initial_admin_pass must not be above %d bytes with bcrypt, which ignores the rest",
-                         BCRYPT_MAX);
+        config_value_error(c, "auth.initial_admin_pass",
+                           "auth.initial_admin_pass must not be above %d bytes with bcrypt, which ignores the rest",
+                           BCRYPT_MAX);
 }
 
 void config_check_core(config *c)

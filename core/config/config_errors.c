@@ -45,6 +45,21 @@ void config_error_at(config *c, const char *file, int line, const char *format, 
         config_add_error(c, "%s: %s", file, message);
 }
 
+void config_value_error(config *c, const char *name, const char *format, ...)
+{
+    const config_entry *e = config_entry_find(c, name);
+    va_list args;
+    va_start(args, format);
+    const char *message = arena_vprintf(&c->mem, format, args);
+    va_end(args);
+    if (message == NULL)
+        config_error_no_memory(c);
+    else if (e == NULL || e->file == NULL)
+        config_add_error(c, "%s", message);
+    else
+        config_error_at(c, e->file, e->line, "%s", message);
+}
+
 const char *config_errors(const config *c)
 {
     if (c->errors.at == NULL)

@@ -24,6 +24,8 @@ struct config_entry {
     sw_option option;    /* copied: rows of plugins may be shorter or longer than ours */
     option_value value;
     bool set; /* by a file or the environment */
+    const char *file; /* where its value stands; "environment": line 0; NULL: the default */
+    int line;
 };
 
 struct config {

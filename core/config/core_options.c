@@ -9,6 +9,7 @@ static const sw_option SERVER[] = {
      .type = SW_OPTION_STRING,
      .default_value = "127.0.0.1",
      .env = "SERVER_HOST",
+     .min = 1, /* nothing is no address; "" would be every one */
      .summary = "Address to listen on; 0.0.0.0 or :: for every one, when clients come from other machines."},
     {.name = "port",
      .type = SW_OPTION_INT,

@@ -14,8 +14,8 @@ static void load_one(registry *r, const char *name)
 {
     char error[LOADER_ERROR_MAX] = "";
     if (strcmp(name, "core") == 0 || registry_find(r, name)) {
-        config_add_error(r->rt->config, "plugins.enabled: \"%s\" stands there twice, or is the server's own name",
-                         name);
+        config_value_error(r->rt->config, "plugins.enabled",
+                           "plugins.enabled: \"%s\" stands there twice, or is the server's own name", name);
         return;
     }
     module *m = module_new(r, name);
@@ -39,6 +39,11 @@ void registry_load(registry *r, const char *dir)
     const config *c = r->rt->config;
     for (size_t i = 0; i < config_list_count(c, "plugins.enabled"); i++)
         load_one(r, config_list_item(c, "plugins.enabled", i));
+    for (size_t i = 0; i < config_list_count(c, "plugins.required"); i++) {
+        const char *name = config_list_item(c, "plugins.required", i);
+        if (!config_list_has(c, "plugins.enabled", name))
+            config_value_error(r->rt->config, "plugins.required", "plugins.required: \"%s\" is not enabled", name);
+    }
 }
 
 void registry_resolve(registry *r)

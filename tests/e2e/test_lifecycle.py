@@ -233,6 +233,17 @@ def test_check_prints_every_error(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_no_single_type_can_check_is_told_with_its_place_too(tmp_path):
+    path = tmp_path / "bad.conf"
+    path.write_text("[server]\ntrusted_proxies = x\n[plugins]\nenabled = auth, users, auth\nrequired = chat, users\n",
+                    encoding="ascii")
+    done = steward("check", "-c", str(path), cwd=tmp_path)
+    assert done.returncode == 1
+    for line in ("bad.conf:2: server.trusted_proxies: x is neither", 'bad.conf:4: plugins.enabled: "auth" stands there twice',
+                 'bad.conf:5: plugins.required: "chat" is not enabled'):
+        assert line in done.stderr, done.stderr
+
+
 def test_check_accepts_what_serve_runs_with(server):
     done = steward("check", "-c", os.path.join(server.folder, "steward.conf"), cwd=server.folder)
     assert done.returncode == 0, done.stderr

@@ -114,14 +114,17 @@ START_TEST(errors_name_file_line_and_what_would_be_right)
     expect_text_error("[cors]\nmax_age = 1x\n",
                       "main.conf:2: max_age must be a duration (500ms, 10s, 5m, 24h, 7d) from "
                       "0s to 1w, not 1x");
-    expect_text_error("[server]\ntrusted_proxies = 10.0.0.0/8, 10.0.0.0/99\n",
-                      "server.trusted_proxies: 10.0.0.0/99 is neither an address nor a network like 10.0.0.0/8");
+    expect_text_error(
+        "[server]\ntrusted_proxies = 10.0.0.0/8, 10.0.0.0/99\n",
+        "main.conf:2: server.trusted_proxies: 10.0.0.0/99 is neither an address nor a network like 10.0.0.0/8");
     expect_text_error("[auth]\ninitial_admin_user = a b\n",
-                      "auth.initial_admin_user must be letters, digits, _ . and - alone");
+                      "main.conf:2: auth.initial_admin_user must be letters, digits, _ . and - alone");
     expect_text_error(
         "[auth]\ninitial_admin_pass = 1234567890123456789012345678901234567890123456789012345678901234567890123\n",
-        "auth.initial_admin_pass must not be above 72 bytes with bcrypt, which ignores the rest");
-    expect_text_error("[limits]\nbody = 16M\n", "limits.body must not be above limits.large_body");
+        "main.conf:2: auth.initial_admin_pass must not be above 72 bytes with bcrypt, which ignores the rest");
+    expect_text_error("[server]\nhost =\n", "main.conf:2: host must be text of at least 1 bytes, not empty");
+    expect_text_error("[limits]\nlarge_body = 1K\n", "main.conf:2: limits.body must not be above limits.large_body");
+    expect_text_error("[limits]\nbody = 16M\n", "main.conf:2: limits.body must not be above limits.large_body");
 }
 END_TEST
 
