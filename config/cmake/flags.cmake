@@ -17,6 +17,12 @@ if(STEWARD_SANITIZE)
   target_link_options(steward_flags INTERFACE -fsanitize=${STEWARD_SANITIZE})
 endif()
 
+# The fuzzer sees which branches of the core an input takes.
+if(STEWARD_FUZZ)
+  target_compile_options(steward_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(steward_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(STEWARD_HARDEN)
   target_compile_options(steward_flags INTERFACE
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection)

@@ -189,7 +189,7 @@ static size_t gather(codec *c, const codec_rules *rules, uint8_t *data, size_t l
     c->in_message = false;
     out->kind = CODEC_TEXT;
     out->compressed = c->compressed;
-    out->at = c->message;
+    out->at = c->message != NULL ? c->message : data; /* an empty message has no buffer */
     out->len = c->len;
     return take;
 }

@@ -125,10 +125,11 @@ bool socket_open(hub_loop *hl, const socket_opening *o)
     return true;
 }
 
-/* The close frame, once; afterwards nothing is queued. */
+/* The close frame, once; afterwards nothing is queued. Whoever sees it is offline already. */
 static void send_close(ws_socket *s, uint16_t code, const char *reason)
 {
     uint8_t frame[2 + CODEC_CONTROL_MAX];
+    deliver_unregister(s);
     output_last(s, frame, codec_close_frame(frame, code, reason));
 }
 
@@ -138,7 +139,6 @@ static void begin_closing(ws_socket *s, socket_state state)
         return; /* the close frame found the connection broken */
     s->state = state;
     s->close_by_ms = s->home->now_ms + SOCKET_CLOSE_WAIT_MS;
-    deliver_unregister(s);
     socket_schedule(s);
     /* Whatever had stopped the reading: the peer's close is awaited. */
     if (s->paused != 0) {
