@@ -157,6 +157,12 @@ static const module *dependent_of(const registry *r, const module *m)
     return NULL;
 }
 
+static void tell_switched(module *m, bool enabled)
+{
+    if (m->plugin.switched && m->callable)
+        m->plugin.switched(&m->host, m->host.state, enabled);
+}
+
 /* Its routes, frames, events, timers and housekeeping end; its state and its object stay, so what still runs is safe.
  */
 sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size)
@@ -171,9 +177,10 @@ sw_status registry_disable(registry *r, const char *name, char *error, size_t er
     }
     int enabled = MODULE_ENABLED;
     int after = m->host.in_flight ? MODULE_DRAINING : MODULE_DISABLED;
-    if (atomic_compare_exchange_strong(&m->host.status, &enabled, after))
+    if (atomic_compare_exchange_strong(&m->host.status, &enabled, after)) {
         log_info("plugins", "plugin %s is disabled", name);
-    else if (enabled == MODULE_QUARANTINED || enabled == MODULE_LOADED) {
+        tell_switched(m, false);
+    } else if (enabled == MODULE_QUARANTINED || enabled == MODULE_LOADED) {
         snprintf(error, error_size, "%s is not enabled", name);
         return SW_CONFLICT;
     }
@@ -197,6 +204,7 @@ sw_status registry_enable(registry *r, const char *name, char *error, size_t err
     while (before == MODULE_DISABLED || before == MODULE_DRAINING)
         if (atomic_compare_exchange_weak(&m->host.status, &before, MODULE_ENABLED)) {
             log_info("plugins", "plugin %s is enabled", name);
+            tell_switched(m, true);
             return SW_OK;
         }
     if (before != MODULE_ENABLED) {

@@ -80,6 +80,9 @@ typedef struct {
     void (*reconfigure)(sw_host *host, void *state);
     /* No call is running and none will come. */
     void (*stop)(void *state);
+    /* The plugin was disabled, or enabled again, while the server runs: what it keeps open by itself, such as an outbound
+     * connection, ends and begins with it. Any worker; must not block. NULL: nothing to do. */
+    void (*switched)(sw_host *host, void *state, bool enabled);
 } sw_plugin;
 
 /* The head of a descriptor: .magic and friends in one line. */

@@ -58,7 +58,43 @@ static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *
     return SW_OK;
 }
 
-const sw_chat_service CHAT_SERVICE = {.size = sizeof CHAT_SERVICE, .post = post};
+/* No character is cut. */
+static char *cut_title(sw_tx *tx, const char *title)
+{
+    size_t len = strlen(title);
+
+    if (len > CHAT_TITLE_MAX)
+        for (len = CHAT_TITLE_MAX; len > 0 && ((unsigned char)title[len] & 0xc0) == 0x80;)
+            len--;
+    char *copy = sw_tx_alloc(tx, 1, len + 1);
+    if (copy)
+        memcpy(copy, title, len);
+    return copy;
+}
+
+static sw_status open_thread(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title, int64_t *ret_id)
+{
+    chat *c = self;
+    sw_user owner = {.id = 0}, peer = {.id = 0};
+
+    SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), owner_id, &owner));
+    SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), peer_id, &peer));
+    if (!role_human(owner.role) || !role_system(peer.role))
+        return SW_INVALID;
+    thread_row t = {
+        .owner_id = owner_id,
+        .peer_id = peer_id,
+        .channel_kind = peer.role == SW_ROLE_BUTLER ? "butler_direct" : "agent_direct",
+        .title = cut_title(tx, title),
+    };
+    if (!t.title)
+        return SW_NO_MEMORY;
+    SW_TRY(thread_add(tx, &t));
+    *ret_id = t.id;
+    return SW_OK;
+}
+
+const sw_chat_service CHAT_SERVICE = {.size = sizeof CHAT_SERVICE, .post = post, .open_thread = open_thread};
 
 static void tell(const approval *a, sw_approval *ret, int64_t now_ms)
 {

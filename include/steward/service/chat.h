@@ -22,6 +22,9 @@ typedef struct {
     /* Stores a CHAT and delivers it after the commit, exactly as if its sender had sent the frame. SW_NOT_FOUND:
      * unknown sender or target; SW_FORBIDDEN: the two may not talk; SW_INVALID: conversation or size. */
     sw_status (*post)(void *self, sw_tx *tx, const sw_chat_post *post, int64_t *ret_id, int64_t *ret_at_ms);
+    /* A new thread of that human's with Butler or an agent, besides the default one; `title` is cut to what a title may hold.
+     * SW_NOT_FOUND: unknown user; SW_INVALID: these two have no threads. */
+    sw_status (*open_thread)(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title, int64_t *ret_id);
 } sw_chat_service;
 
 /* The outcome of an answer to an approval. */

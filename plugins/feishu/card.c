@@ -1,0 +1,148 @@
+/* See card.h. */
+#include "card.h"
+#include "escape.h"
+#include <string.h>
+#include <time.h>
+
+enum { TIME_SIZE = 32 };
+
+/* Local time, as people read it. */
+static void time_text(int64_t at_ms, char out[TIME_SIZE])
+{
+    time_t seconds = (time_t)(at_ms / 1000);
+    struct tm local;
+
+    out[0] = '\0';
+    if (localtime_r(&seconds, &local))
+        strftime(out, TIME_SIZE, "%Y-%m-%d %H:%M:%S", &local);
+}
+
+static void begin(sw_json *out, const char *key, const char *color, const char *title)
+{
+    sw_json_object_begin(out, key);
+    sw_json_object_begin(out, "config");
+    sw_json_bool(out, "wide_screen_mode", true);
+    sw_json_bool(out, "update_multi", true);
+    sw_json_object_end(out);
+    sw_json_object_begin(out, "header");
+    sw_json_text(out, "template", color);
+    sw_json_object_begin(out, "title");
+    sw_json_text(out, "tag", "plain_text");
+    sw_json_text(out, "content", title);
+    sw_json_object_end(out);
+    sw_json_object_end(out);
+    sw_json_array_begin(out, "elements");
+}
+
+static void end(sw_json *out)
+{
+    sw_json_array_end(out);
+    sw_json_object_end(out);
+}
+
+static void markdown(sw_json *out, const char *text, size_t len)
+{
+    sw_json_object_begin(out, NULL);
+    sw_json_text(out, "tag", "markdown");
+    sw_json_textn(out, "content", text, len);
+    sw_json_object_end(out);
+}
+
+static void button(sw_json *out, const char *type, const char *text, const char *action_id, const char *approved)
+{
+    sw_json_object_begin(out, NULL);
+    sw_json_text(out, "tag", "button");
+    sw_json_text(out, "type", type);
+    sw_json_object_begin(out, "text");
+    sw_json_text(out, "tag", "plain_text");
+    sw_json_text(out, "content", text);
+    sw_json_object_end(out);
+    sw_json_object_begin(out, "value");
+    sw_json_text(out, "action", "feishu_auth_decision");
+    sw_json_text(out, "action_id", action_id);
+    sw_json_text(out, "approved", approved);
+    sw_json_object_end(out);
+    sw_json_object_end(out);
+}
+
+static void buttons(sw_json *out, const char *action_id)
+{
+    sw_json_object_begin(out, NULL);
+    sw_json_text(out, "tag", "action");
+    sw_json_array_begin(out, "actions");
+    button(out, "primary", "批准", action_id, "true");
+    button(out, "danger", "拒绝", action_id, "false");
+    sw_json_array_end(out);
+    sw_json_object_end(out);
+}
+
+static void line(bytes *out, const char *label, const char *text)
+{
+    bytes_printf(out, "\n- %s: ", label);
+    escape_markdown(out, text);
+}
+
+void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
+{
+    static const char TOO_LONG[] = "需要授权执行命令。\n指令太长，无法在此完整显示。";
+    static const char ELSEWHERE[] = "请在控制台批准";
+    enum { FRAME = 2048 };
+    bytes text = { .at = NULL };
+    char expires[TIME_SIZE];
+
+    time_text(ask->expires_ms, expires);
+    bytes_add_text(&text, "需要授权执行命令。");
+    line(&text, "目标", ask->agent);
+    line(&text, "指令", ask->command);
+    line(&text, "原因", ask->reason);
+    line(&text, "有效期至", expires);
+    /* Nobody shall approve what the card cannot show. In JSON inside JSON a character may take some bytes more. */
+    bool whole = !text.failed && text.len + text.len / 4 + FRAME < CARD_BYTES_MAX;
+    begin(out, key, "orange", "授权请求");
+    if (whole)
+        markdown(out, text.at, text.len);
+    else
+        markdown(out, TOO_LONG, sizeof TOO_LONG - 1);
+    if (ask->buttons && whole)
+        buttons(out, ask->action_id);
+    else
+        markdown(out, ELSEWHERE, sizeof ELSEWHERE - 1);
+    end(out);
+    bytes_done(&text);
+}
+
+const char *card_status_text(const char *status)
+{
+    if (strcmp(status, "APPROVED") == 0)
+        return "已批准";
+    if (strcmp(status, "REJECTED") == 0)
+        return "已拒绝";
+    return "已过期";
+}
+
+static const char *color_of(const char *status)
+{
+    if (strcmp(status, "APPROVED") == 0)
+        return "green";
+    return strcmp(status, "REJECTED") == 0 ? "red" : "grey";
+}
+
+void card_write_result(sw_json *out, const char *key, const card_result *result)
+{
+    bytes text = { .at = NULL };
+    char at[TIME_SIZE];
+
+    time_text(result->at_ms, at);
+    bytes_add_text(&text, "请求 `");
+    bytes_add_text(&text, result->action_id); /* [A-Za-z0-9._-] alone */
+    bytes_printf(&text, "` %s%s。", card_status_text(result->status), result->already ? "（已处理）" : "");
+    if (*result->who) {
+        bytes_add_text(&text, "\n处理人: ");
+        escape_markdown(&text, result->who);
+    }
+    bytes_printf(&text, "\n处理时间: %s", at);
+    begin(out, key, color_of(result->status), "授权结果");
+    markdown(out, text.at ? text.at : "", text.len);
+    end(out);
+    bytes_done(&text);
+}

@@ -1,0 +1,235 @@
+/* The connection's life: wanted, asked for, opened, pinged, lost, tried again. Everything here runs under the lock, called
+ * by the tick, by callbacks of the socket and by discovery. One socket at a time: nobody dials before the last one's
+ * `ended` has come. */
+#include "feishu.h"
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    STABLE_MS = 60 * 1000,     /* a connection that lasted so long was a good one          */
+    KILL_AFTER_MS = 4000,      /* a close handshake that takes longer                      */
+    FORGET_AFTER_MS = 10000,   /* a socket whose end is never told: cannot be, but …       */
+    AGAIN_MS = 500,            /* the slow lane was full                                   */
+    STEP_MS = 1000,            /* the first wait after a failure                           */
+    ASLEEP_MS = 10000,         /* the wall clock went so much further than ours: we slept  */
+    CLOSE_NORMAL = 1000
+};
+
+/* ---- its log: one line, and one row, for each change ---- */
+
+static void tell_stopped(feishu *f)
+{
+    sw_log(f->host, SW_LOG_INFO, "connection stopped");
+    note_later(f, f->client.target.connector_id, "info", "ws_disconnected", "Feishu WS SDK client stopped");
+}
+
+static void tell_starting(feishu *f)
+{
+    sw_log(f->host, SW_LOG_INFO, "connecting %s by %s", f->client.target.app_id, f->client.target.base);
+    note_later(f, f->client.target.connector_id, "info", "ws_connecting", "Feishu WS SDK client starting");
+}
+
+/* The same failure again is no news. */
+static void tell_ended(feishu *f, link_end how, const char *error, int64_t wait_ms)
+{
+    client *c = &f->client;
+
+    if (how == LINK_DROPPED && !c->failing) {
+        sw_log(f->host, SW_LOG_INFO, "%s; connecting again in %.1f s", error, (double)wait_ms / 1000);
+        note_later(f, c->target.connector_id, "info", "ws_disconnected", "%s", error);
+    } else if (strcmp(c->told, error) != 0) {
+        sw_log(f->host, SW_LOG_WARN, "%s; trying again in %.1f s and later", error, (double)wait_ms / 1000);
+        note_later(f, c->target.connector_id, "error", "ws_client_error", "%s", error);
+        snprintf(c->told, sizeof c->told, "%s", error);
+    }
+}
+
+/* ---- ends ---- */
+
+void client_hang_up(feishu *f, int code)
+{
+    client *c = &f->client;
+
+    if (!c->handle)
+        return;
+    if (!c->closing_ms)
+        c->closing_ms = sw_monotonic_ms();
+    sw_ws_close(f->host, c->handle, code);
+}
+
+static uint32_t chance(void)
+{
+    uint32_t number = 0;
+
+    if (sw_random(&number, sizeof number) != SW_OK)
+        return (uint32_t)sw_now_ms();
+    return number;
+}
+
+/* In tests a shorter look-out also means a shorter first wait. */
+static int64_t first_step(const feishu *f)
+{
+    int64_t every = sw_option_int(f->host, "ws_reconnect_interval");
+
+    return every > 0 && every < STEP_MS ? every : STEP_MS;
+}
+
+void client_ended(feishu *f, link_end how, const char *error)
+{
+    client *c = &f->client;
+    int64_t now = sw_monotonic_ms();
+
+    if (c->opened_ms && now - c->opened_ms >= STABLE_MS)
+        c->failures = 0;
+    c->failing = how != LINK_DROPPED || c->failures > 0;
+    int64_t wait = link_wait(&c->config, how, c->failures, first_step(f), chance());
+    tell_ended(f, how, error, wait);
+    c->failures++;
+    c->opened_ms = c->pinged_ms = 0;
+    c->phase = CLIENT_WAITING;
+    c->due_ms = now + wait;
+    snprintf(c->error, sizeof c->error, "%s", error);
+}
+
+/* ---- what is wanted ---- */
+
+static bool same(const client_target *a, const client_target *b)
+{
+    return a->wanted == b->wanted && (!a->wanted || memcmp(a->key, b->key, sizeof a->key) == 0);
+}
+
+void client_want(feishu *f, const client_target *target)
+{
+    client *c = &f->client;
+
+    if (f->paused && target->wanted)
+        return;
+    if (same(&c->target, target)) {
+        c->target.connector_id = target->connector_id;
+        return;
+    }
+    if (c->target.wanted)
+        tell_stopped(f);
+    client_hang_up(f, CLOSE_NORMAL);
+    c->attempt++;              /* what is being asked now comes too late */
+    c->target = *target;
+    c->phase = target->wanted ? CLIENT_WAITING : CLIENT_OFF;
+    c->due_ms = 0;
+    c->failures = 0;
+    c->failing = false;
+    c->opened_ms = c->pinged_ms = 0;
+    c->error[0] = c->told[0] = '\0';
+    c->config = link_config_default();
+    f->token.fresh_until_ms = f->token.retry_ms = 0;
+    f->token.told[0] = '\0';
+    f->bot = (bot_info){ .asking = f->bot.asking };
+    if (target->wanted)
+        tell_starting(f);
+}
+
+/* ---- time ---- */
+
+static void ask(feishu *f, int64_t now)
+{
+    client *c = &f->client;
+
+    c->attempt++;
+    c->phase = CLIENT_ASKING;
+    if (sw_task_run(f->host, SW_LANE_SLOW, discover, (int64_t)c->attempt))
+        return;
+    c->phase = CLIENT_WAITING;
+    c->due_ms = now + AGAIN_MS;
+}
+
+bool client_ping(feishu *f)
+{
+    client *c = &f->client;
+    uint8_t encoded[256];
+    frame ping;
+
+    frame_ping(&ping, c->service);
+    int64_t now = sw_monotonic_ms();
+    if (!c->pinged_ms)
+        c->pinged_ms = now;
+    c->next_ping_ms = now + c->config.ping_ms;
+    return frame_encoded_max(&ping) <= sizeof encoded
+        && sw_ws_send(f->host, c->handle, true, encoded, frame_encode(&ping, encoded));
+}
+
+/* Nothing heard since a ping, or a ping that cannot be sent: the connection is dead, whatever TCP says. */
+static void look_after(feishu *f, int64_t now)
+{
+    client *c = &f->client;
+    int64_t patience = sw_option_int(f->host, "pong_timeout");
+
+    if (c->pinged_ms && now - c->pinged_ms >= patience) {
+        client_ended(f, LINK_DROPPED, "nothing was heard after a ping");
+        client_hang_up(f, 0);
+    } else if (now >= c->next_ping_ms && !client_ping(f)) {
+        client_ended(f, LINK_DROPPED, "a ping could not be sent");
+        client_hang_up(f, 0);
+    }
+}
+
+static void look_after_end(feishu *f, int64_t now)
+{
+    client *c = &f->client;
+
+    if (!c->handle || !c->closing_ms)
+        return;
+    if (now - c->closing_ms >= FORGET_AFTER_MS)
+        c->handle = 0;
+    else if (now - c->closing_ms >= KILL_AFTER_MS)
+        sw_ws_close(f->host, c->handle, 0);
+    if (!c->handle)
+        c->closing_ms = 0;
+}
+
+/* Was this machine asleep? Then the connection is gone, and waiting makes no sense. */
+static bool slept(client *c, int64_t now)
+{
+    int64_t wall = sw_now_ms();
+    int64_t ahead = (wall - c->tick_wall_ms) - (now - c->tick_ms);
+    bool first = c->tick_ms == 0;
+
+    c->tick_ms = now;
+    c->tick_wall_ms = wall;
+    return !first && ahead > ASLEEP_MS;
+}
+
+void client_tick(feishu *f, int64_t now)
+{
+    client *c = &f->client;
+
+    if (slept(c, now)) {
+        if (c->phase == CLIENT_OPEN) {
+            client_ended(f, LINK_DROPPED, "this machine was asleep");
+            client_hang_up(f, 0);
+        }
+        if (c->phase == CLIENT_WAITING && !c->failing)
+            c->due_ms = now;
+    }
+    look_after_end(f, now);
+    if (c->phase == CLIENT_WAITING && !c->handle && now >= c->due_ms)
+        ask(f, now);
+    else if (c->phase == CLIENT_OPEN)
+        look_after(f, now);
+}
+
+const char *client_status(feishu *f, const connector *k)
+{
+    client_target target;
+    const char *status = "connecting";
+
+    target_of(f, k, &target);
+    pthread_mutex_lock(&f->lock);
+    const client *c = &f->client;
+    if (!target.wanted || f->paused)
+        status = "not_connected";
+    else if (same(&c->target, &target) && c->phase == CLIENT_OPEN)
+        status = "connected";
+    else if (same(&c->target, &target) && c->failing)
+        status = "error";
+    pthread_mutex_unlock(&f->lock);
+    return status;
+}

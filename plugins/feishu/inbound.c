@@ -1,0 +1,233 @@
+/* From a whole event to what becomes of it. The outbound thread only queues; one task at a time takes events from the
+ * queue, reads them, and hands them to the writer in the order they came, each as a step of its own: so the order within a
+ * chat is kept, many share a commit, and the ack leaves when the commit is done. */
+#include "feishu.h"
+#include "bytes.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    QUEUE_MAX = 8192,          /* events   */
+    TAKE_MAX = 64,             /* of one task: its memory lasts until its end */
+    TAKE_BYTES = 4 << 20
+};
+static const size_t QUEUE_BYTES_MAX = (size_t)64 << 20;
+
+static const char ACK_OK[] = "{\"code\":200}";
+static const char ACK_FAILED[] = "{\"code\":500}";
+
+void arrival_free(arrival *a)
+{
+    if (!a)
+        return;
+    event_done(&a->e);
+    free(a->frame);
+    free(a->payload);
+    free(a->answer);
+    free(a);
+}
+
+/* ---- the queue ---- */
+
+void inbound_push(feishu *f, arrival *a)
+{
+    inbox *in = &f->inbox;
+
+    pthread_mutex_lock(&f->lock);
+    bool room = in->count < QUEUE_MAX && in->bytes + a->len <= QUEUE_BYTES_MAX;
+    if (room) {
+        f->last_event_ms = sw_now_ms();
+        f->events++;
+        *in->last = a;
+        in->last = &a->next;
+        in->count++;
+        in->bytes += a->len;
+        inbound_wake(f);
+    } else {
+        f->dropped++;
+    }
+    bool first_drop = !room && f->dropped == 1;
+    pthread_mutex_unlock(&f->lock);
+    if (first_drop)
+        sw_log(f->host, SW_LOG_WARN, "more events than can be stored: some are left to be sent again");
+    if (!room)
+        arrival_free(a);       /* no ack: the platform sends it again */
+}
+
+static arrival *pop(feishu *f)
+{
+    inbox *in = &f->inbox;
+    arrival *a = in->first;
+
+    if (!a)
+        return NULL;
+    in->first = a->next;
+    if (!in->first)
+        in->last = &in->first;
+    in->count--;
+    in->bytes -= a->len;
+    a->next = NULL;
+    return a;
+}
+
+/* Back to its place, when the writer is full. */
+static void push_back(feishu *f, arrival *a)
+{
+    inbox *in = &f->inbox;
+
+    pthread_mutex_lock(&f->lock);
+    a->next = in->first;
+    in->first = a;
+    if (!a->next)
+        in->last = &a->next;
+    in->count++;
+    in->bytes += a->len;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void inbound_done(feishu *f)
+{
+    arrival *a;
+
+    while ((a = pop(f)))
+        arrival_free(a);
+}
+
+/* ---- acks ---- */
+
+void client_ack(feishu *f, const arrival *a, const char *payload)
+{
+    frame ack;
+    char took[24];
+    bytes text = { .at = NULL };
+
+    if (frame_decode(a->frame, a->frame_len, &ack) != NULL)
+        return;
+    bytes_printf(&text, "%lld", (long long)(sw_monotonic_ms() - a->came_ms));
+    memcpy(took, text.at ? text.at : "0", text.at && text.len < sizeof took ? text.len + 1 : 2);
+    bytes_done(&text);
+    (void)frame_header_add(&ack, "biz_rt", took);
+    ack.payload = (sw_str){ payload, strlen(payload) };
+    uint8_t *encoded = malloc(frame_encoded_max(&ack));
+    if (encoded)
+        (void)sw_ws_send(f->host, a->handle, true, encoded, frame_encode(&ack, encoded)); /* gone: it comes again */
+    free(encoded);
+}
+
+/* {"code":200,"data":"<base64 of the answer>"} */
+static void ack_with(feishu *f, const arrival *a, const char *answer)
+{
+    bytes payload = { .at = NULL };
+
+    bytes_add_text(&payload, "{\"code\":200,\"data\":\"");
+    bytes_add_base64(&payload, answer, strlen(answer));
+    bytes_add_text(&payload, "\"}");
+    if (!payload.failed)
+        client_ack(f, a, payload.at);
+    bytes_done(&payload);
+}
+
+/* On the writer, after the commit or the failure. */
+static void stored(void *arg, sw_status outcome)
+{
+    arrival *a = arg;
+
+    client_ack(a->f, a, outcome == SW_OK ? ACK_OK : ACK_FAILED);
+    arrival_free(a);
+}
+
+static void decided(void *arg, sw_status outcome)
+{
+    static const char FAILED[] = "{\"toast\":{\"type\":\"error\",\"content\":\"系统繁忙，请稍后重试\"}}";
+    arrival *a = arg;
+
+    ack_with(a->f, a, outcome == SW_OK && a->answer ? a->answer : FAILED);
+    arrival_free(a);
+}
+
+/* ---- the task ---- */
+
+/* false: the writer is full, and the event is back in the queue. */
+static bool hand_on(feishu *f, arrival *a)
+{
+    bool taken = true;
+
+    switch (a->e.kind) {
+    case EVENT_MESSAGE:
+        taken = sw_write_later(f->host, accept_step, a, stored);
+        break;
+    case EVENT_CARD:
+        taken = sw_write_later(f->host, decision_step, a, decided);
+        break;
+    default:
+        client_ack(f, a, ACK_OK); /* nothing for us: nobody shall send it again */
+        arrival_free(a);
+        break;
+    }
+    if (!taken) {
+        event_done(&a->e);
+        push_back(f, a);
+    }
+    return taken;
+}
+
+/* One event. false: stop for now. */
+static bool take_one(sw_request *req, feishu *f, arrival *a)
+{
+    char bot[FEISHU_ID_MAX + 1];
+    size_t len = 0;
+
+    pthread_mutex_lock(&f->lock);
+    memcpy(bot, f->bot.open_id, sizeof bot);
+    pthread_mutex_unlock(&f->lock);
+    const sw_value *root = sw_json_parse(req, a->payload, a->len);
+    if (!root) {
+        sw_log(f->host, SW_LOG_WARN, "an event of %zu bytes is no JSON: ignored", a->len);
+        client_ack(f, a, ACK_OK);
+        arrival_free(a);
+        return true;
+    }
+    const char *content = event_content(root, &len);
+    const sw_value *parsed = content ? sw_json_parse(req, content, len) : NULL;
+    if (!event_read(&a->e, root, parsed, bot)) {
+        client_ack(f, a, ACK_FAILED);
+        arrival_free(a);
+        return true;
+    }
+    return hand_on(f, a);
+}
+
+static sw_status drain(sw_request *req)
+{
+    feishu *f = sw_request_state(req);
+    size_t taken = 0, len = 0;
+    bool go_on = true;
+
+    while (go_on && taken < TAKE_MAX && len < TAKE_BYTES) {
+        pthread_mutex_lock(&f->lock);
+        arrival *a = pop(f);
+        pthread_mutex_unlock(&f->lock);
+        if (!a)
+            break;
+        taken++;
+        len += a->len;
+        go_on = take_one(req, f, a);
+    }
+    pthread_mutex_lock(&f->lock);
+    f->inbox.draining = false;
+    if (go_on)                 /* else the tick: the writer needs a moment */
+        inbound_wake(f);
+    pthread_mutex_unlock(&f->lock);
+    return SW_OK;
+}
+
+void inbound_wake(feishu *f)
+{
+    inbox *in = &f->inbox;
+
+    if (in->draining || !in->first)
+        return;
+    in->draining = true;
+    if (!sw_task_run(f->host, SW_LANE_WORKER, drain, 0))
+        in->draining = false;  /* the tick tries again */
+}

@@ -1,0 +1,102 @@
+/* See mask.h. */
+#include "mask.h"
+#include <string.h>
+
+enum { SHORT = 4, SHOWN = 2 };
+
+static bool plain(char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+void mask_secret(const char *secret, char *out)
+{
+    size_t len = strlen(secret);
+
+    if (len == 0) {
+        out[0] = '\0';
+        return;
+    }
+    if (len <= SHORT) {
+        memset(out, '*', SHORT);
+        out[SHORT] = '\0';
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        bool shown = (i < SHOWN || i >= len - SHOWN) && plain(secret[i]);
+        out[i] = shown ? secret[i] : '*';
+    }
+    out[len] = '\0';
+}
+
+/* Bytes of the white space at `at`, 0: there is none. */
+static size_t blank(const char *at, size_t left)
+{
+    if (left >= 1 && (*at == ' ' || (*at >= '\t' && *at <= '\r')))
+        return 1;
+    return left >= 2 && at[0] == '\xc2' && at[1] == '\xa0' ? 2 : 0;
+}
+
+sw_str text_trim(const char *text, size_t len)
+{
+    size_t n;
+
+    while ((n = blank(text, len)) > 0) {
+        text += n;
+        len -= n;
+    }
+    while (len > 0) {
+        if (blank(text + len - 1, 1))
+            len--;
+        else if (len >= 2 && blank(text + len - 2, 2) == 2)
+            len -= 2;
+        else
+            break;
+    }
+    return (sw_str){ text, len };
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool text_same(sw_str a, sw_str b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (lower(a.at[i]) != lower(b.at[i]))
+            return false;
+    return true;
+}
+
+bool list_has(const char *list, const char *value)
+{
+    sw_str wanted = text_trim(value, strlen(value));
+
+    if (wanted.len == 0)
+        return false;
+    while (*list) {
+        size_t len = strcspn(list, "\n");
+        if (text_same(text_trim(list, len), wanted))
+            return true;
+        list += len + (list[len] == '\n');
+    }
+    return false;
+}
+
+bool list_first(const char *list, char *out, size_t size)
+{
+    while (*list) {
+        size_t len = strcspn(list, "\n");
+        sw_str item = text_trim(list, len);
+        if (item.len > 0 && item.len < size) {
+            memcpy(out, item.at, item.len);
+            out[item.len] = '\0';
+            return true;
+        }
+        list += len + (list[len] == '\n');
+    }
+    return false;
+}

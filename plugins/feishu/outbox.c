@@ -1,0 +1,210 @@
+/* What shall be sent, written in the transaction of what causes it: so nothing is lost, and nothing goes out of what was
+ * rolled back. */
+#include "store.h"
+#include "card.h"
+#include "mask.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { BODY_OVERHEAD = 512 };
+
+static const char CHAT_ID[] = "chat_id";
+
+/* ---- where to ---- */
+
+static const char *type_of_user(const char *id)
+{
+    if (strncmp(id, "ou_", 3) == 0)
+        return "open_id";
+    return strncmp(id, "on_", 3) == 0 ? "union_id" : "user_id";
+}
+
+/* An origin that is still allowed. */
+static bool use(const connector *c, const origin *o, destination *ret)
+{
+    if (*c->chats && !list_has(c->chats, o->chat_id))
+        return false;
+    if (*o->chat_id)
+        *ret = (destination){ CHAT_ID, o->chat_id, o->message_id };
+    else
+        *ret = (destination){ type_of_user(o->user_id), o->user_id, o->message_id };
+    return *ret->id != '\0';
+}
+
+sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_id, bool any, destination *ret)
+{
+    origin o = { "", "", "" };
+    sw_status found = conversation_id ? inbound_origin(db, c->id, conversation_id, &o) : SW_NOT_FOUND;
+
+    *ret = (destination){ CHAT_ID, "", "" };
+    if (found != SW_OK && found != SW_NOT_FOUND)
+        return found;
+    if (found == SW_OK && use(c, &o, ret))
+        return SW_OK;
+    *ret = (destination){ CHAT_ID, "", "" };
+    char *first = sw_db_alloc(db, 1, FEISHU_ID_MAX + 1);
+    if (!first)
+        return SW_NO_MEMORY;
+    if (list_first(c->chats, first, FEISHU_ID_MAX + 1)) {
+        ret->id = first;
+        return SW_OK;
+    }
+    if (!any)
+        return SW_OK;
+    found = inbound_origin(db, c->id, 0, &o);
+    if (found != SW_OK && found != SW_NOT_FOUND)
+        return found;
+    if (found == SW_OK)
+        (void)use(c, &o, ret);
+    ret->reply_to = "";
+    return SW_OK;
+}
+
+static const char *lane_of(sw_tx *tx, const destination *to)
+{
+    size_t size = strlen(to->id) + 8;
+    char *lane = sw_tx_alloc(tx, 1, size);
+
+    if (lane)
+        snprintf(lane, size, "chat:%s", to->id);
+    return lane;
+}
+
+/* ---- replies ---- */
+
+/* Bytes of a character in the request's body: JSON inside JSON. */
+static size_t cost(unsigned char c)
+{
+    if (c == '"' || c == '\\')
+        return 4;
+    if (c >= ' ')
+        return 1;
+    return c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f' ? 3 : 7;
+}
+
+/* How much of the text fits; a cut stands behind a line's end when one is near, and never inside a character. */
+static size_t fitting(const char *text, size_t len, size_t max)
+{
+    size_t used = 0, at = 0;
+
+    while (at < len && used + cost((unsigned char)text[at]) <= max)
+        used += cost((unsigned char)text[at++]);
+    if (at == len)
+        return len;
+    for (size_t back = at; back > at - at / 4; back--)
+        if (text[back - 1] == '\n')
+            return back;
+    while (at > 1 && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at--;
+    return at > 0 ? at : 1;
+}
+
+const char *outbox_text_content(sw_json *out, const char *text, size_t *len, size_t max)
+{
+    *len = fitting(text, *len, max > 2 * BODY_OVERHEAD ? max - BODY_OVERHEAD : BODY_OVERHEAD);
+    sw_json_object_begin(out, NULL);
+    sw_json_textn(out, "text", text, *len);
+    sw_json_object_end(out);
+    return sw_json_str(out).at;
+}
+
+static sw_status add_pieces(feishu *f, sw_tx *tx, const connector *c, const destination *to, const char *text, size_t len)
+{
+    outbox_row row = { .connector_id = c->id, .kind = KIND_TEXT, .lane = lane_of(tx, to), .receive_type = to->type,
+                       .receive_id = to->id, .reply_to = to->reply_to, .action_id = "" };
+    size_t max = (size_t)sw_option_int(f->host, "text_max");
+
+    if (!row.lane)
+        return SW_NO_MEMORY;
+    while (len > 0) {
+        size_t part = len;
+        row.content = outbox_text_content(sw_json_new_tx(tx), text, &part, max);
+        if (!row.content)
+            return SW_NO_MEMORY;
+        SW_TRY(outbox_add(tx, &row));
+        text += part;
+        len -= part;
+    }
+    sender_kick_later(tx);
+    return SW_OK;
+}
+
+sw_status outbox_reply(feishu *f, sw_tx *tx, int64_t conversation_id, const char *text, size_t len)
+{
+    connector c;
+    destination to;
+    sw_status found = connector_newest(f, sw_tx_db(tx), &c);
+
+    if (found == SW_NOT_FOUND || (found == SW_OK && !c.enabled && !c.verified))
+        return SW_OK;
+    SW_TRY(found);
+    if (!connector_has_credentials(&c))
+        return note(tx, c.id, "error", "ws_outbound", "Skipped outbound: app_id/app_secret missing");
+    SW_TRY(destination_find(sw_tx_db(tx), &c, conversation_id, false, &to));
+    if (!*to.id)
+        return note(tx, c.id, "info", "ws_outbound", "Skipped outbound: no target chat_id");
+    return add_pieces(f, tx, &c, &to, text, len);
+}
+
+/* ---- cards ---- */
+
+sw_status outbox_card(feishu *f, sw_tx *tx, const sw_approval_event *a)
+{
+    connector c;
+    destination to;
+    sw_status found = connector_newest(f, sw_tx_db(tx), &c);
+
+    if (found == SW_NOT_FOUND || (found == SW_OK && !c.enabled))
+        return SW_OK;
+    SW_TRY(found);
+    if (!connector_has_credentials(&c))
+        return note(tx, c.id, "error", "ws_auth_card", "Skipped auth card: app_id/app_secret missing");
+    SW_TRY(destination_find(sw_tx_db(tx), &c, a->conversation_id, true, &to));
+    if (!*to.id)
+        return note(tx, c.id, "info", "ws_auth_card", "Skipped auth card: no target chat_id");
+    card_ask ask = { .action_id = a->action_id, .agent = a->target_agent_name, .command = a->command, .reason = a->reason,
+                     .expires_ms = a->expires_ms, .buttons = *c.people != '\0' };
+    sw_json *out = sw_json_new_tx(tx);
+    card_write_ask(out, NULL, &ask);
+    outbox_row row = { .connector_id = c.id, .kind = KIND_CARD, .lane = lane_of(tx, &to), .receive_type = to.type,
+                       .receive_id = to.id, .reply_to = "", .action_id = a->action_id, .content = sw_json_str(out).at };
+    if (!row.lane || !row.content)
+        return SW_NO_MEMORY;
+    SW_TRY(outbox_add(tx, &row));
+    sender_kick_later(tx);
+    return SW_OK;
+}
+
+static bool is(const outbox_row *row, const char *state)
+{
+    return strcmp(row->state, state) == 0;
+}
+
+/* The card of a decided request: changed before it goes out, or patched behind it. */
+sw_status outbox_result(feishu *f, sw_tx *tx, const sw_approval_event *a)
+{
+    outbox_row card, patch;
+    char lane[SENDER_LANE_SIZE];
+    sw_json *out = sw_json_new_tx(tx);
+    card_result result = { .action_id = a->action_id, .status = a->status, .who = a->decided_by, .at_ms = a->at_ms };
+    sw_status found = outbox_find_card(sw_tx_db(tx), a->action_id, &card);
+
+    (void)f;
+    if (found == SW_NOT_FOUND)
+        return SW_OK;
+    SW_TRY(found);
+    card_write_result(out, NULL, &result);
+    const char *content = sw_json_str(out).at;
+    if (!content)
+        return SW_NO_MEMORY;
+    if (is(&card, "pending") && card.attempts == 0)
+        return outbox_replace(tx, card.id, content);
+    if (!is(&card, "pending") && !is(&card, "sending") && !is(&card, "sent"))
+        return SW_OK;          /* nobody has it */
+    snprintf(lane, sizeof lane, "card:%s", a->action_id);
+    patch = (outbox_row){ .connector_id = card.connector_id, .kind = KIND_PATCH, .lane = lane, .receive_type = "",
+                          .receive_id = "", .reply_to = "", .action_id = a->action_id, .content = content };
+    SW_TRY(outbox_add(tx, &patch));
+    sender_kick_later(tx);
+    return SW_OK;
+}
