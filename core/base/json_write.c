@@ -135,7 +135,7 @@ void sw_json_double(sw_json *j, const char *key, double value)
     for (int precision = 15; precision <= 17; precision++) {
         len = snprintf(text, sizeof text, "%.*g", precision, value);
         double again = strtod(text, NULL);
-        if (memcmp(&again, &value, sizeof value) == 0)
+        if (memcmp(&again, &value, sizeof value) == 0) /* NOLINT(*-memory-comparison,cert-*): the same bits are meant */
             break;
     }
     member_bytes(j, key, text, (size_t)len);

@@ -47,7 +47,7 @@ static sw_status read_text(sw_request *req, const sw_value *object, size_t posit
 
 sw_status message_read(sw_request *req, const sw_value *object, size_t position, message *ret)
 {
-    sw_str level;
+    sw_str level = { NULL, 0 };
 
     if (sw_value_type(object) != SW_JSON_OBJECT)
         return refuse(req, position, "invalid_request", "a message", "must be an object");
@@ -55,7 +55,18 @@ sw_status message_read(sw_request *req, const sw_value *object, size_t position,
     SW_TRY(read_text(req, object, position, "level", MESSAGE_LEVEL_MAX, &level));
     SW_TRY(read_text(req, object, position, "content", MESSAGE_CONTENT_MAX, &ret->content));
     message_set_level(ret, level.at, level.len);
-    return SW_OK;
+    return message_encode(req, ret);
+}
+
+sw_status message_encode(sw_request *req, message *m)
+{
+    sw_json *text = sw_json_new(req);
+
+    if (!text)
+        return SW_NO_MEMORY;
+    sw_json_textn(text, NULL, m->content.at, m->content.len);
+    m->content_json = sw_json_str(text);
+    return m->content_json.at ? SW_OK : SW_NO_MEMORY;
 }
 
 void message_write(sw_json *out, const char *key, const message *m)
@@ -64,7 +75,7 @@ void message_write(sw_json *out, const char *key, const message *m)
     sw_json_int(out, "id", m->id);
     sw_json_textn(out, "agent_id", m->agent_id.at, m->agent_id.len);
     sw_json_text(out, "level", m->level);
-    sw_json_textn(out, "content", m->content.at, m->content.len);
+    sw_json_raw(out, "content", m->content_json.at, m->content_json.len);
     sw_json_time(out, "timestamp", m->at_ms);
     sw_json_object_end(out);
 }

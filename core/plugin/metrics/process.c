@@ -3,19 +3,21 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 static double resident_bytes(void)
 {
-    long size = 0, resident = 0;
+    char line[128], *resident = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%ld %ld", &size, &resident) != 2)
-        resident = 0;
+    if (fgets(line, sizeof line, file))
+        resident = strchr(line, ' '); /* the second number */
     fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    return resident ? (double)strtol(resident, NULL, 10) * (double)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* Without the one that counting takes. */

@@ -31,10 +31,11 @@ static void histogram(buf *out, const char *name, const char *help, const _Atomi
     uint64_t count = 0;
     double bound = first;
     metric_family(out, name, "histogram", help);
-    for (int i = 0; i < BATCH_BUCKETS; i++, bound *= 2) {
+    for (int i = 0; i < BATCH_BUCKETS; i++) {
         count += buckets[i];
         if (i + 1 < BATCH_BUCKETS)
             buf_printf(out, "steward_%s_bucket{le=\"%g\"} %llu\n", name, bound, (unsigned long long)count);
+        bound *= 2;
     }
     buf_printf(out, "steward_%s_bucket{le=\"+Inf\"} %llu\nsteward_%s_sum %.6f\nsteward_%s_count %llu\n", name,
                (unsigned long long)count, name, total, name, (unsigned long long)count);
