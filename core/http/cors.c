@@ -2,16 +2,19 @@
 
 #include "core/http/reply.h"
 
-void cors_find(exchange *x)
+void cors_take(exchange *x, const char *origin)
 {
     const cors_rules *rules = x->home->server->cors;
-    if (!(x->present & HAS_ORIGIN))
-        return;
-    const char *origin = evhttp_find_header(evhttp_request_get_input_headers(x->ev), "Origin");
     if (origin && cors_origin_listed(rules, origin))
         x->origin = origin;
     else if (rules->any_origin)
         x->origin = "*";
+}
+
+void cors_find(exchange *x)
+{
+    if (x->present & HAS_ORIGIN)
+        cors_take(x, evhttp_find_header(evhttp_request_get_input_headers(x->ev), "Origin"));
 }
 
 void cors_options(exchange *x, const char *allow)

@@ -6,6 +6,8 @@
 
 /* Sets x->origin: what Access-Control-Allow-Origin says, NULL: nothing. */
 void cors_find(exchange *x);
+/* The same for an Origin that was read elsewhere; it must live until the answer is sent. */
+void cors_take(exchange *x, const char *origin);
 /* Answers an OPTIONS, whatever its path: 204. `allow`: what the path takes. */
 void cors_options(exchange *x, const char *allow);
 

@@ -22,6 +22,24 @@ def test_a_body_that_is_announced_too_large_is_refused_at_once(server):
             assert raw.closed()
 
 
+def test_a_413_is_for_browsers_too(server):
+    """The caller's request id, and what CORS needs: else a dashboard only sees a network error."""
+    for size in ("Content-Length: 99999999", "Transfer-Encoding: chunked"):
+        with Raw(server) as raw:
+            raw.send(b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\norigin:http://localhost:3000\r\nX-Request-Id: mine-1\r\n" +
+                     size.encode() + b"\r\n\r\n")
+            if "chunked" in size:
+                raw.send(b"200000\r\n")
+            answer = raw.answer()
+            assert answer.status == 413 and answer.json()["request_id"] == "mine-1" == answer.header("X-Request-Id")
+            assert answer.header("Access-Control-Allow-Origin") == "http://localhost:3000"
+    with Raw(server) as raw:
+        raw.send(b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\nX-Request-Id: " + b"x" * 65 +
+                 b"\r\nContent-Length: 99999999\r\n\r\n")
+        answer = raw.answer()
+        assert answer.header("Access-Control-Allow-Origin") is None and len(answer.header("X-Request-Id")) < 65
+
+
 def test_most_routes_take_one_mebibyte(server):
     login = json.dumps({"username": "x" * (MIB - 100), "password": "y"}).encode()
     assert requests.post(server.url + "/api/auth/login", data=login, timeout=30).status_code != 413
