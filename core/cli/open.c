@@ -5,10 +5,10 @@
 #include "core/outbound/outbound.h"
 #include "core/plugin/keys.h"
 #include "core/runtime/allocator.h"
+#include "core/runtime/thread.h"
 
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 enum { ERROR_MAX = 512, PRINCIPALS_GOOD = 65536, PRINCIPALS_BAD = 16384 };
 
@@ -29,12 +29,6 @@ static void raise_files(void)
         log_warn("server", "the limit of open files cannot be raised to %llu", (unsigned long long)files.rlim_max);
 }
 
-static unsigned cores(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (unsigned)n : 1;
-}
-
 /* The numbers of threads, 0 in the configuration made concrete. */
 typedef struct {
     unsigned loops, workers, hash, slow;
@@ -48,9 +42,9 @@ static thread_counts count_threads(const config *c)
         .hash = (unsigned)config_int(c, "server.hash_workers"),
         .slow = (unsigned)config_int(c, "server.slow_workers"),
     };
-    t.loops = t.loops ? t.loops : cores();
-    t.workers = t.workers ? t.workers : 2 * cores();
-    t.hash = t.hash ? t.hash : (cores() > 1 ? cores() / 2 : 1);
+    t.loops = t.loops ? t.loops : core_count();
+    t.workers = t.workers ? t.workers : 2 * core_count();
+    t.hash = t.hash ? t.hash : (core_count() > 1 ? core_count() / 2 : 1);
     return t;
 }
 

@@ -1,4 +1,5 @@
 /* Migrations: each plugin's, applied once, in order, each in one transaction together with the note of it. */
+#include "core/base/table.h"
 #include "core/db/connection.h"
 
 #include <stdio.h>
@@ -32,9 +33,8 @@ static sw_status refuse(const migration_run *run, sw_status status, const char *
 
 static sw_migration row_of(const migration_run *run, uint32_t i)
 {
-    sw_migration m = {0};
-    size_t known = run->table.row_size < sizeof m ? run->table.row_size : sizeof m;
-    memcpy(&m, (const char *)run->table.rows + (size_t)i * run->table.row_size, known);
+    sw_migration m;
+    table_row(run->table, i, &m, sizeof m);
     return m;
 }
 

@@ -1,6 +1,7 @@
 /* Statements by address: from a row of a plugin's table to a prepared statement of this connection. */
 #include "core/base/buf.h"
 #include "core/base/log.h"
+#include "core/base/table.h"
 #include "core/db/connection.h"
 
 #include <stdlib.h>
@@ -10,9 +11,8 @@ static const char MARK[] = "{clauses}";
 
 sw_statement statement_row(const statement_table *t, uint32_t row)
 {
-    sw_statement st = {0};
-    size_t known = t->row_size < sizeof st ? t->row_size : sizeof st;
-    memcpy(&st, t->rows + (size_t)row * t->row_size, known);
+    sw_statement st;
+    table_row((sw_table){t->rows, t->row_size, t->count}, row, &st, sizeof st);
     return st;
 }
 

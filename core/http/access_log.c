@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/http/conn.h"
+#include "core/http/put.h"
 #include <string.h>
 
 enum { PATH_MAX_LOGGED = 512, LINE_MAX = 2 * PATH_MAX_LOGGED + 1024 };
@@ -16,27 +17,6 @@ static const char *const METHODS[] = {
     [HEAD_HEAD] = "HEAD",
     [HEAD_OPTIONS] = "OPTIONS",
 };
-
-static char *put(char *at, const char *bytes, size_t len)
-{
-    memcpy(at, bytes, len);
-    return at + len;
-}
-
-static char *put_text(char *at, const char *text)
-{
-    return put(at, text, strlen(text));
-}
-
-static char *put_number(char *at, uint64_t n)
-{
-    char digits[20];
-    size_t len = 0;
-    do
-        digits[sizeof digits - ++len] = (char)('0' + n % 10);
-    while ((n /= 10) > 0);
-    return put(at, digits + sizeof digits - len, len);
-}
 
 /* Milliseconds with three places. */
 static char *put_ms(char *at, int64_t ns)

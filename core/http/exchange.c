@@ -5,6 +5,7 @@
 #include "core/http/reply.h"
 #include "core/http/tick.h"
 #include "core/http/upgrade.h"
+#include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ exchange *exchange_new(conn *c, struct evhttp_request *ev)
     x->ev = ev;
     x->method = c->head.method;
     x->present = c->head.present;
-    x->started_ns = tick_ns();
+    x->started_ns = now_ns();
     c->state = CONN_WORK;
     c->work = x;
     c->request = ev;

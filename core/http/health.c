@@ -1,7 +1,7 @@
 #include "core/http/health.h"
 
 #include "core/db/db.h"
-#include "core/http/tick.h"
+#include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,9 +70,9 @@ static bool can_write(health *h, const runtime *rt)
 
 static void check_storage(health *h, sw_request *req, const runtime *rt)
 {
-    int64_t before = tick_ns();
+    int64_t before = now_ns();
     bool fine = can_read(req->db);
-    h->latency_us = (tick_ns() - before) / 1000;
+    h->latency_us = (now_ns() - before) / 1000;
     fine &= can_write(h, rt);
     h->storage_ok = fine;
 }

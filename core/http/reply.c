@@ -6,6 +6,7 @@
 #include "core/http/numbers.h"
 #include "core/http/reply_head.h"
 #include "core/http/tick.h"
+#include "core/runtime/thread.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -109,7 +110,7 @@ void reply_send(exchange *x, reply *r)
     conn *c = x->conn;
     http_loop *l = x->home;
     size_t body_len = x->method == HEAD_HEAD || r->status == 204 || r->status == 304 ? 0 : r->len;
-    int64_t took = tick_ns() - x->started_ns;
+    int64_t took = now_ns() - x->started_ns;
     numbers_add(x, r->status, took);
     access_log_add(x, r->status, body_len, took);
 

@@ -1,5 +1,6 @@
 #include "core/http/reply_head.h"
 
+#include "core/http/put.h"
 #include <string.h>
 
 static const struct {
@@ -32,28 +33,7 @@ static const struct {
     {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
 };
 
-static char *put(char *at, const char *bytes, size_t len)
-{
-    memcpy(at, bytes, len);
-    return at + len;
-}
-
-static char *put_text(char *at, const char *text)
-{
-    return put(at, text, strlen(text));
-}
-
 #define PUT(at, literal) put((at), (literal), sizeof(literal) - 1)
-
-static char *put_number(char *at, uint64_t n)
-{
-    char digits[20];
-    size_t len = 0;
-    do
-        digits[sizeof digits - ++len] = (char)('0' + n % 10);
-    while ((n /= 10) > 0);
-    return put(at, digits + sizeof digits - len, len);
-}
 
 static char *put_status(char *at, int status)
 {

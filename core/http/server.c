@@ -1,6 +1,7 @@
 #include "core/http/server.h"
 
 #include "core/base/log.h"
+#include "core/base/table.h"
 #include "core/http/access_log.h"
 #include "core/http/conn.h"
 #include "core/http/dispatch.h"
@@ -179,20 +180,12 @@ bool http_reload(http_server *h, const config *c, char *error, size_t error_size
 
 /* ---- routes ---- */
 
-/* A row of a table that may be of another version: what it does not have is zero. */
-static sw_route row_of(sw_table table, uint32_t i)
-{
-    sw_route row = {0};
-    size_t size = table.row_size < sizeof row ? table.row_size : sizeof row;
-    memcpy(&row, (const char *)table.rows + (size_t)i * table.row_size, size);
-    return row;
-}
-
 bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_size)
 {
     sw_table table = module->plugin->routes;
     for (uint32_t i = 0; i < table.count; i++) {
-        sw_route row = row_of(table, i);
+        sw_route row;
+        table_row(table, i, &row, sizeof row);
         if (!router_add(h->router, module, &row, ROUTE_PLAIN, error, error_size))
             return false;
     }

@@ -5,13 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-int64_t tick_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void new_second(loop_clock *c, time_t second)
 {
     struct tm utc;

@@ -6,7 +6,5 @@
 
 /* On entering a callback of the loop. Cheap: coarse clocks, texts are made anew only when they change. */
 void tick(http_loop *l);
-/* Nanoseconds of the precise monotonic clock. */
-int64_t tick_ns(void);
 
 #endif

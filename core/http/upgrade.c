@@ -5,8 +5,8 @@
 #include "core/http/auth.h"
 #include "core/http/conn.h"
 #include "core/http/numbers.h"
-#include "core/http/tick.h"
 #include "core/http/uri.h"
+#include "core/runtime/thread.h"
 #include <event2/keyvalq_struct.h>
 #include <string.h>
 #include <strings.h>
@@ -187,7 +187,7 @@ static void take_over(exchange *x)
         exchange_fail(x, SW_NOT_FOUND, NULL, "not found");
         return;
     }
-    int64_t took = tick_ns() - x->started_ns;
+    int64_t took = now_ns() - x->started_ns;
     http_upgrade up = {
         .who = &x->req.who,
         .generation = x->req.generation,

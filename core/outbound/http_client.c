@@ -1,9 +1,9 @@
 /* HTTP requests to other machines: libcurl's multi interface on a thread of its own. */
 #include "core/base/buf.h"
 #include "core/outbound/outbound.h"
+#include "core/runtime/thread.h"
 #include <curl/curl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -259,7 +259,6 @@ static void *client_main(void *arg)
 http_client *http_client_start(const char *ca_file, const char *proxy)
 {
     http_client *client = calloc(1, sizeof *client);
-    sigset_t all, before;
 
     if (!client)
         return NULL;
@@ -269,15 +268,9 @@ http_client *http_client_start(const char *ca_file, const char *proxy)
     client->ca_file = strdup(ca_file);
     client->proxy = strdup(proxy);
     client->multi = curl_multi_init();
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    bool started = client->ca_file && client->proxy && client->multi
-        && pthread_create(&client->thread, NULL, client_main, client) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started) {
-        pthread_setname_np(client->thread, "http-out");
+    if (client->ca_file && client->proxy && client->multi
+        && thread_start(&client->thread, "http-out", client_main, client))
         return client;
-    }
     if (client->multi)
         curl_multi_cleanup(client->multi);
     free(client->ca_file);

@@ -4,7 +4,7 @@
  * after it has seen `stopping` there. Everything else of libwebsockets, and every callback of a plugin, runs on that one
  * thread. What ws_client_lws.c does with a connection is told there. */
 #include "core/outbound/ws_client.h"
-#include <signal.h>
+#include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,20 +163,13 @@ static void *service(void *arg)
 ws_client *ws_client_start(const char *ca_file)
 {
     ws_client *c = calloc(1, sizeof *c);
-    sigset_t all, before;
 
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
     c->context = ws_client_context(c, ca_file);
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    bool started = c->context && pthread_create(&c->thread, NULL, service, c) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started) {
-        pthread_setname_np(c->thread, "ws-out");
+    if (c->context && thread_start(&c->thread, "ws-out", service, c))
         return c;
-    }
     if (c->context)
         lws_context_destroy(c->context);
     free(c);

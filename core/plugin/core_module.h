@@ -14,7 +14,7 @@ sw_status post_plugin_disable(sw_request *req);
 
 /* "loaded", "enabled", "draining", "disabled", "quarantined". */
 const char *module_state_name(int state);
-/* { "name", "state" } as the reply: what a switch comes to. */
-void write_switched(sw_request *req, const sw_host *m);
+/* What a switch of that module came to: { "name", "state" }, or the failure. */
+sw_status answer_switched(sw_request *req, const char *name, sw_status status, const char *error);
 
 #endif

@@ -1,25 +1,19 @@
 /* The lanes: which pool a piece of work goes to, and how a request is run there. */
 #include "core/runtime/lanes.h"
+#include "core/runtime/thread.h"
 
 #include <stdlib.h>
 #include <steward/host.h>
-#include <unistd.h>
 
 enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000 };
-
-static unsigned cores(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (unsigned)n : 1;
-}
 
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max)
 {
     struct lanes *l = calloc(1, sizeof *l);
     if (l == NULL)
         return NULL;
-    workers = workers != 0 ? workers : 2 * cores();
-    hash = hash != 0 ? hash : cores() > 1 ? cores() / 2 : 1;
+    workers = workers != 0 ? workers : 2 * core_count();
+    hash = hash != 0 ? hash : core_count() > 1 ? core_count() / 2 : 1;
     slow = slow != 0 ? slow : 4;
     const config *c = rt->config;
     l->read_step_ms = c != NULL ? config_int(c, "limits.read_step") : DEFAULT_READ_STEP_MS;

@@ -111,10 +111,8 @@ static bool loop_open(loop *l, runtime *rt, unsigned index)
 
 bool loops_open(runtime *rt, unsigned count)
 {
-    if (count == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        count = cores > 0 ? (unsigned)cores : 1;
-    }
+    if (count == 0)
+        count = core_count();
     rt->loops = calloc(count, sizeof *rt->loops);
     if (rt->loops == NULL)
         return false;

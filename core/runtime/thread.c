@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg)
 {
@@ -32,6 +33,12 @@ void cond_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, int64_t until_ms)
 {
     struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
     pthread_cond_timedwait(c, lock, &until);
+}
+
+unsigned core_count(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
 }
 
 int64_t now_ns(void)

@@ -13,6 +13,8 @@ bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), voi
 bool cond_init(pthread_cond_t *c);
 /* Until `until_ms` (monotonic) at the latest. */
 void cond_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, int64_t until_ms);
+/* Cores of this machine, at least 1. */
+unsigned core_count(void);
 /* Monotonic nanoseconds. */
 int64_t now_ns(void);
 

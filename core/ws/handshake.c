@@ -1,6 +1,7 @@
 /* From an HTTP request that was found to be a good upgrade to an open socket. */
 #include "core/base/crypto.h"
 #include "core/base/str.h"
+#include "core/http/uri.h"
 #include "core/ws/socket.h"
 
 #include <event2/http.h>
@@ -39,32 +40,21 @@ static void accept_of(const char *key, char out[ACCEPT_LEN + 1])
  * that could be right (then *ret_long). */
 static bool query_value(const char *query, const char *name, char *out, size_t size, bool *ret_long)
 {
-    sw_str rest = {query, strlen(query)}, pair;
-    size_t name_len = strlen(name);
+    sw_str raw;
+    char text[128];
     *ret_long = false;
-    while (str_next(&rest, '&', &pair)) {
-        if (pair.len <= name_len || memcmp(pair.at, name, name_len) != 0 || pair.at[name_len] != '=')
-            continue;
-        char raw[128];
-        size_t len = pair.len - name_len - 1, decoded_len = 0;
-        *ret_long = len >= sizeof raw;
-        if (*ret_long)
-            return false;
-        memcpy(raw, pair.at + name_len + 1, len);
-        raw[len] = '\0';
-        char *decoded = evhttp_uridecode(raw, 1, &decoded_len);
-        if (decoded == NULL)
-            return false;
-        sw_str value = str_trim((sw_str){decoded, decoded_len});
-        *ret_long = value.len >= size || memchr(value.at, '\0', value.len) != NULL;
-        if (!*ret_long) {
-            memcpy(out, value.at, value.len);
-            out[value.len] = '\0';
-        }
-        free(decoded);
-        return !*ret_long && out[0] != '\0';
-    }
-    return false;
+    if (!uri_query_find(str_of(query), name, &raw))
+        return false;
+    *ret_long = raw.len > sizeof text;
+    if (*ret_long)
+        return false;
+    sw_str value = str_trim((sw_str){text, uri_decode(raw, true, text)});
+    *ret_long = value.len >= size || memchr(value.at, '\0', value.len) != NULL;
+    if (*ret_long)
+        return false;
+    memcpy(out, value.at, value.len);
+    out[value.len] = '\0';
+    return value.len > 0;
 }
 
 /* false: since_id is no number from 0 on. */

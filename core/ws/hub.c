@@ -1,4 +1,5 @@
 #include "core/base/log.h"
+#include "core/base/table.h"
 #include "core/ws/answer.h"
 #include "core/ws/dispatch.h"
 #include "core/ws/socket.h"
@@ -137,9 +138,8 @@ bool hub_add_module(struct hub *h, sw_host *module, char *error, size_t error_si
 {
     const sw_plugin *p = module->plugin;
     for (uint32_t i = 0; i < p->frames.count; i++) {
-        sw_frame_handler row = {.type = NULL};
-        size_t size = p->frames.row_size < sizeof row ? p->frames.row_size : sizeof row;
-        memcpy(&row, (const char *)p->frames.rows + (size_t)i * p->frames.row_size, size);
+        sw_frame_handler row;
+        table_row(p->frames, i, &row, sizeof row);
         if (row.lane == 0)
             row.lane = SW_LANE_WORKER;
         if (row.type == NULL || row.handle == NULL) {

@@ -35,10 +35,11 @@ static void reply_total(sw_request *req, int64_t total)
     sw_reply_header(req, "X-Total-Count", text);
 }
 
-static sw_status reply_rows(sw_request *req, const users_filter *filter)
+sw_status users_reply_rows(sw_request *req, const users_filter *filter,
+                           void (*write)(sw_json *out, const sw_rows *row, sw_host *host, bool hint))
 {
-    const users_state *state = sw_request_state(req);
-    size_t bytes_max = (size_t)sw_option_core_int(state->host, "limits.page_bytes");
+    sw_host *host = sw_request_host(req);
+    size_t bytes_max = (size_t)sw_option_core_int(host, "limits.page_bytes");
     bool hint = caller_is_human(req);
     sw_rows *row;
 
@@ -50,10 +51,15 @@ static sw_status reply_rows(sw_request *req, const users_filter *filter)
             sw_reply_header(req, "X-Truncated", "true");
             break;
         }
-        user_write(out, NULL, row, state->host, hint, NULL);
+        write(out, row, host, hint);
     }
     sw_json_array_end(out);
     return sw_rows_done(row);
+}
+
+static void write_user(sw_json *out, const sw_rows *row, sw_host *host, bool hint)
+{
+    user_write(out, NULL, row, host, hint, NULL);
 }
 
 sw_status users_reply_list(sw_request *req, uint32_t hidden_roles)
@@ -75,7 +81,7 @@ sw_status users_reply_list(sw_request *req, uint32_t hidden_roles)
         .offset = paged ? (page - 1) * limit : 0,
     };
     SW_TRY(store_count(sw_request_db(req), &filter, &total));
-    SW_TRY(reply_rows(req, &filter));
+    SW_TRY(users_reply_rows(req, &filter, write_user));
     reply_total(req, total);
     return SW_OK;
 }

@@ -114,6 +114,9 @@ const char *field_description(sw_request *req);
 const char *field_api_token(sw_request *req, bool empty_is_absent);
 bool username_valid(const char *name);
 
+/* list.c: the rows of a filter as an array, each by `write`; cut at limits.page_bytes. */
+sw_status users_reply_rows(sw_request *req, const users_filter *filter,
+                           void (*write)(sw_json *out, const sw_rows *row, sw_host *host, bool hint));
 /* list.c: the query that GET /api/users and GET /api/users/agents share. */
 sw_status users_reply_list(sw_request *req, uint32_t hidden_roles);
 
