@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <steward/host.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     WRITER_BUSY_MS = 5000, /* another program (sqlite3, a backup) may hold the file for a moment */
     READER_BUSY_MS = 1000,
     PROGRESS_OPS = 1000, /* some ten microseconds */
     HARD_FACTOR = 4,     /* of the time limit, for statements that write */
+    WAITING_FACTOR = 4,  /* of the time limit, for a writer that waits for a core */
     WAL_FRAME_HEADER = 24
 };
 
@@ -34,6 +36,24 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     }
 }
 
+static int64_t thread_cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool connection_late(const sw_db *db, int64_t deadline_ms)
+{
+    int64_t now = sw_monotonic_ms();
+    if (now < deadline_ms)
+        return false;
+    if (db->kind != DB_WRITER)
+        return true;
+    int64_t lent_since = atomic_load_explicit(&db->lent_since, memory_order_relaxed), limit = deadline_ms - lent_since;
+    return thread_cpu_ms() - db->lent_cpu_ms >= limit || now - lent_since >= WAITING_FACTOR * limit;
+}
+
 /* Every PROGRESS_OPS steps of SQLite's machine; not 0 interrupts. Interrupting a statement that writes rolls back the
  * whole transaction, the steps of others with it: that is the last resort. */
 static int progress(void *arg)
@@ -41,7 +61,7 @@ static int progress(void *arg)
     sw_db *db = arg;
     if (atomic_load_explicit(&db->cancelled, memory_order_relaxed))
         return 1;
-    if (db->deadline_ms == 0 || sw_monotonic_ms() < (db->writing ? db->hard_deadline_ms : db->deadline_ms))
+    if (db->deadline_ms == 0 || !connection_late(db, db->writing ? db->hard_deadline_ms : db->deadline_ms))
         return 0;
     db->interrupted = true;
     return 1;
@@ -197,6 +217,7 @@ void db_lend(sw_db *db, arena *a, int64_t deadline_ms)
 {
     int64_t now = sw_monotonic_ms();
     db->memory = a;
+    db->lent_cpu_ms = db->kind == DB_WRITER ? thread_cpu_ms() : 0;
     db->deadline_ms = deadline_ms;
     db->hard_deadline_ms = deadline_ms > now ? now + HARD_FACTOR * (deadline_ms - now) : deadline_ms;
     db->interrupted = db->storage_failed = db->arena_failed = false;

@@ -33,7 +33,7 @@ void db_close(sw_db *db);
 sqlite3 *db_raw(sw_db *db);
 /* Lends the connection to a piece of work: rows and texts use `a`. `deadline_ms` (monotonic, 0: none) interrupts. A
  * statement that writes is not interrupted before `deadline_ms` has passed four times over, since that undoes the whole
- * transaction; but no further statement begins after it. */
+ * transaction; but no further statement begins after it. On the writer the time until then counts as CPU time. */
 void db_lend(sw_db *db, arena *a, int64_t deadline_ms);
 /* Ends it: every statement that is still running is ended. The first failure of those: a broken foreign key may show up
  * only then. */

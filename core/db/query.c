@@ -119,7 +119,7 @@ static bool too_late(sw_db *db)
 {
     if (atomic_load_explicit(&db->cancelled, memory_order_relaxed))
         return true;
-    if (db->deadline_ms == 0 || sw_monotonic_ms() < db->deadline_ms)
+    if (db->deadline_ms == 0 || !connection_late(db, db->deadline_ms))
         return false;
     db->interrupted = true;
     return true;

@@ -27,6 +27,7 @@ typedef struct {
     int64_t at_ms;
     sw_str agent_id;
     sw_str content;
+    sw_str content_json;               /* the content as a JSON string, see message_encode() */
     char level[MESSAGE_LEVEL_MAX + 1]; /* upper case */
 } message;
 
@@ -53,6 +54,8 @@ typedef struct {
 SW_MUST_USE sw_status message_read(sw_request *req, const sw_value *object, size_t position, message *ret);
 /* Copies in upper case. `len` ≤ MESSAGE_LEVEL_MAX. */
 void message_set_level(message *m, const char *level, size_t len);
+/* Writes the content as JSON once, on a worker: reply and frame take it as it is, and the write step stays short. */
+SW_MUST_USE sw_status message_encode(sw_request *req, message *m);
 void message_write(sw_json *out, const char *key, const message *m);
 /* Adds the current row. false: the page takes no more. */
 bool message_page_add(message_page *page, const sw_rows *row);

@@ -20,8 +20,8 @@ static sw_status refuse(sw_request *req, const char *why)
 static sw_status store(sw_tx *tx, report *r)
 {
     SW_TRY(store_add(tx, &r->m));
-    SW_TRY(message_announce(tx, &r->m, true));
     SW_TRY(message_report(tx, &r->m));
+    SW_TRY(message_announce(tx, &r->m, true));
     sw_tx_ack(tx, r->m.id, r->m.at_ms);
     return SW_OK;
 }
@@ -85,7 +85,7 @@ static sw_status read_content(sw_request *req, const sw_value *content, message 
     if (memchr(text, '\0', len))
         return refuse(req, "content must not hold a NUL character");
     m->content = (sw_str){ text, len };
-    return SW_OK;
+    return message_encode(req, m);
 }
 
 /* Target, conversation and payload as they came. */

@@ -45,40 +45,42 @@ static sw_status replay(sw_tx *tx, posting *p, const stored_key *first)
     return SW_OK;
 }
 
-/* Ids follow one another: nobody else writes between, and the announcements come after. */
+static sw_status remember(sw_tx *tx, const posting *p)
+{
+    stored_key key = { .status = 201, .count = (int64_t)p->count, .at_ms = sw_tx_now(tx) };
+
+    memcpy(key.hash, p->hash, sizeof key.hash);
+    key.first_id = p->count > 0 ? p->messages[0].id : 0;
+    return store_key_put(tx, sw_request_principal(sw_tx_request(tx))->user_id, ROUTE, p->key, &key);
+}
+
+/* Ids follow one another: nobody else writes between. */
 static sw_status store(sw_tx *tx, posting *p)
 {
     for (size_t i = 0; i < p->count; i++)
         SW_TRY(store_add(tx, &p->messages[i]));
-    for (size_t i = 0; i < p->count; i++)
-        SW_TRY(message_announce(tx, &p->messages[i], false));
     if (p->own && p->count > 0)
         SW_TRY(message_report(tx, &p->messages[p->count - 1]));
-    reply(tx, p);
-    return SW_OK;
+    return p->key ? remember(tx, p) : SW_OK;
 }
 
-static sw_status store_with_key(sw_tx *tx, posting *p)
-{
-    int64_t user_id = sw_request_principal(sw_tx_request(tx))->user_id;
-    stored_key key = { .status = 201, .count = (int64_t)p->count, .at_ms = sw_tx_now(tx) }, first;
-    sw_status found = store_key_find(tx, user_id, ROUTE, p->key, &first);
-
-    if (found == SW_OK)
-        return replay(tx, p, &first);
-    if (found != SW_NOT_FOUND)
-        return found;
-    SW_TRY(store(tx, p));
-    memcpy(key.hash, p->hash, sizeof key.hash);
-    key.first_id = p->count > 0 ? p->messages[0].id : 0;
-    return store_key_put(tx, user_id, ROUTE, p->key, &key);
-}
-
+/* Statements first: eight megabytes of frames and of reply take a while, and then a time limit strikes no statement. */
 static sw_status store_and_reply(sw_tx *tx, void *arg)
 {
     posting *p = arg;
+    stored_key first;
 
-    return p->key ? store_with_key(tx, p) : store(tx, p);
+    if (p->key) {
+        int64_t user_id = sw_request_principal(sw_tx_request(tx))->user_id;
+        sw_status found = store_key_find(tx, user_id, ROUTE, p->key, &first);
+        if (found != SW_NOT_FOUND)
+            return found == SW_OK ? replay(tx, p, &first) : found;
+    }
+    SW_TRY(store(tx, p));
+    for (size_t i = 0; i < p->count; i++)
+        SW_TRY(message_announce(tx, &p->messages[i], false));
+    reply(tx, p);
+    return SW_OK;
 }
 
 /* ---- on a worker ---- */
