@@ -167,3 +167,23 @@ def test_without_an_initial_password_there_is_no_reset():
         answer = server.post("/api/dev/mock/reset", token=token)
         assert answer.status_code == 500, answer.text
         assert [u["id"] for u in server.get("/api/users", token=token).json()] == [1, 2]
+
+
+def test_with_the_feishu_plugin_a_log_row_is_added():
+    line = {"level": "Info", "action": "mock", "detail": "a row"}
+    with Steward(plugins="auth, users, messages, chat, feishu, dev-mock") as server:
+        answer = server.post("/api/dev/mock/feishu-log", line)
+        assert answer.status_code == 404 and answer.json()["error"] == "feishu connector not found"
+        made = server.post("/api/integrations/feishu", {"connector_name": "mock", "app_id": "cli_0123456789abcdef"})
+        assert made.status_code == 201, made.text
+        answer = server.post("/api/dev/mock/feishu-log", line)
+        assert answer.status_code == 201 and answer.json() == {"ok": True}
+        rows = server.get(f"/api/integrations/feishu/{made.json()['id']}/logs").json()
+        newest = rows["items"][0]
+        assert (newest["level"], newest["action"], newest["detail"]) == ("info", "mock", "a row")
+        for field in line:
+            body = {k: v for k, v in line.items() if k != field}
+            answer = server.post("/api/dev/mock/feishu-log", body)
+            assert answer.status_code == 400 and answer.json()["error"] == f"{field} is required"
+        assert server.post("/api/dev/mock/reset").status_code == 200
+        assert server.post("/api/dev/mock/feishu-log", line).status_code == 404

@@ -163,3 +163,10 @@ def test_only_arrays_may_be_larger_than_a_mebibyte(server):
     assert answer.status_code == 413 and answer.json()["code"] == "too_large"
     answer = server.post("/api/messages", [message(content="x" * 60000)] * 150)
     assert answer.status_code == 413
+
+
+def test_the_largest_array_is_stored_too(server):
+    array = [message(content=f"{i} " + "x y " * 1950) for i in range(1000)]
+    answer = server.post("/api/messages", array)
+    assert answer.status_code == 201, answer.text[:300]
+    assert [m["content"] for m in answer.json()] == [m["content"] for m in array]
