@@ -95,9 +95,10 @@ static bool claims_fit(jwt_t *jwt, jwt_claims *claims)
 static bool header_fits(jwt_t *jwt)
 {
     char *critical = jwt_get_headers_json(jwt, "crit");
+    const char *algorithm = jwt_get_header(jwt, "alg"); /* libjwt knows it in any case, the standard in one */
 
     free(critical);
-    return !critical && jwt_get_alg(jwt) == JWT_ALG_HS256;
+    return !critical && jwt_get_alg(jwt) == JWT_ALG_HS256 && algorithm && strcmp(algorithm, "HS256") == 0;
 }
 
 sw_status jwt_check(const auth_state *state, const char *token, size_t len, jwt_claims *ret)

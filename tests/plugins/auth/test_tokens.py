@@ -82,7 +82,7 @@ def test_a_payload_that_is_no_object(server, payload):
     ({"alg": "none", "typ": "JWT"}, hashlib.sha256), ({"alg": "NONE"}, hashlib.sha256), ({}, hashlib.sha256),
     ({"alg": "HS512", "typ": "JWT"}, hashlib.sha256), ({"alg": "HS512", "typ": "JWT"}, hashlib.sha512),
     ({"alg": "HS384", "typ": "JWT"}, hashlib.sha384), ({"alg": "RS256", "typ": "JWT"}, hashlib.sha256),
-    ({"alg": "hs256x"}, hashlib.sha256), ({"alg": ["HS256"]}, hashlib.sha256), ({"alg": 256}, hashlib.sha256),
+    ({"alg": "hs256x"}, hashlib.sha256), ({"alg": "hs256", "typ": "JWT"}, hashlib.sha256), ({"alg": ["HS256"]}, hashlib.sha256), ({"alg": 256}, hashlib.sha256),
     ({"alg": "HS256", "typ": "JWT", "crit": ["exp"], "exp": 1}, hashlib.sha256),
 ])
 def test_another_algorithm_or_a_critical_extension(server, header, digest):
