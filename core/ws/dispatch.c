@@ -4,183 +4,10 @@
 #include "core/ws/socket.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Events of one batch; and how full the writer's queue may be before sockets wait for it. */
-enum { BATCH_MAX = 64, STALL_MS = 20, EVENT_MEMORY = 8 * 1024 * 1024 };
-
-static void on_finish(sw_request *req, sw_status status);
-
-/* Set while a worker runs a batch: has the event that runs now gone to another lane? */
-static _Thread_local bool left_lane;
-
-ws_event *event_of(const sw_request *req)
-{
-    return req != NULL && req->kind == REQUEST_FRAME ? (ws_event *)(uintptr_t)req : NULL;
-}
-
-static ws_event *event_of_item(pipeline_item *item)
-{
-    return (ws_event *)(void *)((char *)item - offsetof(ws_event, item));
-}
-
-/* ---- making and ending ---- */
-
-static void prepare(ws_event *ev, ws_socket *s, uint16_t type)
-{
-    const hub_type *t = &s->home->hub->types[type];
-    ev->socket = s;
-    ev->type = type;
-    ev->handler = t->row.handle;
-    ev->lane = t->row.lane;
-    ev->req.kind = REQUEST_FRAME;
-    ev->req.host = t->host != NULL ? t->host : &s->home->hub->self;
-    ev->req.who = s->who;
-    ev->req.generation = s->generation;
-    ev->req.address = s->address;
-    ev->req.id = "";
-    ev->req.home = s->home->loop;
-    ev->req.finish = on_finish;
-    ev->req.owner = s;
-    arena_init(&ev->req.arena, EVENT_MEMORY);
-}
-
-void event_clear(ws_event *ev)
-{
-    delivery_list_drop(&ev->sends);
-    while (ev->frames != NULL) {
-        sw_frame *f = ev->frames;
-        ev->frames = f->next;
-        frame_unref(f);
-    }
-    request_done(&ev->req);
-}
-
-/* A copy that outlives the input; NULL: no memory. */
-static ws_event *copy_event(ws_socket *s, uint16_t type, const envelope *e, const char *text, size_t len)
-{
-    ws_event *ev = calloc(1, sizeof *ev + len);
-    if (ev == NULL)
-        return NULL;
-    prepare(ev, s, type);
-    memcpy(ev->bytes, text, len);
-    ev->env = *e;
-    envelope_rebase(&ev->env, text, ev->bytes);
-    ev->item.bytes = sizeof *ev + len;
-    return ev;
-}
-
-static void drop_event(ws_event *ev)
-{
-    event_clear(ev);
-    free(ev);
-}
-
-/* ---- off the loop ---- */
-
-/* In its turn among the effects of the writer's batch. */
-static void post_sends(void *arg)
-{
-    ws_event *ev = arg;
-    const sw_request *req = &ev->req;
-    if (principal_current(req->host->rt->principals, req->who.user_id, req->generation))
-        delivery_list_post(&ev->sends);
-    else {
-        ev->result = SW_UNAUTHENTICATED;
-        delivery_list_drop(&ev->sends);
-    }
-}
-
-/* Through the writer without a step; false: it has no room. */
-static bool pass_writer(ws_event *ev)
-{
-    runtime *rt = ev->req.host->rt;
-    ev->pass = (effect){.run = post_sends, .arg = ev};
-    ev->passing = true;
-    ev->req.next = NEXT_WRITE;
-    ev->req.step = NULL;
-    ev->req.effects = &ev->pass;
-    return rt->writer != NULL && writer_submit(rt->writer, &ev->req);
-}
-
-/* A step whose check has sent something: that comes first. */
-static sw_status step_after_sends(sw_tx *tx, void *arg)
-{
-    ws_event *ev = event_of(tx->req);
-    if (!tx_effect(tx, post_sends, NULL, ev))
-        return SW_NO_MEMORY;
-    return ev->step(tx, arg);
-}
-
-/* What a worker calls for an event: the handler, which stays on this thread when it asks for the worker lane. */
-static sw_status run_event(sw_request *req)
-{
-    ws_event *ev = event_of(req);
-    if (ev->error_code != NULL)
-        return sw_fail(req, SW_INVALID, ev->error_code, "%s", ev->error_text);
-    if (!principal_current(req->host->rt->principals, req->who.user_id, req->generation))
-        return SW_UNAUTHENTICATED;
-    if (atomic_load(&req->host->status) != MODULE_ENABLED)
-        return sw_fail(req, SW_INVALID, "unknown_type", "unknown frame type");
-    sw_status status = ev->handler(req);
-    while (status == SW_OK && req->next == NEXT_MOVE && req->lane == SW_LANE_WORKER) {
-        req->next = NEXT_DONE;
-        status = req->handler(req);
-    }
-    if (status != SW_OK)
-        return status;
-    if (req->next == NEXT_MOVE || req->next == NEXT_DEFER)
-        ev->left_lane = left_lane = true;
-    else if (req->next == NEXT_WRITE && ev->sends.first != NULL) {
-        if (atomic_load(&ev->socket->running) == 1)
-            delivery_list_post(&ev->sends); /* nothing is ahead of it */
-        else {
-            ev->step = req->step;
-            req->step = step_after_sends;
-        }
-    }
-    return SW_OK;
-}
-
-/* The event's own mail: back on its loop. */
-static void on_event_mail(mail *m, loop *l)
-{
-    ws_event *ev = (ws_event *)(void *)((char *)m - offsetof(sw_request, mail));
-    ws_socket *s = ev->socket;
-    hub_loop *hl = l->ws;
-    hub_now(hl);
-    pipeline_finished(&s->work, &ev->item, ev->left_lane);
-    hl->work -= ev->item.bytes;
-    answer_event(s, ev, ev->result);
-    drop_event(ev);
-    const hub_options *o = &hl->hub->o;
-    if (s->work.count <= o->in_flight_frames / 2 && s->work.bytes <= o->in_flight_bytes / 2)
-        socket_resume(s, PAUSE_WORK);
-    dispatch_pump(s);
-    socket_unref(s);
-}
-
-/* Any thread. What is ahead of this event at the writer must be seen first: without a write of its own it goes through
- * the writer too. Frames are posted before the count of running events falls, and before the mail that lets the loop run
- * the next one: so nothing overtakes. */
-static void on_finish(sw_request *req, sw_status status)
-{
-    ws_event *ev = event_of(req);
-    ws_socket *s = ev->socket;
-    if (!ev->passing) {
-        ev->result = status;
-        if (req->next != NEXT_WRITE && atomic_load(&s->running) > 1 && pass_writer(ev))
-            return;
-    }
-    if (ev->result == SW_UNAUTHENTICATED)
-        delivery_list_drop(&ev->sends);
-    delivery_list_post(&ev->sends);
-    loop *home = s->home->loop;
-    atomic_fetch_sub(&s->running, 1);
-    req->mail.run = on_event_mail;
-    loop_post(home, &req->mail);
-}
+/* Events of one batch; how long a socket waits when there is no room for one. */
+enum { BATCH_MAX = 64, STALL_MS = 20 };
 
 static bool writer_is_full(runtime *rt, uint32_t limit)
 {
@@ -212,17 +39,7 @@ static void run_batch(job *j, worker *w)
     while (item != NULL && !s->batch.left_lane && !writer_is_full(h->rt, h->o.writer_queue)) {
         ws_event *ev = event_of_item(item);
         item = item->next;
-        left_lane = false;
-        atomic_fetch_add(&s->running, 1);
-        if (ev->error_code == NULL && (ev->lane == SW_LANE_HASH || ev->lane == SW_LANE_SLOW)) {
-            ev->left_lane = left_lane = true;
-            if (!request_submit(h->rt, &ev->req, ev->lane, ev->handler))
-                request_finish(&ev->req, SW_BUSY);
-        } else {
-            ev->req.handler = run_event;
-            request_run(&ev->req, worker_db(w));
-        }
-        s->batch.left_lane = left_lane;
+        s->batch.left_lane = event_run(ev, w);
     }
     s->batch.items = item;
     s->batch.mail.run = on_batch_mail;
@@ -249,7 +66,7 @@ void dispatch_drop(ws_socket *s)
     for (pipeline_item *i = pipeline_clear(&s->work), *next; i != NULL; i = next) {
         next = i->next;
         s->home->work -= i->bytes;
-        drop_event(event_of_item(i));
+        event_drop(event_of_item(i));
         socket_unref(s);
     }
 }
@@ -272,14 +89,14 @@ static void run_here(ws_socket *s, uint16_t type, const char *text, size_t len)
 {
     ws_event *ev = s->home->spare;
     memset(&ev->req, 0, sizeof ev->req);
-    prepare(ev, s, type);
+    event_prepare(ev, s, type);
     ev->on_loop = true;
     ev->object = NULL;
     ev->object_read = false;
     sw_status status = ev->handler(&ev->req);
     ws_event *moved = NULL;
     if (status == SW_OK && ev->req.next == NEXT_MOVE) {
-        moved = copy_event(s, type, &ev->env, text, len);
+        moved = event_copy(s, type, &ev->env, text, len);
         if (moved != NULL) {
             moved->handler = ev->req.handler;
             moved->lane = ev->req.lane;
@@ -331,7 +148,7 @@ void dispatch_text(ws_socket *s, const char *text, size_t len)
     else if (code == NULL && idle && t->row.lane == SW_LANE_LOOP)
         run_here(s, type, text, len);
     else {
-        ws_event *ev = copy_event(s, type, e, text, len);
+        ws_event *ev = event_copy(s, type, e, text, len);
         if (ev == NULL)
             answer_error(s, e, "overloaded", "no memory");
         else {

@@ -2,17 +2,17 @@
 
 #include "core/base/log.h"
 #include "core/ws/backlog.h"
-#include "core/ws/recovery.h"
+#include "core/ws/output_write.h"
 #include "core/ws/socket.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-enum { VECTORS = 64, REFERENCE_MIN = 1024, KERNEL_QUEUE_LAST = 208 * 1024, RECEIPT_RETRY_MS = 200 };
+enum { REFERENCE_MIN = 1024, KERNEL_UNSENT_LAST = 1024 * 1024 };
 
 static struct evbuffer *queue_of(const ws_socket *s)
 {
@@ -23,165 +23,6 @@ size_t output_length(const ws_socket *s)
 {
     return s->stream == NULL ? 0 : evbuffer_get_length(queue_of(s));
 }
-
-/* Front bytes leave the queue (the bufferevent keeps it frozen against others). */
-static void drop_front(struct evbuffer *queue, size_t len)
-{
-    evbuffer_unfreeze(queue, 1);
-    evbuffer_drain(queue, len);
-    evbuffer_freeze(queue, 1);
-}
-
-/* ---- writing ---- */
-
-/* One call to the kernel: how much it took, -1: the connection is broken. */
-static ssize_t write_some(ws_socket *s, struct evbuffer *queue, size_t *ret_offered)
-{
-    struct evbuffer_iovec vectors[VECTORS];
-    int count = evbuffer_peek(queue, -1, NULL, vectors, VECTORS);
-    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)(count < VECTORS ? count : VECTORS)};
-    *ret_offered = 0;
-    for (size_t i = 0; i < message.msg_iovlen; i++)
-        *ret_offered += vectors[i].iov_len;
-    for (;;) {
-        ssize_t sent = sendmsg(bufferevent_getfd(s->stream), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent >= 0)
-            return sent;
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return 0;
-        if (errno != EINTR)
-            return -1;
-    }
-}
-
-/* Keeps the sum of what waits for slow peers. */
-static void count_waiting(ws_socket *s)
-{
-    size_t now = s->blocked ? output_length(s) : 0;
-    s->home->waiting += now - s->waiting;
-    s->waiting = now;
-}
-
-/* From now on the bufferevent writes, when the peer has room. */
-static void block(ws_socket *s)
-{
-    count_waiting(s);
-    if (s->blocked)
-        return;
-    s->blocked = true;
-    count_waiting(s);
-    bufferevent_enable(s->stream, EV_WRITE);
-}
-
-static void unblock(ws_socket *s)
-{
-    backlog_free(s->backlog);
-    s->backlog = NULL;
-    if (!s->blocked)
-        return;
-    s->blocked = false;
-    count_waiting(s);
-    bufferevent_disable(s->stream, EV_WRITE);
-}
-
-static backlog *look_through(struct evbuffer *queue)
-{
-    evbuffer_unfreeze(queue, 1);
-    backlog *b = backlog_of(queue);
-    evbuffer_freeze(queue, 1);
-    return b;
-}
-
-static void write_queue(ws_socket *s)
-{
-    struct evbuffer *queue = queue_of(s);
-    while (evbuffer_get_length(queue) > 0) {
-        size_t offered;
-        ssize_t sent = write_some(s, queue, &offered);
-        if (sent < 0) {
-            socket_end(s);
-            return;
-        }
-        if ((size_t)sent < offered && s->backlog == NULL && (s->backlog = look_through(queue)) == NULL) {
-            log_error("ws", "a send queue could not be read: the socket of user %lld ends", (long long)s->who.user_id);
-            socket_end(s);
-            return;
-        }
-        if (s->backlog != NULL)
-            backlog_take(s->backlog, (size_t)sent);
-        drop_front(queue, (size_t)sent);
-        if ((size_t)sent < offered) {
-            block(s);
-            return;
-        }
-    }
-    unblock(s);
-}
-
-/* Receipts of frames whose bytes have left. */
-void output_receipts(ws_socket *s)
-{
-    uint64_t gone = s->queued_total - output_length(s);
-    receipt *due = NULL, **end = &due;
-    while (s->receipts != NULL && s->receipts->end <= gone) {
-        *end = s->receipts;
-        s->receipts = s->receipts->next;
-        (*end)->next = NULL;
-        end = &(*end)->next;
-    }
-    while (due != NULL) {
-        receipt *r = due;
-        due = r->next;
-        recovery_receipt(s, r->tag);
-        free(r);
-    }
-}
-
-void output_receipt_again(ws_socket *s, int64_t tag)
-{
-    receipt *r = calloc(1, sizeof *r);
-    if (r == NULL || s->state == SOCKET_ENDED) {
-        free(r);
-        return; /* not noted: it will be delivered once more */
-    }
-    *r = (receipt){.next = s->receipts, .end = 0, .tag = tag};
-    s->receipts = r;
-    socket_retry(s, RECEIPT_RETRY_MS);
-}
-
-static void after_write(ws_socket *s)
-{
-    if (s->state == SOCKET_ENDED)
-        return;
-    if (s->receipts != NULL)
-        output_receipts(s);
-    if (!s->blocked && s->state == SOCKET_ENDING)
-        socket_end(s);
-    else if (!s->blocked && s->state == SOCKET_DISCARD)
-        shutdown(bufferevent_getfd(s->stream), SHUT_WR);
-    if (s->recovery != NULL && s->state == SOCKET_OPEN)
-        recovery_run(s);
-}
-
-void output_flush(ws_socket *s)
-{
-    if (s->blocked || s->state == SOCKET_ENDED || output_length(s) == 0)
-        return;
-    write_queue(s);
-    after_write(s);
-}
-
-void output_went(ws_socket *s)
-{
-    if (s->state == SOCKET_ENDED)
-        return;
-    if (s->backlog != NULL)
-        backlog_take(s->backlog, s->backlog->left - output_length(s));
-    write_queue(s);
-    after_write(s);
-}
-
-/* ---- queueing ---- */
 
 static void release(const void *bytes, size_t len, void *frame)
 {
@@ -205,7 +46,7 @@ static bool append(ws_socket *s, const void *bytes, size_t len, sw_frame *frame)
         return false;
     s->queued_total += len;
     if (s->blocked)
-        count_waiting(s);
+        output_count_waiting(s);
     else
         socket_todo(s, TODO_FLUSH);
     return true;
@@ -231,7 +72,7 @@ static void cut_queue(ws_socket *s)
     s->backlog = NULL;
     if (keep > 0 && (s->backlog = calloc(1, sizeof *s->backlog)) != NULL)
         backlog_add(s->backlog, keep);
-    count_waiting(s);
+    output_count_waiting(s);
 }
 
 static void forget_receipts(ws_socket *s)
@@ -252,8 +93,8 @@ static void close_slow(ws_socket *s)
     forget_receipts(s); /* frames that are thrown away were not delivered */
     cut_queue(s);
     /* A little more room in the kernel: the close frame is there when the peer comes to read. */
-    int room = KERNEL_QUEUE_LAST;
-    setsockopt(bufferevent_getfd(s->stream), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    int room = KERNEL_UNSENT_LAST;
+    setsockopt(bufferevent_getfd(s->stream), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &room, sizeof room);
     socket_close(s, 4008, "slow consumer");
 }
 
@@ -337,7 +178,7 @@ void output_last(ws_socket *s, const void *bytes, size_t len)
         socket_end(s);
         return;
     }
-    write_queue(s);
+    output_write_queue(s);
     if (s->state != SOCKET_ENDED && s->receipts != NULL)
         output_receipts(s);
 }
@@ -347,6 +188,6 @@ void output_done(ws_socket *s)
     backlog_free(s->backlog);
     s->backlog = NULL;
     s->blocked = false;
-    count_waiting(s);
+    output_count_waiting(s);
     forget_receipts(s);
 }

@@ -1,6 +1,7 @@
 #include "core/ws/recovery.h"
 
 #include "core/base/log.h"
+#include "core/ws/held.h"
 #include "core/ws/output.h"
 #include "core/ws/recovery_task.h"
 #include "core/ws/socket.h"
@@ -14,55 +15,10 @@ struct recovery {
     bool asked;          /* a task is away */
     unsigned tries;      /* that failed, one after the other */
     int64_t cursor;      /* of the greeting */
-    frame_list held;     /* live frames that wait, in order; a wrapper each */
-    size_t held_bytes;
-    int64_t *told;       /* ids sent while greeting, in any order */
-    uint32_t told_count, told_cap;
+    held held;
 };
 
-/* A held frame: other sockets hold the same one. */
-typedef struct {
-    struct sw_frame link;
-    sw_frame *frame;
-} held_frame;
-
 static void next_step(ws_socket *s);
-
-/* ---- what is held ---- */
-
-static sw_frame *take_held(recovery *r)
-{
-    held_frame *h = (held_frame *)(void *)frame_list_take(&r->held);
-    if (h == NULL)
-        return NULL;
-    sw_frame *f = h->frame;
-    r->held_bytes -= f->wire_len;
-    free(h);
-    return f;
-}
-
-static void drop_held(recovery *r)
-{
-    for (sw_frame *f; (f = take_held(r)) != NULL;)
-        frame_unref(f);
-}
-
-/* false: too much, or no memory. */
-static bool hold(ws_socket *s, sw_frame *f)
-{
-    recovery *r = s->recovery;
-    size_t most = s->home->hub->o.queue / 2;
-    if (r->held_bytes > 0 && r->held_bytes + f->wire_len > most)
-        return false;
-    held_frame *h = calloc(1, sizeof *h);
-    if (h == NULL)
-        return false;
-    h->frame = frame_ref(f);
-    h->link.id = f->id;
-    r->held_bytes += f->wire_len;
-    frame_list_add(&r->held, &h->link);
-    return true;
-}
 
 void recovery_frame(ws_socket *s, sw_frame *f)
 {
@@ -76,57 +32,27 @@ void recovery_frame(ws_socket *s, sw_frame *f)
     case LIVE_HOLD:
         break;
     }
-    if (hold(s, f) || (f->flags & SW_FRAME_DROPPABLE) != 0)
+    if (held_add(&r->held, f, s->home->hub->o.queue / 2) || (f->flags & SW_FRAME_DROPPABLE) != 0)
         return;
     if (replay_overflow(&r->state))
-        drop_held(r);
+        held_drop(&r->held);
     else
         socket_close(s, 4008, "slow consumer");
 }
 
 /* ---- sending ---- */
 
-static bool was_told(const recovery *r, int64_t id)
-{
-    for (uint32_t i = 0; i < r->told_count; i++)
-        if (r->told[i] == id)
-            return true;
-    return false;
-}
-
-static void note_told(recovery *r, int64_t id)
-{
-    if (r->told_count == r->told_cap) {
-        uint32_t cap = r->told_cap == 0 ? 16 : r->told_cap * 2;
-        int64_t *told = realloc(r->told, cap * sizeof *told);
-        if (told == NULL)
-            return;
-        r->told = told;
-        r->told_cap = cap;
-    }
-    r->told[r->told_count++] = id;
-}
-
 /* Sends the oldest held frame, unless it has been sent before. */
 static void send_held(ws_socket *s)
 {
     recovery *r = s->recovery;
-    sw_frame *f = take_held(r);
-    if (replay_wanted(&r->state, f->id) && (f->id == 0 || !was_told(r, f->id))) {
+    sw_frame *f = held_take(&r->held);
+    if (replay_wanted(&r->state, f->id) && (f->id == 0 || !held_was_told(&r->held, f->id))) {
         output_frame(s, f);
         if (f->id > 0)
-            note_told(r, f->id);
+            held_note_told(&r->held, f->id);
     }
     frame_unref(f);
-}
-
-/* Does a stored frame older than `id` wait among the held ones? */
-static bool older_waits(const recovery *r, int64_t id)
-{
-    for (const sw_frame *h = r->held.first; h != NULL; h = h->next)
-        if (h->id > 0 && h->id < id && replay_wanted(&r->state, h->id) && !was_told(r, h->id))
-            return true;
-    return false;
 }
 
 /* A page of the greeting and what is held, merged: each in its order, and nothing before a stored frame with a lower
@@ -135,13 +61,13 @@ static void send_greeting(ws_socket *s, frame_list *page)
 {
     recovery *r = s->recovery;
     for (sw_frame *f; (f = frame_list_take(page)) != NULL; frame_unref(f)) {
-        if (f->id > 0 && was_told(r, f->id))
+        if (f->id > 0 && held_was_told(&r->held, f->id))
             continue;
-        while (f->id > 0 && older_waits(r, f->id))
+        while (f->id > 0 && held_has_older(&r->held, f->id, r->state.last))
             send_held(s);
         output_frame(s, f);
         if (f->id > 0)
-            note_told(r, f->id);
+            held_note_told(&r->held, f->id);
     }
 }
 
@@ -172,7 +98,7 @@ static void go_live(ws_socket *s)
 {
     recovery *r = s->recovery;
     r->asked = true; /* sending may flush, which must not come back here */
-    while (r->held.first != NULL && s->state == SOCKET_OPEN)
+    while (!held_empty(&r->held) && s->state == SOCKET_OPEN)
         send_held(s);
     s->seen_id = r->state.last;
     recovery_done(s);
@@ -212,7 +138,7 @@ static void on_page(ws_socket *s, recovery_task *t)
         output_frame(s, f);
     replay_page(&r->state, t->out.frames.last_id, t->more, &drop);
     if (drop)
-        drop_held(r);
+        held_drop(&r->held);
 }
 
 static void take_answer(ws_socket *s, recovery_task *t)
@@ -303,7 +229,7 @@ void recovery_begin(ws_socket *s, int64_t since)
         return;
     }
     r->state = state;
-    frame_list_init(&r->held);
+    held_init(&r->held);
     s->recovery = r;
     if (s->hello)
         socket_pause(s, PAUSE_HELLO); /* no answer to a frame comes before HELLO */
@@ -316,8 +242,7 @@ void recovery_done(ws_socket *s)
     if (r == NULL)
         return;
     s->recovery = NULL;
-    drop_held(r);
-    free(r->told);
+    held_done(&r->held);
     free(r);
 }
 
