@@ -105,7 +105,7 @@ sw_status auth_then_handle(sw_request *req)
     SW_TRY(auth_role(x));
     sw_lane lane = x->route->row.lane;
     /* A worker may do what the loop may; the other lanes are for those who need them. */
-    if (lane == SW_LANE_WORKER || lane == SW_LANE_LOOP)
+    if (lane == req->lane || (lane == SW_LANE_LOOP && req->lane == SW_LANE_WORKER))
         return x->route->row.handle(req);
     return sw_move(req, lane, x->route->row.handle);
 }

@@ -14,7 +14,7 @@ typedef enum {
 auth_answer auth_begin(exchange *x);
 /* Looks x->token up in the cache. PRINCIPAL_UNKNOWN: ask. On the loop. */
 principal_answer auth_lookup(exchange *x);
-/* Asks the provider about x->token and remembers the answer. On a worker. SW_OK: x->req.who is set; SW_UNAUTHENTICATED;
+/* Asks the provider about x->token and remembers the answer. On the lane of the provider. SW_OK: x->req.who is set; SW_UNAUTHENTICATED;
  * other: the provider failed. */
 sw_status auth_ask(exchange *x);
 /* Does the principal get through the route's guard? SW_OK, or the failure is set. Any thread. */

@@ -92,7 +92,7 @@ static void admit(exchange *x)
         return;
     }
     if (answer == AUTH_ASK)
-        exchange_submit(x, SW_LANE_WORKER, auth_then_handle);
+        exchange_submit(x, x->home->server->authenticate_lane, auth_then_handle);
     else if (r->row.lane == SW_LANE_LOOP)
         exchange_run(x, r->row.handle);
     else

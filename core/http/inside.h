@@ -134,6 +134,7 @@ struct http_server {
     http_settings settings;
     _Atomic(cors_rules *) cors; /* a reload puts new ones here */
     http_authenticate authenticate;
+    sw_lane authenticate_lane;
     http_take_over take_over;
     router *router;
     struct rates *rates;

@@ -155,6 +155,7 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     event_set_log_callback(on_libevent);
     h->rt = rt;
     h->authenticate = authenticate;
+    h->authenticate_lane = SW_LANE_WORKER;
     h->take_over = take_over;
     int port = 0;
     bool fine = read_settings(h, error, error_size) && open_loops(h) && open_routes(h, error, error_size) &&
@@ -166,6 +167,11 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     *ret_port = port;
     log_info("http", "up to %u connections", h->settings.connections);
     return h;
+}
+
+void http_authenticate_on(http_server *h, sw_lane lane)
+{
+    h->authenticate_lane = lane;
 }
 
 bool http_reload(http_server *h, const config *c, char *error, size_t error_size)

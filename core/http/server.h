@@ -15,7 +15,7 @@ typedef struct {
     bool token_in_protocol; /* answer Sec-WebSocket-Protocol: bearer */
 } http_upgrade;
 
-/* Asks the provider for a principal, on the thread of a worker. SW_OK, SW_UNAUTHENTICATED, other: provider failed. */
+/* Asks the provider for a principal, on a worker or a slow worker. SW_OK, SW_UNAUTHENTICATED, other: provider failed. */
 typedef sw_status (*http_authenticate)(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
 /* Takes over the connection of `request`, on its loop, or answers with http_refuse(). Set by core/ws. The handshake is
  * checked: GET, HTTP/1.1, Connection, Upgrade, version 13, a key of 16 bytes. Frames that came with the head are in the
@@ -31,6 +31,8 @@ typedef struct http_server http_server;
  * one (port 0 in the config: any). false: `error` says why. */
 http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port,
                        char *error, size_t error_size);
+/* Where `authenticate` is called: SW_LANE_WORKER, or SW_LANE_SLOW for a provider that waits. Before loops_start. */
+void http_authenticate_on(http_server *h, sw_lane lane);
 /* Adds the routes of a module. A clash: false, `error` names both. Before loops_start. */
 bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_size);
 /* Is this path and method routed? For tools. */

@@ -77,7 +77,7 @@ void upgrade_begin(exchange *x)
         break;
     case PRINCIPAL_UNKNOWN:
         x->upgrading = true;
-        exchange_submit(x, SW_LANE_WORKER, ask);
+        exchange_submit(x, x->home->server->authenticate_lane, ask);
         break;
     default:
         exchange_fail(x, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");

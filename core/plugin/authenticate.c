@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* A provider that waits for another machine is called here as well, on a worker: such a one should keep its own bound
- * on how long it waits; the principal cache keeps most requests away from it. */
+/* On a worker, or on a slow one when the provider waits for another machine. */
 sw_status registry_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret)
 {
     const registry *r = rt->registry;

@@ -61,7 +61,7 @@ sw_host *registry_find(const registry *r, const char *name);
 sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size);
 sw_status registry_enable(registry *r, const char *name, char *error, size_t error_size);
 
-/* http_authenticate through the service auth/1. On a worker. */
+/* http_authenticate through the service auth/1. */
 sw_status registry_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
 
 #endif

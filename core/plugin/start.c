@@ -199,6 +199,7 @@ void registry_start(registry *r, http_server *http, hub *h, initial_password_pla
     if (!events_prepare(r))
         log_error("plugins", "no memory for subscriptions");
     hub_on_socket(h, events_socket);
+    http_authenticate_on(http, r->auth_service.waits ? SW_LANE_SLOW : SW_LANE_WORKER);
     for (unsigned i = 0; i < r->order_count; i++) {
         module *m = r->order[i];
         if (module_quarantined(m))

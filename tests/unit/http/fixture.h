@@ -22,6 +22,7 @@ typedef struct {
     http_server *http;
     int port;
     _Atomic int asked; /* how often the provider was */
+    char asked_on[16]; /* the thread that did so last */
     _Atomic int taken;
 } test_server;
 
@@ -126,6 +127,7 @@ static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1",
 /* ---- the server ---- */
 
 static test_server *the_server; /* the provider and ws have no argument of their own */
+static sw_lane provider_lane;   /* of the next server; 0: as http_open() has it */
 
 /* "admin", "member", "agent", "butler" are tokens; "broken": the provider fails. */
 static inline sw_status test_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret)
@@ -135,6 +137,7 @@ static inline sw_status test_authenticate(runtime *rt, sw_db *db, const char *to
     (void)rt;
     ck_assert_ptr_nonnull(db);
     the_server->asked++;
+    pthread_getname_np(pthread_self(), the_server->asked_on, sizeof the_server->asked_on);
     if (len == 6 && memcmp(token, "broken", 6) == 0)
         return SW_UNAVAILABLE;
     for (int role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)
@@ -171,6 +174,8 @@ static inline void test_server_config(test_server *s, const char *const *options
     s->http = http_open(&s->rt, test_authenticate, take_over, &s->port, error, sizeof error);
     ck_assert_msg(s->http != NULL, "%s", error);
     ck_assert_msg(http_add_routes(s->http, &s->module, error, sizeof error), "%s", error);
+    if (provider_lane)
+        http_authenticate_on(s->http, provider_lane);
     ck_assert_ptr_nonnull(lanes_start(&s->rt, 2, 1, 2, 64));
     s->rt.writer = writer_start(&s->rt, s->db);
     ck_assert_ptr_nonnull(s->rt.writer);

@@ -76,6 +76,23 @@ START_TEST(tokens_are_asked_for_once)
 }
 END_TEST
 
+START_TEST(a_provider_that_waits_is_asked_on_the_slow_lane)
+{
+    ck_assert_int_eq(ask(GET("/p/signed", BEARER("member"))), 200);
+    ck_assert_int_eq(strncmp(s.asked_on, "worker-", 7), 0);
+    provider_lane = SW_LANE_SLOW;
+    with(NULL);
+    provider_lane = 0;
+    static const char *const REQUESTS[] = {
+        GET("/p/signed", BEARER("admin")), GET("/p/signed-loop", BEARER("member")), GET("/p/hash", BEARER("agent"))};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(ask(REQUESTS[i]), 200);
+        ck_assert_int_eq(s.asked, i + 1);
+        ck_assert_int_eq(strncmp(s.asked_on, "slow-", 5), 0);
+    }
+}
+END_TEST
+
 START_TEST(roles_are_checked_with_and_without_the_cache)
 {
     for (int i = 0; i < 2; i++) {
@@ -272,6 +289,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, begin, end);
     ADD(protected_routes_want_a_token);
     ADD(tokens_are_asked_for_once);
+    ADD(a_provider_that_waits_is_asked_on_the_slow_lane);
     ADD(roles_are_checked_with_and_without_the_cache);
     ADD(public_routes_ignore_bad_tokens);
     ADD(listed_origins_get_cors_headers);
