@@ -15,6 +15,8 @@ typedef enum {
     ST_IDS_BUTLER_AFTER,
     ST_IDS_THREAD_NEWEST,
     ST_IDS_THREAD_AFTER,
+    ST_IDS_BUTLER_THREAD_NEWEST,
+    ST_IDS_BUTLER_THREAD_AFTER,
     ST_IDS_INBOX_HUMAN,
     ST_IDS_INBOX_SYSTEM,
     ST_LAST_ID,
@@ -80,7 +82,8 @@ sw_status rows_by_local_id(sw_db *db, int64_t sender_id, sw_str local_id, const 
 /* ---- store_ids.c: ids alone, from indexes alone; the rows are read one by one as they are written ---- */
 
 extern const char SQL_IDS_PAIR_NEWEST[], SQL_IDS_PAIR_AFTER[], SQL_IDS_BUTLER_NEWEST[], SQL_IDS_BUTLER_AFTER[],
-    SQL_IDS_THREAD_NEWEST[], SQL_IDS_THREAD_AFTER[], SQL_IDS_INBOX_HUMAN[], SQL_IDS_INBOX_SYSTEM[];
+    SQL_IDS_THREAD_NEWEST[], SQL_IDS_THREAD_AFTER[], SQL_IDS_BUTLER_THREAD_NEWEST[], SQL_IDS_BUTLER_THREAD_AFTER[],
+    SQL_IDS_INBOX_HUMAN[], SQL_IDS_INBOX_SYSTEM[];
 
 /* Which part of a sequence. With `after` >= 0: the first `limit` rows after it, oldest first; else the latest
  * `limit`, newest first. Both stay under `before`. */
@@ -95,6 +98,9 @@ sw_status ids_of_pair(sw_db *db, int64_t a, int64_t b, const id_range *range, in
 sw_status ids_of_butler(sw_db *db, int64_t admin, int64_t butler, const id_range *range, int64_t *ret,
                         size_t *ret_count);
 sw_status ids_of_thread(sw_db *db, int64_t thread, const id_range *range, int64_t *ret, size_t *ret_count);
+/* The default thread of an ADMIN and Butler, with the AUTH_REQUESTs that others were asked. */
+sw_status ids_of_butler_thread(sw_db *db, int64_t admin, int64_t thread, const id_range *range, int64_t *ret,
+                               size_t *ret_count);
 /* What a recovery of that user replays, after an id, oldest first. */
 sw_status ids_of_inbox(sw_db *db, int64_t user, bool human, int64_t after, int64_t limit, int64_t *ret,
                        size_t *ret_count);

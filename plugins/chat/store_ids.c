@@ -62,6 +62,24 @@ sw_status ids_of_thread(sw_db *db, int64_t thread, const id_range *r, int64_t *r
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
+const char SQL_IDS_BUTLER_THREAD_NEWEST[] =
+    "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2"
+    " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?2"
+    " ORDER BY id DESC LIMIT ?3";
+const char SQL_IDS_BUTLER_THREAD_AFTER[] =
+    "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2 AND id > ?4"
+    " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?2 AND id > ?4"
+    " ORDER BY id LIMIT ?3";
+
+sw_status ids_of_butler_thread(sw_db *db, int64_t admin, int64_t thread, const id_range *r, int64_t *ret,
+                               size_t *ret_count)
+{
+    sw_rows *rows = NULL;
+    statement_id which = r->after >= 0 ? ST_IDS_BUTLER_THREAD_AFTER : ST_IDS_BUTLER_THREAD_NEWEST;
+    sw_status begun = RUN(db, which, &rows, "iiiii", thread, r->before, r->limit, r->after, admin);
+    return collect(begun, rows, ret, ret_count, r->limit);
+}
+
 const char SQL_IDS_INBOX_HUMAN[] = "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
                                    " UNION ALL SELECT id FROM chat WHERE inbox_id = 0 AND id > ?2"
                                    " UNION ALL SELECT id FROM chat WHERE own_id = ?1 AND id > ?2"

@@ -47,6 +47,29 @@ def test_nobody_reads_other_peoples_history(house):
     assert house.get("/api/chat/history/1", token=None).status_code == 401
 
 
+def test_what_others_were_asked_is_in_an_admins_default_thread_with_butler(fresh):
+    agent_id, _ = fresh.agent("scout")
+    mia_id, mia = fresh.member("mia")
+    asked = {"action_id": "others", "target_agent_id": agent_id, "command": "ls", "reason": "why"}
+    with Socket(fresh, fresh.butler_token()) as butler, Socket(fresh, fresh.admin()) as admin, Socket(fresh, mia) as mine:
+        admin.send({"type": "CHAT", "target_id": 2, "payload": "first", "ack": True})
+        admin.get("ACK")
+        butler.send({"type": "AUTH_REQUEST", "target_id": mia_id, "payload": asked})
+        seen, to_mia = admin.get("AUTH_REQUEST"), mine.get("AUTH_REQUEST")
+    thread = f"/api/chat/threads/{seen['conversation_id']}/messages"
+    rows = fresh.get(thread).json()
+    assert rows == fresh.get("/api/chat/history/2").json()
+    assert [(r["id"], r["conversation_id"]) for r in rows] == [(rows[0]["id"], seen["conversation_id"]),
+                                                              (seen["id"], seen["conversation_id"])]
+    assert [r["id"] for r in fresh.get(thread + "?limit=1").json()] == [seen["id"]]
+    assert [r["id"] for r in fresh.get(f"{thread}?after_id={rows[0]['id']}").json()] == [seen["id"]]
+    assert [r["id"] for r in fresh.get(f"{thread}?before_id={seen['id']}").json()] == [rows[0]["id"]]
+    other = fresh.post("/api/chat/threads", {"peer_id": 2, "channel_kind": "butler_direct"}).json()["id"]
+    assert fresh.get(f"/api/chat/threads/{other}/messages").json() == []
+    of_mia = fresh.get(f"/api/chat/threads/{to_mia['conversation_id']}/messages", token=mia).json()
+    assert [r["id"] for r in of_mia] == [seen["id"]]
+
+
 def test_butler_agent_is_for_humans_and_shows_no_humans_chat(house):
     with Socket(house, house.butler) as butler, Socket(house, house.agent_token) as agent:
         butler.send({"type": "CHAT", "target_id": house.agent_id, "payload": "work"})
