@@ -95,21 +95,17 @@ void upgrade_resume(exchange *x)
 
 /* ---- the handshake ---- */
 
-/* The host of "https://host:port" or "host:port", without the port. */
+/* The host of "https://host:port" or "host:port", without the port; empty when anything but a port follows it. */
 static sw_str host_of(const char *text)
 {
-    const char *scheme = strstr(text, "://");
-    sw_str host = str_of(scheme ? scheme + 3 : text);
-    if (host.len > 0 && host.at[0] == '[') {
-        const char *end = memchr(host.at, ']', host.len);
-        if (end)
-            host.len = (size_t)(end - host.at) + 1;
-        return host;
-    }
-    const char *colon = memchr(host.at, ':', host.len);
-    if (colon)
-        host.len = (size_t)(colon - host.at);
-    return host;
+    const char *scheme = strstr(text, "://"), *host = scheme ? scheme + 3 : text;
+    size_t len = strcspn(host, host[0] == '[' ? "]" : ":");
+    if (host[0] == '[')
+        len += host[len] == ']';
+    const char *port = host + len;
+    if (*port != '\0' && (*port != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0'))
+        len = 0;
+    return (sw_str){host, len};
 }
 
 /* Browsers send credentials of a user who is signed in elsewhere, so a JWT is bound to known origins; an api token is

@@ -107,6 +107,9 @@ def test_a_jwt_is_bound_to_known_origins_and_an_api_token_is_not(server):
     assert origin(server.admin(), "http://evil.example") == 403
     assert origin(server.admin(), f"http://{server.host}:1") == 101
     assert origin(server.admin(), "http://localhost:5173") == 101
+    for nearly in ("null", f"http://{server.host}:1@evil.example", f"http://{server.host}:1, http://evil.example",
+                   f"http://{server.host}.evil.example", f"http://[::1]{server.host}"):
+        assert origin(server.admin(), nearly) == 403, nearly
     assert origin(server.agent_token, "http://evil.example") == 101
 
 
