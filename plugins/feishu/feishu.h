@@ -212,6 +212,8 @@ struct arrival {
     size_t len;
     event e;
     char *answer;              /* a click's answer, made by the step; NULL: none */
+    uint64_t number;           /* in order of arrival */
+    unsigned tries;            /* steps that storage could not take */
 };
 
 void arrival_free(arrival *a);

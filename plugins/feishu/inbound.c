@@ -9,7 +9,8 @@
 enum {
     QUEUE_MAX = 8192,          /* events   */
     TAKE_MAX = 64,             /* of one task: its memory lasts until its end */
-    TAKE_BYTES = 4 << 20
+    TAKE_BYTES = 4 << 20,
+    TRIES_MAX = 8              /* a tick apart: an ack is due within 3 s */
 };
 static const size_t QUEUE_BYTES_MAX = (size_t)64 << 20;
 
@@ -37,7 +38,7 @@ void inbound_push(feishu *f, arrival *a)
     bool room = in->count < QUEUE_MAX && in->bytes + a->len <= QUEUE_BYTES_MAX;
     if (room) {
         f->last_event_ms = sw_now_ms();
-        f->events++;
+        a->number = ++f->events;
         *in->last = a;
         in->last = &a->next;
         in->count++;
@@ -70,14 +71,17 @@ static arrival *pop(feishu *f)
     return a;
 }
 
-/* Back to its place, when the writer is full. */
+/* Back to its place: the queue stays in the order of arrival, whatever fails in which order. */
 static void push_back(feishu *f, arrival *a)
 {
     inbox *in = &f->inbox;
 
     pthread_mutex_lock(&f->lock);
-    a->next = in->first;
-    in->first = a;
+    arrival **at = &in->first;
+    while (*at && (*at)->number < a->number)
+        at = &(*at)->next;
+    a->next = *at;
+    *at = a;
     if (!a->next)
         in->last = &a->next;
     in->count++;
@@ -127,11 +131,25 @@ static void ack_with(feishu *f, const arrival *a, const char *answer)
     bytes_done(&payload);
 }
 
+/* Storage was busy for a moment (a step cut off, a full disk that somebody empties): sooner here than in 15 seconds by the
+ * platform, which never repeats a click. true: it is in the queue again, for the next tick. */
+static bool try_again(arrival *a, sw_status outcome)
+{
+    if (a->tries >= TRIES_MAX || (outcome != SW_BUSY && outcome != SW_UNAVAILABLE && outcome != SW_NO_MEMORY))
+        return false;
+    a->tries++;
+    event_done(&a->e);
+    push_back(a->f, a);
+    return true;
+}
+
 /* On the writer, after the commit or the failure. */
 static void stored(void *arg, sw_status outcome)
 {
     arrival *a = arg;
 
+    if (try_again(a, outcome))
+        return;
     client_ack(a->f, a, outcome == SW_OK ? ACK_OK : ACK_FAILED);
     arrival_free(a);
 }
@@ -141,6 +159,8 @@ static void decided(void *arg, sw_status outcome)
     static const char FAILED[] = "{\"toast\":{\"type\":\"error\",\"content\":\"系统繁忙，请稍后重试\"}}";
     arrival *a = arg;
 
+    if (try_again(a, outcome))
+        return;
     ack_with(a->f, a, outcome == SW_OK && a->answer ? a->answer : FAILED);
     arrival_free(a);
 }

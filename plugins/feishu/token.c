@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { MARGIN_S = 300, EXPIRE_MAX_S = 24 * 3600, RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60000, REFUSED_RETRY_MS = 60000 };
+enum { HTTP_TOO_MANY = 429, HTTP_SERVER_ERROR = 500, CODE_TOO_MANY = 99991400 };
 
 static const char PATH[] = "/open-apis/auth/v3/tenant_access_token/internal";
 
@@ -92,6 +93,13 @@ sw_status token_get(sw_request *req, const connector *c, char out[FEISHU_TOKEN_M
 
 /* ---- the task that fetches one for the sender ---- */
 
+/* Wrong credentials do not get right by asking; a service in trouble does. */
+static bool refused(const api_answer *a)
+{
+    return a->http_status && a->http_status < HTTP_SERVER_ERROR && a->http_status != HTTP_TOO_MANY && a->code > 0
+        && a->code != CODE_TOO_MANY;
+}
+
 static void failed(feishu *f, int64_t connector_id, const api_answer *a, const char *text)
 {
     token_cache *t = &f->token;
@@ -99,8 +107,8 @@ static void failed(feishu *f, int64_t connector_id, const api_answer *a, const c
 
     for (unsigned i = 0; i < t->failures && wait < RETRY_MAX_MS; i++)
         wait *= 2;
-    if (a->http_status && a->code > 0)
-        wait = REFUSED_RETRY_MS;   /* wrong credentials do not get right by asking */
+    if (refused(a))
+        wait = REFUSED_RETRY_MS;
     t->failures++;
     t->retry_ms = sw_monotonic_ms() + (wait < RETRY_MAX_MS ? wait : RETRY_MAX_MS);
     if (strcmp(t->told, text) == 0)
