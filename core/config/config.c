@@ -1,5 +1,7 @@
 #include "core/config/config_private.h"
 
+#include "core/base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,7 +207,11 @@ static void apply_environment(config *c, const char *section)
             continue;
         const char *text = config_environment_value(c, e->section, &e->option, &variable);
         const char *wrong = text == NULL ? NULL : apply(c, e, text, "environment", 0);
-        if (wrong != NULL)
+        if (wrong == NULL)
+            continue;
+        if ((e->option.flags & SW_OPTION_LENIENT) && e->option.env != NULL && strcmp(variable, e->option.env) == 0)
+            log_warn("config", "environment: %s %s: it is ignored", variable, wrong);
+        else
             config_error_at(c, "environment", 0, "%s %s%s", variable, wrong, config_hint_value(c, e, text));
     }
 }

@@ -18,7 +18,11 @@ typedef enum {
     SW_OPTION_ENUM       /* one of `choices`                                             */
 } sw_option_type;
 
-enum { SW_OPTION_LIVE = 1 };  /* may change on reload (SIGHUP) */
+enum {
+    SW_OPTION_LIVE = 1,    /* may change on reload (SIGHUP)                                                 */
+    SW_OPTION_LENIENT = 2  /* a value of `env` that makes no sense is ignored, with a warning: another
+                              program's variable, which that program reads so too                           */
+};
 
 typedef struct {
     const char *name;

@@ -4,16 +4,17 @@
 
 static const sw_option OPTIONS[] = {
     { "ws_enabled", SW_OPTION_BOOL, "false",
-      .summary = "Whether to connect to Feishu or Lark at all; the connector must be enabled too.", .flags = SW_OPTION_LIVE,
+      .summary = "Whether to connect to Feishu or Lark at all; the connector must be enabled too.",
+      .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT,
       .env = "FEISHU_WS_ENABLED" },
     { "ws_url", SW_OPTION_STRING, "wss://open.feishu.cn/open-apis/ws/v2",
       .summary = "Only its host counts, for all calls: open.feishu.cn, or open.larksuite.com for Lark; ws:// and http:// with"
                  " a loopback host speak plain http, for tests.",
-      .flags = SW_OPTION_LIVE, .env = "FEISHU_WS_URL" },
+      .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT, .env = "FEISHU_WS_URL" },
     { "ws_reconnect_interval", SW_OPTION_DURATION, "5s", .min = 0, .max = 3600000,
       .summary = "How often the connector is looked at besides when it changes; the waits between connections are the"
                  " service's.",
-      .flags = SW_OPTION_LIVE, .env = "FEISHU_WS_RECONNECT_INTERVAL" },
+      .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT, .env = "FEISHU_WS_RECONNECT_INTERVAL" },
     { "pong_timeout", SW_OPTION_DURATION, "10s", .min = 100, .max = 300000,
       .summary = "A connection on which nothing was heard for so long after a ping is given up.", .flags = SW_OPTION_LIVE },
     { "api_timeout", SW_OPTION_DURATION, "10s", .min = 100, .max = 300000,

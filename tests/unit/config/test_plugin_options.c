@@ -76,6 +76,25 @@ START_TEST(variables_of_silent_plugins_are_left_alone_and_others_are_errors)
 }
 END_TEST
 
+START_TEST(another_program_s_variable_that_makes_no_sense_is_ignored)
+{
+    static const sw_option lenient[] = {{.name = "on",
+                                         .type = SW_OPTION_BOOL,
+                                         .default_value = "false",
+                                         .flags = SW_OPTION_LENIENT,
+                                         .env = "ELSEWHERE_ON",
+                                         .summary = "Whether."}};
+    char *theirs[] = {"ELSEWHERE_ON=perhaps", NULL}, *ours[] = {"STEWARD_PLUGIN_CHAT_ON=perhaps", NULL};
+    config *c = load_environment(theirs);
+    ck_assert(config_declare(c, "chat", lenient, sizeof lenient[0], 1));
+    ck_assert(!config_bool(c, "plugin:chat.on"));
+    config_free(c);
+    c = load_environment(ours);
+    ck_assert(!config_declare(c, "chat", lenient, sizeof lenient[0], 1));
+    config_free(c);
+}
+END_TEST
+
 START_TEST(rows_of_an_older_plugin_read_as_zero_at_their_end)
 {
     struct {
@@ -214,6 +233,7 @@ static void add(TCase *tests)
     ADD(wrong_options_of_a_plugin_are_named);
     ADD(a_section_of_no_plugin_is_an_error_and_one_of_a_silent_plugin_is_not);
     ADD(variables_of_silent_plugins_are_left_alone_and_others_are_errors);
+    ADD(another_program_s_variable_that_makes_no_sense_is_ignored);
     ADD(rows_of_an_older_plugin_read_as_zero_at_their_end);
     ADD(rows_of_a_newer_plugin_are_stepped_over_whole);
     ADD(every_plugin_may_be_required);
