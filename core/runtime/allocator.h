@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* With jemalloc: memory that is free goes back to the system within seconds, also in a process that then does nothing (a
- * thread of jemalloc's own sees to it). Before other threads start. false: another allocator, which keeps it. */
+/* With jemalloc: memory that is free goes back to the system within seconds, also in a process that then does nothing
+ * (a thread of jemalloc's own sees to it). Before other threads start. false: another allocator, which keeps it. */
 bool allocator_give_back(void);
 
 #endif

@@ -8,18 +8,18 @@ enum { SHARDS = 64, LOOP_BITS = 64, FIRST_BUCKETS = 16 };
 typedef struct entry {
     struct entry *next;
     int64_t user_id;
-    uint64_t loops;   /* bit (index % 64) */
+    uint64_t loops; /* bit (index % 64) */
     uint32_t sockets;
 } entry;
 
 typedef struct {
     pthread_mutex_t lock;
     entry **buckets;
-    uint32_t bucket_count, entries;   /* bucket_count: a power of two, 0 at first */
+    uint32_t bucket_count, entries; /* bucket_count: a power of two, 0 at first */
 } shard;
 
 struct presence {
-    bool shared_bits;   /* more loops than bits: one may stand for several loops */
+    bool shared_bits; /* more loops than bits: one may stand for several loops */
     shard shards[SHARDS];
 };
 
@@ -126,7 +126,7 @@ uint32_t presence_leave(presence *p, int64_t user_id, unsigned loop, bool last_h
     if (at != NULL && *at != NULL) {
         entry *e = *at;
         left = --e->sockets;
-        if (last_here && !p->shared_bits)   /* else the bit stays until the user is gone */
+        if (last_here && !p->shared_bits) /* else the bit stays until the user is gone */
             e->loops &= ~(UINT64_C(1) << loop);
         if (left == 0) {
             *at = e->next;

@@ -1,6 +1,7 @@
 /* Who has a WebSocket open, and on which loops: what any thread may ask. One entry a user, in locked shards.
  *
- * A loop tells when a socket of a user is registered or leaves; it knows itself whether it was its last of that user. */
+ * A loop tells when a socket of a user is registered or leaves; it knows itself whether it was its last of that user.
+ */
 #ifndef CORE_RUNTIME_PRESENCE_H
 #define CORE_RUNTIME_PRESENCE_H
 

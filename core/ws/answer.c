@@ -10,18 +10,12 @@ enum { ERROR_WINDOW_MS = 60000 };
 
 /* The frame's code for a failure that has no code of its own. */
 static const char *const CODES[] = {
-    [SW_INVALID] = "invalid_frame",
-    [SW_FORBIDDEN] = "not_allowed",
-    [SW_NOT_FOUND] = "unknown_target",
-    [SW_CONFLICT] = "action_conflict",
-    [SW_EXPIRED] = "action_expired",
-    [SW_TOO_LARGE] = "payload_too_large",
-    [SW_UNSUPPORTED] = "invalid_frame",
-    [SW_RATE_LIMITED] = "overloaded",
-    [SW_BUSY] = "overloaded",
-    [SW_UNAVAILABLE] = "storage_unavailable",
-    [SW_NO_MEMORY] = "overloaded",
-    [SW_INTERNAL] = "storage_unavailable",
+    [SW_INVALID] = "invalid_frame",     [SW_FORBIDDEN] = "not_allowed",
+    [SW_NOT_FOUND] = "unknown_target",  [SW_CONFLICT] = "action_conflict",
+    [SW_EXPIRED] = "action_expired",    [SW_TOO_LARGE] = "payload_too_large",
+    [SW_UNSUPPORTED] = "invalid_frame", [SW_RATE_LIMITED] = "overloaded",
+    [SW_BUSY] = "overloaded",           [SW_UNAVAILABLE] = "storage_unavailable",
+    [SW_NO_MEMORY] = "overloaded",      [SW_INTERNAL] = "storage_unavailable",
     [SW_TIMED_OUT] = "overloaded",
 };
 

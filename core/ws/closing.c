@@ -11,8 +11,8 @@ enum { REASON_MAX = 124 };
 
 typedef struct {
     mail mail;
-    int64_t user_id;      /* 0: everybody */
-    sw_frame *farewell;   /* sent before; NULL: none. A reference */
+    int64_t user_id;    /* 0: everybody */
+    sw_frame *farewell; /* sent before; NULL: none. A reference */
     uint16_t code;
     char reason[REASON_MAX];
 } close_mail;

@@ -10,7 +10,7 @@ typedef struct {
     codec_op op;
     bool fin, rsv1;
     uint64_t len;
-    size_t size;        /* of the header */
+    size_t size; /* of the header */
     uint8_t mask[4];
 } frame_header;
 
@@ -66,8 +66,8 @@ static codec_kind check_order(const codec *c, const codec_rules *rules, const fr
 }
 
 /* Reads and checks the header. MORE with h->size 0: it is not whole; *ret_want says how much is. */
-static codec_kind read_header(const codec *c, const codec_rules *rules, const uint8_t *data, size_t len, frame_header *h,
-                              codec_event *out, size_t *ret_want)
+static codec_kind read_header(const codec *c, const codec_rules *rules, const uint8_t *data, size_t len,
+                              frame_header *h, codec_event *out, size_t *ret_want)
 {
     *h = (frame_header){.size = 0};
     *ret_want = 2;
@@ -110,7 +110,8 @@ static codec_kind read_header(const codec *c, const codec_rules *rules, const ui
 
 static bool close_code_valid(unsigned code)
 {
-    return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) || (code >= 3000 && code <= 4999);
+    return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+           (code >= 3000 && code <= 4999);
 }
 
 static void control(const frame_header *h, uint8_t *payload, codec_event *out)

@@ -15,33 +15,33 @@ typedef enum {
     CODEC_TEXT,     /* a whole message                          */
     CODEC_PING,
     CODEC_PONG,
-    CODEC_CLOSE,    /* code (1005: none given), at/len: the reason */
-    CODEC_FAIL      /* the rules are broken: close with code; feed nothing more */
+    CODEC_CLOSE, /* code (1005: none given), at/len: the reason */
+    CODEC_FAIL   /* the rules are broken: close with code; feed nothing more */
 } codec_kind;
 
 typedef struct {
     codec_kind kind;
-    bool compressed;     /* TEXT: still to be inflated, its UTF-8 is not checked yet */
-    bool frame;          /* a frame's header was taken: for counting */
+    bool compressed; /* TEXT: still to be inflated, its UTF-8 is not checked yet */
+    bool frame;      /* a frame's header was taken: for counting */
     uint16_t code;
-    const char *reason;  /* FAIL: a literal */
-    uint8_t *at;         /* in `data`, or in the codec until codec_message_done() */
+    const char *reason; /* FAIL: a literal */
+    uint8_t *at;        /* in `data`, or in the codec until codec_message_done() */
     size_t len;
 } codec_event;
 
 typedef struct {
-    size_t message_max;  /* bytes of all fragments together, as they come */
-    bool deflate;        /* permessage-deflate was agreed on */
+    size_t message_max; /* bytes of all fragments together, as they come */
+    bool deflate;       /* permessage-deflate was agreed on */
 } codec_rules;
 
 /* Valid on zeroed memory. */
 typedef struct {
-    uint8_t *message;    /* owned; what has come of an incomplete message */
+    uint8_t *message; /* owned; what has come of an incomplete message */
     uint32_t len, cap;
-    uint64_t left;       /* payload bytes of the open frame that are still to come */
+    uint64_t left; /* payload bytes of the open frame that are still to come */
     uint8_t mask[4];
     uint8_t mask_at;
-    bool in_frame, fin;  /* a data frame whose payload is gathered */
+    bool in_frame, fin; /* a data frame whose payload is gathered */
     bool in_message, compressed;
     utf8_state text;
 } codec;

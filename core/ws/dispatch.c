@@ -134,8 +134,7 @@ void dispatch_text(ws_socket *s, const char *text, size_t len)
     /* Counted before the state is looked at: a module that is being disabled waits for this count. */
     if (t->host != NULL)
         atomic_fetch_add(&t->host->in_flight, 1);
-    if (code == NULL &&
-        (t->row.handle == NULL || atomic_load(&t->host->status) != MODULE_ENABLED)) {
+    if (code == NULL && (t->row.handle == NULL || atomic_load(&t->host->status) != MODULE_ENABLED)) {
         code = "unknown_type";
         error = "unknown frame type";
     } else if (code == NULL && (t->row.roles & SW_ROLE_BIT(s->who.role)) == 0) {

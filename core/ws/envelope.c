@@ -5,7 +5,17 @@
 
 enum { MEMBERS_MAX = 64, KEY_MAX = 32 };
 
-typedef enum { M_NONE, M_TYPE, M_LOCAL_ID, M_TARGET_ID, M_CONVERSATION_ID, M_PAYLOAD, M_STREAM_ID, M_ACK, M_COUNT } member_name;
+typedef enum {
+    M_NONE,
+    M_TYPE,
+    M_LOCAL_ID,
+    M_TARGET_ID,
+    M_CONVERSATION_ID,
+    M_PAYLOAD,
+    M_STREAM_ID,
+    M_ACK,
+    M_COUNT
+} member_name;
 
 static const char *const NAMES[M_COUNT] = {
     [M_NONE] = "",

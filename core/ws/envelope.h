@@ -7,14 +7,14 @@
 enum { ENVELOPE_TYPE_MAX = 64, ENVELOPE_LOCAL_MAX = 128, ENVELOPE_STREAM_MAX = 256 };
 
 typedef struct {
-    char type[ENVELOPE_TYPE_MAX];        /* decoded, not NUL-ended */
-    char local[ENVELOPE_LOCAL_MAX];      /* local_id, decoded      */
+    char type[ENVELOPE_TYPE_MAX];   /* decoded, not NUL-ended */
+    char local[ENVELOPE_LOCAL_MAX]; /* local_id, decoded      */
     uint8_t type_len, local_len;
     bool has_local, ack;
-    sw_str local_raw;    /* with quotes; at NULL: absent or unusable */
-    sw_str stream;       /* with quotes; at NULL: absent             */
-    sw_str payload;      /* raw; at NULL: absent                     */
-    char payload_kind;   /* as json_member.kind                      */
+    sw_str local_raw;  /* with quotes; at NULL: absent or unusable */
+    sw_str stream;     /* with quotes; at NULL: absent             */
+    sw_str payload;    /* raw; at NULL: absent                     */
+    char payload_kind; /* as json_member.kind                      */
     int64_t target, conversation;
 } envelope;
 

@@ -159,8 +159,8 @@ static void on_event_mail(mail *m, loop *l)
 }
 
 /* Any thread. What is ahead of this event at the writer must be seen first: without a write of its own it goes through
- * the writer too. Frames are posted before the count of running events falls, and before the mail that lets the loop run
- * the next one: so nothing overtakes. */
+ * the writer too. Frames are posted before the count of running events falls, and before the mail that lets the loop
+ * run the next one: so nothing overtakes. */
 static void on_finish(sw_request *req, sw_status status)
 {
     ws_event *ev = event_of(req);

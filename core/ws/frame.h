@@ -23,8 +23,8 @@ struct sw_frame {
     _Atomic(frame_image *) packed; /* the same compressed; made by the first loop that needs it. Owned */
     int64_t id, tag;
     uint32_t flags;
-    uint16_t type;         /* for counting, see hub.c */
-    bool failed;           /* no memory or too large: it goes nowhere */
+    uint16_t type; /* for counting, see hub.c */
+    bool failed;   /* no memory or too large: it goes nowhere */
 };
 
 /* A frame with one reference, its envelope object open. Never NULL: without memory it is a frame that goes nowhere. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 typedef struct {
-    struct sw_frame link;   /* for its place in the list, and the id */
+    struct sw_frame link; /* for its place in the list, and the id */
     sw_frame *frame;
 } wrapper;
 

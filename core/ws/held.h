@@ -5,9 +5,9 @@
 #include "core/ws/recovery_task.h"
 
 typedef struct {
-    frame_list frames;   /* a wrapper each: other sockets hold the same frames */
+    frame_list frames; /* a wrapper each: other sockets hold the same frames */
     size_t bytes;
-    int64_t *told;       /* in any order */
+    int64_t *told; /* in any order */
     uint32_t told_count, told_cap;
 } held;
 

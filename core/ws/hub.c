@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* Types that only the server sends: listed for counting. */
-static const char *const SERVER_TYPES[] = {"HELLO", "ACK", "ERROR", "SHUTDOWN", "AUTH_STATUS_UPDATE",
-                                           "BUTLER_AGENT_MESSAGE"};
+static const char *const SERVER_TYPES[] = {
+    "HELLO", "ACK", "ERROR", "SHUTDOWN", "AUTH_STATUS_UPDATE", "BUTLER_AGENT_MESSAGE"};
 
 /* Room in a frame for what is written around a payload. */
 enum { FRAME_ROOM = 64 * 1024, MEMORY_SHARES = 4 };
@@ -276,6 +276,5 @@ hub_numbers hub_read_numbers(const hub *h)
 void hub_each_type(const hub *h, void (*each)(void *arg, const char *type, uint64_t in, uint64_t out), void *arg)
 {
     for (unsigned i = 0; i < h->type_count; i++)
-        each(arg, i == 0 ? "other" : h->types[i].row.type, atomic_load(&h->types[i].in),
-             atomic_load(&h->types[i].out));
+        each(arg, i == 0 ? "other" : h->types[i].row.type, atomic_load(&h->types[i].in), atomic_load(&h->types[i].out));
 }

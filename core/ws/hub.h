@@ -29,9 +29,9 @@ void hub_on_socket(hub *h, hub_socket_event fn);
 /* ---- numbers, for the metrics; any thread ---- */
 
 typedef struct {
-    uint32_t open;                          /* sockets, closing ones too */
-    uint32_t by_role[SW_ROLE_BUTLER + 1];   /* registered ones           */
-    uint64_t slow_closed, dropped, errors;  /* sockets closed with 4008; stream pieces not sent; ERROR frames */
+    uint32_t open;                         /* sockets, closing ones too */
+    uint32_t by_role[SW_ROLE_BUTLER + 1];  /* registered ones           */
+    uint64_t slow_closed, dropped, errors; /* sockets closed with 4008; stream pieces not sent; ERROR frames */
 } hub_numbers;
 hub_numbers hub_read_numbers(const hub *h);
 /* Frames in and out by type; "other": every type that is not listed. */

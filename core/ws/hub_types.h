@@ -26,7 +26,7 @@ enum { HUB_TYPES_MAX = 64, ROLE_COUNT = SW_ROLE_BUTLER + 1 };
 /* Read once at start. Milliseconds and bytes. */
 typedef struct {
     size_t message, payload, queue, in_flight_bytes, frame_limit;
-    size_t share;                    /* of limits.memory: a loop's, for queues, for work, for incomplete messages each */
+    size_t share; /* of limits.memory: a loop's, for queues, for work, for incomplete messages each */
     uint32_t in_flight_frames, errors_per_minute, sockets, writer_queue;
     int64_t ping_ms, dead_ms, rate_frames, rate_bytes, burst_ms, rate_close_ms;
     bool compression;
@@ -47,44 +47,44 @@ struct hub {
     hub_loop *loops;
     unsigned loop_count;
     hub_options o;
-    hub_type types[HUB_TYPES_MAX];   /* 0: every type that is not listed */
+    hub_type types[HUB_TYPES_MAX]; /* 0: every type that is not listed */
     unsigned type_count;
-    sw_recovery recovery;            /* zero-filled to our size */
-    sw_host *recovery_host;          /* NULL: none */
+    sw_recovery recovery;   /* zero-filled to our size */
+    sw_host *recovery_host; /* NULL: none */
     hub_socket_event on_socket;
-    _Atomic uint32_t open;           /* sockets that have not been freed */
+    _Atomic uint32_t open; /* sockets that have not been freed */
     _Atomic uint64_t slow_closed, dropped, errors;
     _Atomic bool stopping;
-    sw_host self;                    /* the host of what no module handles */
+    sw_host self; /* the host of what no module handles */
 };
 
 /* The hub on one loop: touched by that loop alone, but for the atomics. */
 struct hub_loop {
     hub *hub;
     loop *loop;
-    ws_socket *all;                  /* every socket, closing ones too */
-    ws_socket **buckets;             /* registered ones by user id */
+    ws_socket *all;      /* every socket, closing ones too */
+    ws_socket **buckets; /* registered ones by user id */
     uint32_t bucket_count, registered;
     ws_socket *by_role[ROLE_COUNT];
     _Atomic uint32_t role_count[ROLE_COUNT];
     wheel wheel;
     struct event *timer;
-    int64_t timer_ms;                /* when it is set to fire, 0: it is not */
-    struct event *todo_event;        /* runs the list below before the loop sleeps */
+    int64_t timer_ms;         /* when it is set to fire, 0: it is not */
+    struct event *todo_event; /* runs the list below before the loop sleeps */
     ws_socket *todo, **todo_end;
-    int64_t now_ms;                  /* monotonic, of the latest call into this loop */
-    uint32_t stamp;                  /* of the delivery going on */
-    ws_event *spare;                 /* the event of handlers that run on the loop */
-    size_t waiting, work, gathered;  /* bytes: in queues that wait for their peers, in flight, of incomplete messages */
+    int64_t now_ms;                 /* monotonic, of the latest call into this loop */
+    uint32_t stamp;                 /* of the delivery going on */
+    ws_event *spare;                /* the event of handlers that run on the loop */
+    size_t waiting, work, gathered; /* bytes: in queues that wait for their peers, in flight, of incomplete messages */
     deflater *deflate;
 };
 
 typedef enum {
     SOCKET_OPEN = 1,
-    SOCKET_CLOSING,  /* our close frame is on its way: only the peer's is awaited */
-    SOCKET_DISCARD,  /* the same after a broken rule: input is thrown away       */
-    SOCKET_ENDING,   /* both close frames are there: ends when the queue is out  */
-    SOCKET_ENDED     /* the connection is gone; the struct lives while it is referred to */
+    SOCKET_CLOSING, /* our close frame is on its way: only the peer's is awaited */
+    SOCKET_DISCARD, /* the same after a broken rule: input is thrown away       */
+    SOCKET_ENDING,  /* both close frames are there: ends when the queue is out  */
+    SOCKET_ENDED    /* the connection is gone; the struct lives while it is referred to */
 } socket_state;
 
 enum { TODO_INPUT = 1, TODO_FLUSH = 2, TODO_END = 4, TODO_LISTED = 8 };
@@ -94,13 +94,13 @@ enum { PAUSE_WORK = 1, PAUSE_RATE = 2, PAUSE_HELLO = 4 };
 typedef struct {
     uint32_t *sizes;
     uint32_t first, count, cap;
-    size_t front_left;   /* bytes of sizes[first] that are still in the queue */
-    size_t left;         /* bytes of all that are */
+    size_t front_left; /* bytes of sizes[first] that are still in the queue */
+    size_t left;       /* bytes of all that are */
 } backlog;
 
 typedef struct receipt {
     struct receipt *next;
-    uint64_t end;        /* of the frame, in bytes ever queued */
+    uint64_t end; /* of the frame, in bytes ever queued */
     int64_t tag;
 } receipt;
 
@@ -115,35 +115,35 @@ typedef struct {
 /* One WebSocket. Belongs to its loop; other threads touch `running` and what never changes (home, who). */
 struct ws_socket {
     hub_loop *home;
-    struct evhttp_connection *connection;   /* owned until ENDED */
-    struct bufferevent *stream;             /* the connection's */
-    ws_socket *next, **at;                  /* of home->all */
-    ws_socket *user_next, **user_at;        /* of its bucket; user_at NULL: not registered */
+    struct evhttp_connection *connection; /* owned until ENDED */
+    struct bufferevent *stream;           /* the connection's */
+    ws_socket *next, **at;                /* of home->all */
+    ws_socket *user_next, **user_at;      /* of its bucket; user_at NULL: not registered */
     ws_socket *role_next, **role_at;
     ws_socket *todo_next;
     wheel_node timer;
-    uint32_t refs;                          /* 1 while not ended, and one per event, batch and task */
+    uint32_t refs; /* 1 while not ended, and one per event, batch and task */
     uint32_t stamp;
     uint8_t todo, paused;
     socket_state state;
     bool deflate, hello, blocked /* output waits for the peer */;
     uint32_t generation;
-    size_t waiting;                         /* bytes counted in home->waiting */
+    size_t waiting; /* bytes counted in home->waiting */
     codec codec;
     int64_t last_in_ms, next_ping_ms, close_by_ms, retry_ms, resume_ms; /* 0: not due */
-    int64_t message_by_ms;                  /* an incomplete message must be whole by then, 0: none */
-    int64_t frames_at_us, bytes_at_us;      /* token buckets: when each would be full again */
+    int64_t message_by_ms;             /* an incomplete message must be whole by then, 0: none */
+    int64_t frames_at_us, bytes_at_us; /* token buckets: when each would be full again */
     int64_t over_since_ms, over_last_ms;
     int64_t errors_since_ms;
     uint32_t errors;
-    uint64_t queued_total;                  /* bytes ever queued */
-    int64_t seen_id;                        /* stored frames up to it were replayed */
-    backlog *backlog;                       /* NULL: nothing waits */
-    receipt *receipts;                      /* in order */
-    struct recovery *recovery;              /* NULL: live */
+    uint64_t queued_total;     /* bytes ever queued */
+    int64_t seen_id;           /* stored frames up to it were replayed */
+    backlog *backlog;          /* NULL: nothing waits */
+    receipt *receipts;         /* in order */
+    struct recovery *recovery; /* NULL: live */
     pipeline work;
     socket_batch batch;
-    _Atomic uint32_t running;               /* events begun off the loop and not finished */
+    _Atomic uint32_t running; /* events begun off the loop and not finished */
     sw_principal who;
     char address[46];
 };

@@ -18,8 +18,8 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Takes from the token buckets. When one is empty: reads no more until it has refilled a little; after ws.rate_close_after
- * of that the socket is closed. */
+/* Takes from the token buckets. When one is empty: reads no more until it has refilled a little; after
+ * ws.rate_close_after of that the socket is closed. */
 static void charge(ws_socket *s, int64_t frames, int64_t bytes)
 {
     const hub_options *o = &s->home->hub->o;
@@ -120,10 +120,17 @@ static size_t feed(ws_socket *s, uint8_t *data, size_t len, size_t *ret_want)
     return used;
 }
 
-/* The memory of incomplete messages, of this one and of all on this loop. */
+/* The memory of incomplete messages, of this one and of all on this loop. `before`: what it held when it was counted.
+ */
 static void watch_message(ws_socket *s, size_t before)
 {
     size_t held = codec_held(&s->codec);
+    if (s->state == SOCKET_OPEN && held > before && s->home->gathered + held - before > s->home->hub->o.share)
+        socket_fail(s, 1013, "try again later");
+    if (s->state == SOCKET_DISCARD) {
+        codec_done(&s->codec); /* nothing will be made of it */
+        held = 0;
+    }
     s->home->gathered += held - before;
     if (s->state != SOCKET_OPEN)
         return;
@@ -133,8 +140,6 @@ static void watch_message(ws_socket *s, size_t before)
         s->message_by_ms = s->home->now_ms + MESSAGE_MS;
         socket_schedule(s);
     }
-    if (held > before && s->home->gathered > s->home->hub->o.share)
-        socket_close(s, 1013, "try again later");
 }
 
 void input_run(ws_socket *s)

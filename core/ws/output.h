@@ -5,8 +5,8 @@
 
 #include "core/ws/hub_types.h"
 
-/* Queues a sealed frame. A droppable one is left out when the queue is seven eighths full; over ws.queue the socket is closed
- * with 4008. */
+/* Queues a sealed frame. A droppable one is left out when the queue is seven eighths full; over ws.queue the socket is
+ * closed with 4008. */
 void output_frame(ws_socket *s, sw_frame *f);
 /* Queues a whole control frame. */
 void output_control(ws_socket *s, const void *bytes, size_t len);

@@ -17,11 +17,11 @@ typedef struct pipeline_item {
 } pipeline_item;
 
 typedef struct {
-    pipeline_item *first, *last;   /* waiting */
-    uint32_t count;                /* in flight: waiting, in the batch, on a lane, at the writer */
-    size_t bytes;                  /* of them */
-    int blocked;                   /* events away on another lane; -1: one came back before its batch did */
-    bool batch;                    /* a batch is out */
+    pipeline_item *first, *last; /* waiting */
+    uint32_t count;              /* in flight: waiting, in the batch, on a lane, at the writer */
+    size_t bytes;                /* of them */
+    int blocked;                 /* events away on another lane; -1: one came back before its batch did */
+    bool batch;                  /* a batch is out */
 } pipeline;
 
 /* Nothing is in flight. */

@@ -12,9 +12,9 @@ enum { RETRY_MS = 200, TRIES_MAX = 25 };
 
 struct recovery {
     replay state;
-    bool asked;          /* a task is away */
-    unsigned tries;      /* that failed, one after the other */
-    int64_t cursor;      /* of the greeting */
+    bool asked;     /* a task is away */
+    unsigned tries; /* that failed, one after the other */
+    int64_t cursor; /* of the greeting */
     held held;
 };
 

@@ -7,7 +7,7 @@
 
 typedef struct {
     sw_frame *first, **last;
-    int64_t last_id;     /* the highest */
+    int64_t last_id; /* the highest */
 } frame_list;
 
 void frame_list_init(frame_list *l);
@@ -20,7 +20,7 @@ void frame_list_clear(frame_list *l);
 struct sw_replay_out {
     struct hub *hub;
     frame_list frames;
-    sw_frame *open;      /* being written */
+    sw_frame *open; /* being written */
     size_t bytes, budget;
     unsigned count;
 };
@@ -36,10 +36,10 @@ struct recovery_task {
     sw_request req;
     recovery_kind kind;
     recovery_answer answer;
-    ws_socket *socket;   /* a reference */
+    ws_socket *socket; /* a reference */
     bool hello;
-    int64_t since;       /* the client's; PAGE: the id to go on from */
-    int64_t cursor;      /* GREET: in and out */
+    int64_t since;  /* the client's; PAGE: the id to go on from */
+    int64_t cursor; /* GREET: in and out */
     /* the answer */
     sw_status status;
     int64_t last_id;

@@ -63,7 +63,8 @@ static void tell(ws_socket *s, bool opened, bool last)
 bool deliver_register(ws_socket *s)
 {
     hub_loop *hl = s->home;
-    if ((unsigned)s->who.role >= ROLE_COUNT || !grow(hl) || !presence_enter(hl->hub->presence, s->who.user_id, hl->loop->index))
+    if ((unsigned)s->who.role >= ROLE_COUNT || !grow(hl) ||
+        !presence_enter(hl->hub->presence, s->who.user_id, hl->loop->index))
         return false;
     link_user(hl, s);
     link_role(hl, s);
@@ -97,8 +98,7 @@ void deliver_unregister(ws_socket *s)
     s->user_at = s->role_at = NULL;
     hl->registered--;
     atomic_fetch_sub(&hl->role_count[s->who.role], 1);
-    uint32_t left =
-        presence_leave(hl->hub->presence, s->who.user_id, hl->loop->index, !any_left(hl, s->who.user_id));
+    uint32_t left = presence_leave(hl->hub->presence, s->who.user_id, hl->loop->index, !any_left(hl, s->who.user_id));
     tell(s, false, left == 0);
 }
 

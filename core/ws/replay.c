@@ -2,7 +2,8 @@
 
 replay_phase replay_begin(replay *r, bool hello, int64_t since, bool greet)
 {
-    *r = (replay){.recover = since >= 0, .greet = greet, .since = since, .last = since < 0 ? 0 : since, .holding = true};
+    *r =
+        (replay){.recover = since >= 0, .greet = greet, .since = since, .last = since < 0 ? 0 : since, .holding = true};
     r->phase = hello || since >= 0 ? REPLAY_OPENING : greet ? REPLAY_GREET : REPLAY_LIVE;
     return r->phase;
 }

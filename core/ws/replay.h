@@ -16,12 +16,12 @@ typedef enum { REPLAY_LIVE = 0, REPLAY_OPENING, REPLAY_ROWS, REPLAY_GREET } repl
 
 typedef struct {
     replay_phase phase;
-    bool recover;     /* since_id was given (and, after HELLO, can be served) */
+    bool recover; /* since_id was given (and, after HELLO, can be served) */
     bool greet;
-    bool holding;     /* ROWS: see above */
-    bool missed;      /* ROWS: a stored frame was dropped since the page was begun */
-    int64_t since;    /* -1: none */
-    int64_t last;     /* the highest id that the pages gave, or since */
+    bool holding;  /* ROWS: see above */
+    bool missed;   /* ROWS: a stored frame was dropped since the page was begun */
+    int64_t since; /* -1: none */
+    int64_t last;  /* the highest id that the pages gave, or since */
 } replay;
 
 typedef enum { LIVE_SEND = 1, LIVE_HOLD, LIVE_DROP } live_verdict;

@@ -7,10 +7,10 @@
 typedef struct {
     struct evhttp_connection *connection;
     const http_upgrade *up;
-    const char *head;        /* the 101, whole */
+    const char *head; /* the 101, whole */
     size_t head_len;
     bool deflate, hello;
-    int64_t since;           /* -1: none */
+    int64_t since; /* -1: none */
 } socket_opening;
 
 /* Takes the connection over, answers 101, registers, begins recovery. false: no memory, the connection is untouched. */

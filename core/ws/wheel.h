@@ -9,7 +9,7 @@ enum { WHEEL_SLOTS = 1024, WHEEL_TICK_MS = 10 };
 
 /* Embedded. Zeroed: in no wheel. */
 typedef struct wheel_node {
-    struct wheel_node *next, **at;   /* at: what points to this node; NULL: in no wheel */
+    struct wheel_node *next, **at; /* at: what points to this node; NULL: in no wheel */
     int64_t due_ms;
 } wheel_node;
 
@@ -17,7 +17,7 @@ typedef struct {
     wheel_node *slots[WHEEL_SLOTS];
     uint64_t used[WHEEL_SLOTS / 64];
     wheel_node *ready;
-    int64_t tick;                    /* everything before it has been looked at */
+    int64_t tick; /* everything before it has been looked at */
 } wheel;
 
 void wheel_init(wheel *w, int64_t now_ms);

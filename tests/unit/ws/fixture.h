@@ -30,8 +30,8 @@ static inline sw_status hub_authenticate(runtime *rt, sw_db *db, const char *tok
         size_t n = strlen(NAMES[role]);
         if (len <= n || memcmp(token, NAMES[role], n) != 0)
             continue;
-        *ret = (sw_principal){.size = sizeof *ret, .role = (sw_role)role, .user_id = strtoll(token + n, NULL, 10),
-                              .by_api_token = true};
+        *ret = (sw_principal){
+            .size = sizeof *ret, .role = (sw_role)role, .user_id = strtoll(token + n, NULL, 10), .by_api_token = true};
         snprintf(ret->name, sizeof ret->name, "%.*s", (int)len, token);
         return SW_OK;
     }
@@ -42,7 +42,7 @@ static inline sw_status hub_authenticate(runtime *rt, sw_db *db, const char *tok
 static inline void test_hub_start(test_hub *t, const sw_plugin *plugin, const char *const *options)
 {
     char error[512], *environment[32] = {(char *)(uintptr_t) "STEWARD_SERVER_PORT=0",
-                                           (char *)(uintptr_t) "STEWARD_LOG_ACCESS=false"};
+                                         (char *)(uintptr_t) "STEWARD_LOG_ACCESS=false"};
     for (int n = 2; options != NULL && *options != NULL; options++)
         environment[n++] = (char *)(uintptr_t)*options;
     memset(t, 0, sizeof *t);
@@ -93,10 +93,10 @@ static inline void test_hub_stop(test_hub *t)
 
 typedef struct {
     int fd;
-    uint8_t *in;           /* what has come and was not taken */
+    uint8_t *in; /* what has come and was not taken */
     size_t len, cap, used;
-    codec_op op;           /* of the latest frame */
-    const char *text;      /* its payload, NUL-ended in place of the next byte (kept aside) */
+    codec_op op;      /* of the latest frame */
+    const char *text; /* its payload, NUL-ended in place of the next byte (kept aside) */
     size_t text_len;
     uint8_t aside;
 } test_ws;
@@ -202,7 +202,8 @@ static inline const char *ws_text(test_ws *w)
     do
         ck_assert_msg(ws_next(w, 10000), "no frame");
     while (w->op == OP_PING);
-    ck_assert_msg(w->op == OP_TEXT, "closed: %u", w->op == OP_CLOSE ? (unsigned)((uint8_t)w->text[0] << 8 | (uint8_t)w->text[1]) : 0);
+    ck_assert_msg(w->op == OP_TEXT, "closed: %u",
+                  w->op == OP_CLOSE ? (unsigned)((uint8_t)w->text[0] << 8 | (uint8_t)w->text[1]) : 0);
     return w->text;
 }
 

@@ -119,8 +119,8 @@ static sw_status page(sw_request *req, int64_t after, sw_replay_out *out, bool *
 }
 
 /* Four a page. */
-static sw_status greet(sw_request *req, bool hello, int64_t since, int64_t cursor, sw_replay_out *out, int64_t *ret_cursor,
-                       bool *ret_more)
+static sw_status greet(sw_request *req, bool hello, int64_t since, int64_t cursor, sw_replay_out *out,
+                       int64_t *ret_cursor, bool *ret_more)
 {
     (void)req, (void)hello, (void)since;
     int count = atomic_load(&fake.pending_count);
@@ -157,8 +157,8 @@ static const sw_frame_handler FRAMES[] = {
     {"PIECE", SW_ROLES_ALL, SW_LANE_LOOP, on_piece, ""},
 };
 
-static const sw_plugin PROBE = {
-    SW_PLUGIN_HEAD, .name = "probe", .version = "1", .frames = SW_TABLE(FRAMES), .recovery = &RECOVERY};
+static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1", .frames = SW_TABLE(FRAMES),
+                                .recovery = &RECOVERY};
 
 static void begin(test_hub *t, const char *const *options)
 {

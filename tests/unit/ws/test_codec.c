@@ -81,8 +81,8 @@ static void say(reader *r, char what, unsigned code, const void *at, size_t len)
 
 static void take(reader *r, const codec_event *e)
 {
-    static const char LETTERS[] = {[CODEC_TEXT] = 'T', [CODEC_PING] = 'P', [CODEC_PONG] = 'p', [CODEC_CLOSE] = 'C',
-                                   [CODEC_FAIL] = 'F'};
+    static const char LETTERS[] = {
+        [CODEC_TEXT] = 'T', [CODEC_PING] = 'P', [CODEC_PONG] = 'p', [CODEC_CLOSE] = 'C', [CODEC_FAIL] = 'F'};
     if (e->kind == CODEC_MORE)
         return;
     say(r, e->compressed ? 'Z' : LETTERS[e->kind], e->code, e->at, e->kind == CODEC_FAIL ? 0 : e->len);
@@ -160,14 +160,18 @@ static const simple_case SIMPLE[] = {
     {"an empty text", {{0x81, ""}}, "T: "},
     {"a short text", {{0x81, "hello"}}, "T:hello "},
     {"two texts", {{0x81, "a"}, {0x81, "b"}}, "T:a T:b "},
-    {"text of two-, three- and four-byte letters", {{0x81, "\xC3\xA4\xE4\xB8\xAD\xF0\x9F\x98\x80"}}, "T:\xC3\xA4\xE4\xB8\xAD\xF0\x9F\x98\x80 "},
+    {"text of two-, three- and four-byte letters",
+     {{0x81, "\xC3\xA4\xE4\xB8\xAD\xF0\x9F\x98\x80"}},
+     "T:\xC3\xA4\xE4\xB8\xAD\xF0\x9F\x98\x80 "},
     {"a binary frame", {{0x82, "x"}}, "F1003 "},
     {"an empty binary frame", {{0x82, ""}}, "F1003 "},
     {"the first fragment of a binary message", {{0x02, "x"}}, "F1003 "},
     {"an empty ping", {{0x89, ""}}, "P: "},
     {"a ping", {{0x89, "data"}}, "P:data "},
     {"a pong nobody asked for", {{0x8A, "data"}}, "p:data "},
-    {"ten pings", {{0x89, "1"}, {0x89, "2"}, {0x89, "3"}, {0x89, "4"}, {0x89, "5"}, {0x89, "6"}}, "P:1 P:2 P:3 P:4 P:5 P:6 "},
+    {"ten pings",
+     {{0x89, "1"}, {0x89, "2"}, {0x89, "3"}, {0x89, "4"}, {0x89, "5"}, {0x89, "6"}},
+     "P:1 P:2 P:3 P:4 P:5 P:6 "},
     {"a ping in fragments", {{0x09, "a"}}, "F1002 "},
     {"a close in fragments", {{0x08, ""}}, "F1002 "},
     {"RSV1 on text", {{0xC1, "x"}}, "F1002 "},
@@ -215,7 +219,10 @@ static const simple_case SIMPLE[] = {
     {"the last code point", {{0x81, "\xF4\x8F\xBF\xBF"}}, "T:\xF4\x8F\xBF\xBF "},
     {"a close without a code", {{0x88, ""}}, "C1005: "},
     {"a close with half a code", {{0x88, "\x03"}}, "F1002 "},
-    {"a close with a reason", {{0x88, "\x03\xE8" "bye"}}, "C1000:bye "},
+    {"a close with a reason",
+     {{0x88, "\x03\xE8"
+             "bye"}},
+     "C1000:bye "},
     {"a close with a broken reason", {{0x88, "\x03\xE8\xFF"}}, "F1007 "},
     {"nothing after a close", {{0x88, "\x03\xE8"}, {0x81, "late"}}, "C1000: "},
     {"nothing after a failure", {{0x83, ""}, {0x81, "late"}}, "F1002 "},
@@ -236,10 +243,10 @@ static const struct {
     unsigned code;
     bool valid;
 } CLOSE_CODES[] = {
-    {0, false}, {999, false}, {1000, true}, {1001, true}, {1002, true}, {1003, true}, {1004, false}, {1005, false},
-    {1006, false}, {1007, true}, {1008, true}, {1009, true}, {1010, true}, {1011, true}, {1012, true}, {1013, true},
-    {1014, true}, {1015, false}, {1016, false}, {1100, false}, {2000, false}, {2999, false}, {3000, true}, {3999, true},
-    {4000, true}, {4999, true}, {5000, false}, {65535, false},
+    {0, false},    {999, false},  {1000, true}, {1001, true},  {1002, true},  {1003, true},  {1004, false},
+    {1005, false}, {1006, false}, {1007, true}, {1008, true},  {1009, true},  {1010, true},  {1011, true},
+    {1012, true},  {1013, true},  {1014, true}, {1015, false}, {1016, false}, {1100, false}, {2000, false},
+    {2999, false}, {3000, true},  {3999, true}, {4000, true},  {4999, true},  {5000, false}, {65535, false},
 };
 
 START_TEST(close_codes)

@@ -52,7 +52,8 @@ END_TEST
 
 START_TEST(null_counts_as_absent)
 {
-    GOOD("{\"type\":\"X\",\"target_id\":null,\"conversation_id\":null,\"stream_id\":null,\"ack\":null,\"local_id\":null}");
+    GOOD("{\"type\":\"X\",\"target_id\":null,\"conversation_id\":null,\"stream_id\":null,\"ack\":null,\"local_id\":"
+         "null}");
     ck_assert(!e.has_local && !e.ack && e.target == 0 && e.stream.at == NULL);
 }
 END_TEST
@@ -144,7 +145,8 @@ START_TEST(payload_sizes)
     snprintf(text, sizeof text, "{\"type\":\"X\",\"payload\":\"%.65s\",\"local_id\":\"l\"}", filler);
     BAD(text, "payload_too_large");
     ck_assert(e.has_local);
-    GOOD("{\"type\":\"X\",\"payload\":\"\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\"}");
+    GOOD("{\"type\":\"X\",\"payload\":"
+         "\"\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\\u0041\"}");
     snprintf(text, sizeof text, "{\"type\":\"X\",\"payload\":[\"%.62s\"]}", filler);
     BAD(text, "payload_too_large");
     snprintf(text, sizeof text, "{\"type\":\"X\",\"payload\":[\"%.60s\"]}", filler);

@@ -1,4 +1,5 @@
-/* Events on every lane, with sends before, in and after writes: what one socket causes arrives in the order it asked. */
+/* Events on every lane, with sends before, in and after writes: what one socket causes arrives in the order it asked.
+ */
 #include "tests/unit/ws/fixture.h"
 
 #include <time.h>
@@ -128,7 +129,8 @@ static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1",
 
 START_TEST(one_sockets_frames_arrive_in_order_whatever_their_lanes)
 {
-    static const char *const KINDS[] = {"L-SAY", "W-SAY", "STORE", "SAY-STORE", "L-MOVE", "MOVE-HASH", "H-SAY", "S-STORE"};
+    static const char *const KINDS[] = {"L-SAY",  "W-SAY",     "STORE", "SAY-STORE",
+                                        "L-MOVE", "MOVE-HASH", "H-SAY", "S-STORE"};
     test_hub t;
     test_ws from, to;
     test_hub_start(&t, &PROBE, NULL);
@@ -141,7 +143,8 @@ START_TEST(one_sockets_frames_arrive_in_order_whatever_their_lanes)
         do
             kinds[n] = rand() % 8;
         while ((mask >> kinds[n] & 1) == 0);
-        ws_say(&from, "{\"type\":\"%s\",\"target_id\":1,\"payload\":%d,\"local_id\":\"%d\",\"ack\":true}", KINDS[kinds[n]], n, n);
+        ws_say(&from, "{\"type\":\"%s\",\"target_id\":1,\"payload\":%d,\"local_id\":\"%d\",\"ack\":true}",
+               KINDS[kinds[n]], n, n);
     }
     for (int n = 0; n < COUNT; n++) {
         const char *text = ws_text(&to);
@@ -173,16 +176,19 @@ START_TEST(failures_keep_their_place_and_their_codes)
     ws_connect(&from, t.port, "agent-2", "");
     static const struct {
         const char *type, *code;
-    } CASES[] = {{"STORE", "\"ACK\""},        {"FAIL-STEP", "local_id_reused"}, {"STORE", "\"ACK\""},
-                 {"REFUSE", "not_allowed"},   {"STORE", "\"ACK\""},             {"L-REFUSE", "not_allowed"},
-                 {"NONE", "unknown_type"},    {"ADMINS", "not_allowed"},        {"STORE", "\"ACK\""}};
+    } CASES[] = {
+        {"STORE", "\"ACK\""}, {"FAIL-STEP", "local_id_reused"}, {"STORE", "\"ACK\""},     {"REFUSE", "not_allowed"},
+        {"STORE", "\"ACK\""}, {"L-REFUSE", "not_allowed"},      {"NONE", "unknown_type"}, {"ADMINS", "not_allowed"},
+        {"STORE", "\"ACK\""}};
     for (int n = 0; n < 9; n++)
-        ws_say(&from, "{\"type\":\"%s\",\"target_id\":1,\"payload\":%d,\"local_id\":\"%d\",\"ack\":true}", CASES[n].type, n, n);
+        ws_say(&from, "{\"type\":\"%s\",\"target_id\":1,\"payload\":%d,\"local_id\":\"%d\",\"ack\":true}",
+               CASES[n].type, n, n);
     for (int n = 0; n < 9; n++) {
         char local[32];
         const char *text = ws_text(&from);
         snprintf(local, sizeof local, "\"local_id\":\"%d\"", n);
-        ck_assert_msg(strstr(text, CASES[n].code) != NULL && strstr(text, local) != NULL, "%s instead of %s", text, CASES[n].code);
+        ck_assert_msg(strstr(text, CASES[n].code) != NULL && strstr(text, local) != NULL, "%s instead of %s", text,
+                      CASES[n].code);
     }
     /* The frames of a failed step went nowhere. */
     static const int STORED[] = {0, 2, 4, 8};
@@ -246,7 +252,11 @@ START_TEST(a_server_may_stop_in_the_midst_of_everything)
         ws_connect(&from[i], t.port, "agent-2", "");
         for (int n = 0; n < 200; n++)
             ws_say(&from[i], "{\"type\":\"%s\",\"target_id\":1,\"payload\":%d}",
-                   n % 5 == 4 ? "S-STORE" : n % 3 == 0 ? "L-SAY" : n % 3 == 1 ? "STORE" : "H-SAY", n);
+                   n % 5 == 4   ? "S-STORE"
+                   : n % 3 == 0 ? "L-SAY"
+                   : n % 3 == 1 ? "STORE"
+                                : "H-SAY",
+                   n);
     }
     nap(_i * 5);
     hub_shutdown(t.rt.hub, 1000);
@@ -287,9 +297,12 @@ START_TEST(each_socket_of_an_audience_gets_one_copy)
     sw_frame *f = sw_frame_new(task);
     sw_json_text(sw_frame_json(f), "type", "OUT");
     int64_t users[] = {1, 1, 2, 1};
-    sw_send(task, f, &(sw_audience){.size = sizeof(sw_audience), .users = users, .user_count = 4, .roles = SW_ROLES_HUMAN});
-    sw_send(task, f, &(sw_audience){.size = sizeof(sw_audience), .users = users, .user_count = 4, .roles = SW_ROLES_HUMAN,
-                                    .except_user = 1});
+    sw_send(task, f,
+            &(sw_audience){.size = sizeof(sw_audience), .users = users, .user_count = 4, .roles = SW_ROLES_HUMAN});
+    sw_send(
+        task, f,
+        &(sw_audience){
+            .size = sizeof(sw_audience), .users = users, .user_count = 4, .roles = SW_ROLES_HUMAN, .except_user = 1});
     request_done(task);
     free(task);
     for (int i = 0; i < 6; i++) {

@@ -1,7 +1,6 @@
 #include "core/ws/pipeline.h"
 #include "tests/unit/run_tests.h"
 
-
 static pipeline_item items[10];
 
 static void push(pipeline *p, int from, int to)

@@ -17,7 +17,7 @@ typedef struct {
     int64_t held[ROWS_MAX];
     int held_count;
     bool reading;
-    int64_t read_after, read_at;   /* a page away: what it saw */
+    int64_t read_after, read_at; /* a page away: what it saw */
     int page_size;
 } world;
 
