@@ -1,14 +1,9 @@
 #!/usr/bin/env python3
-"""The rules of the source that no compiler checks. Prints what breaks one, file and line; exit status 1 then.
-
-lint.py                      the source
-lint.py --template STEWARD   config/steward.conf is what that program prints
-"""
+"""The rules of the source that no compiler checks. Prints what breaks one, file and line; exit status 1 then."""
 import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ["base", "config", "db", "runtime", "http", "ws", "outbound", "plugin", "cli"]
@@ -165,33 +160,11 @@ def check_source():
     check_tree()
 
 
-def check_template(steward):
-    kept = ROOT / "config/steward.conf"
-    with tempfile.TemporaryDirectory() as empty:  # no conf.d, no data, no environment
-        made = subprocess.run([steward, "options", "--template", "-c", "/dev/null"], cwd=empty, env={},
-                              capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        say(kept, 1, f"steward options --template failed: {made.stderr.strip()}")
-        return
-    have, want = kept.read_text(encoding="utf-8").split("\n"), made.stdout.split("\n")
-    for i, line in enumerate(want):
-        if i >= len(have) or have[i] != line:
-            say(kept, i + 1, f"is not what steward options --template prints: {line!r}")
-            return
-    if len(have) > len(want):
-        say(kept, len(want), "goes on where steward options --template ends")
-
-
-def main(args):
-    if args[:1] == ["--template"] and len(args) == 2:
-        check_template(args[1])
-    elif not args:
-        check_source()
-    else:
-        sys.exit(__doc__)
+def main():
+    check_source()
     print("\n".join(found))
     return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
