@@ -57,6 +57,16 @@ static bool query_value(const char *query, const char *name, char *out, size_t s
     return value.len > 0;
 }
 
+/* As everywhere: what is above the largest number is cut to it. */
+static bool read_since(const char *text, int64_t *ret)
+{
+    if (text[strspn(text, "0123456789")] != '\0')
+        return false;
+    if (!str_int(str_of(text), ret))
+        *ret = INT64_MAX;
+    return true;
+}
+
 /* false: since_id is no number from 0 on. */
 static bool read_query(const char *query, socket_opening *o)
 {
@@ -66,7 +76,7 @@ static bool read_query(const char *query, socket_opening *o)
     o->hello = query_value(query, "hello", value, sizeof value, &too_long) &&
                (strcmp(value, "1") == 0 || strcmp(value, "true") == 0);
     if (query_value(query, "since_id", value, sizeof value, &too_long))
-        return str_int(str_of(value), &o->since) && o->since >= 0;
+        return read_since(value, &o->since);
     return !too_long;
 }
 

@@ -83,7 +83,7 @@ def test_headers_are_lists_of_words_in_any_case(server):
     assert status == 101
 
 
-@pytest.mark.parametrize("value", ["-1", "x", "1.5", "99999999999999999999", "0x10", "1e3"])
+@pytest.mark.parametrize("value", ["-1", "x", "1.5", "%2B1", "0x10", "1e3"])
 def test_a_bad_since_id_is_a_400_before_the_upgrade(server, value):
     status, _, body = ask(server, handshake(server, f"?token={server.agent_token}&since_id={value}"))
     assert status == 400 and json.loads(body)["error"] == "invalid since_id" and json.loads(body)["request_id"]

@@ -55,6 +55,8 @@ def test_a_human_recovers_its_own_rows_and_an_agent_does_not(server):
 
 
 def test_a_number_of_another_database(server):
+    with Raw(server, server.agent_token, query="&since_id=99999999999999999999") as agent:
+        assert agent.json()["payload"]["recovered"] is False, "too large a number is cut to the largest"
     with Raw(server, server.agent_token, query="&since_id=4000000000") as agent:
         hello = agent.json()
         assert hello["payload"]["recovered"] is False
