@@ -12,7 +12,7 @@ enum {
     READER_BUSY_MS = 1000,
     PROGRESS_OPS = 1000, /* some ten microseconds */
     HARD_FACTOR = 4,     /* of the time limit, for statements that write */
-    WAITING_FACTOR = 4,  /* of the time limit, for a writer that waits for a core */
+    WAITING_FACTOR = 20, /* of the time limit, for a writer that waits for a core */
     WAL_FRAME_HEADER = 24
 };
 
@@ -217,7 +217,10 @@ void db_lend(sw_db *db, arena *a, int64_t deadline_ms)
 {
     int64_t now = sw_monotonic_ms();
     db->memory = a;
-    db->lent_cpu_ms = db->kind == DB_WRITER ? thread_cpu_ms() : 0;
+    if (db->kind == DB_WRITER && now != db->cpu_read_ms) { /* a system call, and steps take some ten microseconds */
+        db->lent_cpu_ms = thread_cpu_ms();
+        db->cpu_read_ms = now;
+    }
     db->deadline_ms = deadline_ms;
     db->hard_deadline_ms = deadline_ms > now ? now + HARD_FACTOR * (deadline_ms - now) : deadline_ms;
     db->interrupted = db->storage_failed = db->arena_failed = false;

@@ -59,7 +59,8 @@ struct sw_db {
 
     arena *memory; /* while lent */
     sw_rows *open; /* running queries, latest first */
-    int64_t deadline_ms, hard_deadline_ms, lent_cpu_ms;
+    int64_t deadline_ms, hard_deadline_ms;
+    int64_t lent_cpu_ms, cpu_read_ms; /* CPU time of the writer when it was lent, read once in a ms; when it was read */
     bool writing; /* the statement that runs now is one that writes */
     bool guarded; /* a plugin's SQL is being prepared: no transactions, no ATTACH */
     bool interrupted, storage_failed, arena_failed;
@@ -85,7 +86,7 @@ struct sw_rows {
 /* connection.c: as db_open; on failure `error` says why. */
 sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
 /* Has the piece of work that it is lent to used up its time? On the writer that is CPU time: on a busy machine a step is
- * not cut off for having waited for a core, unless it takes four times as long by the wall clock. */
+ * not cut off for having waited for a core, unless it takes twenty times as long by the wall clock. */
 bool connection_late(const sw_db *db, int64_t deadline_ms);
 
 /* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL: no such statement, or it is

@@ -22,8 +22,10 @@ def test_a_restart_loses_nothing(fresh):
         asker.send({"type": "AUTH_REQUEST", "payload": {"action_id": "keep-me", "target_agent_id": agent_id,
                                                         "command": "ls", "reason": "look"}})
         dashboard.get("AUTH_REQUEST")
+        left = fresh.get("/api/users/agents").json()[1]["last_seen_at"]  # now, while it is connected
     eventually(lambda: not fresh.get("/api/users/agents").json()[1]["online"])
-    seen = eventually(lambda: fresh.get("/api/users/agents").json()[1].get("last_seen_at"))
+    eventually(lambda: fresh.get("/api/users/agents").json()[1]["last_seen_at"] >= left, what="the end to be noted")
+    seen = fresh.get("/api/users/agents").json()[1]["last_seen_at"]
     fresh.restart()
     assert fresh.get("/api/messages").json()[0]["content"] == "kept"
     assert fresh.get(f"/api/chat/history/{agent_id}").json()[0]["payload"] == '{"n": 1.1}'

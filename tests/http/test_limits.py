@@ -118,6 +118,6 @@ def test_stopping_ends_gracefully():
 
 def test_a_second_server_cannot_take_the_port():
     with Steward() as server:
-        with pytest.raises(AssertionError) as failure:
-            Steward({"server": {"port": str(server.port)}}).start()
+        with pytest.raises(AssertionError) as failure, Steward({"server": {"port": str(server.port)}}):
+            pass
         assert "cannot listen" in str(failure.value)

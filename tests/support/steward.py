@@ -18,6 +18,19 @@ ADMIN_PASSWORD = "correct horse battery"
 PLUGINS = "auth, users, messages, chat, dev-mock"
 REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|UndefinedBehavior")
 START_SECONDS = 60
+_running = []
+
+
+def sanitizer(build=BUILD):
+    """"thread", "address,undefined" or ""."""
+    with open(os.path.join(build, "CMakeCache.txt"), encoding="utf-8") as cache:
+        found = re.search(r"^STEWARD_SANITIZE:\w+=(.*)$", cache.read(), re.M)
+    return found.group(1) if found else ""
+
+
+def running_servers():
+    _running[:] = [server for server in _running if server.process is not None]
+    return list(_running)
 
 
 class Steward:
@@ -39,6 +52,8 @@ class Steward:
             "plugins": {"enabled": plugins},
             "log": {"level": "debug"},
         }
+        if sanitizer() == "thread":  # five to ten times slower: the largest write steps would be cut off
+            self.options["limits"] = {"write_step": "500ms"}
         for section, values in (options or {}).items():
             self.options.setdefault(section, {}).update(values)
 
@@ -76,6 +91,7 @@ class Steward:
         self.host, port = self.url.removeprefix("http://").rsplit(":", 1)
         self.port = int(port)
         self.ws_url = "ws" + self.url.removeprefix("http") + "/api/ws"
+        _running.append(self)
         return self
 
     def _listening(self):
@@ -97,7 +113,7 @@ class Steward:
         """SIGTERM, the exit code, and no sanitizer report."""
         if self.process is None:
             return
-        process, self.process = self.process, None
+        process = self._let_go()
         process.send_signal(signal.SIGTERM)
         try:
             code = process.wait(timeout=60)
@@ -111,6 +127,10 @@ class Steward:
         if expect is not None:
             assert code == expect, f"exit code {code}:\n{self.log()[-4000:]}"
 
+    def _let_go(self):
+        process, self.process = self.process, None
+        return process
+
     def check_reports(self):
         text = self.log()[self.checked:]
         found = REPORT.search(text)
@@ -120,7 +140,7 @@ class Steward:
     def kill(self):
         """kill -9."""
         if self.process is not None:
-            process, self.process = self.process, None
+            process = self._let_go()
             process.kill()
             process.wait()
             process.stdout.close()
