@@ -12,7 +12,7 @@ static char path[64];
 
 static void open_log(log_format format, sw_log_level level)
 {
-    snprintf(path, sizeof path, "/tmp/steward-log-%d.txt", (int)getpid());
+    snprintf(path, sizeof path, "%s/log-%d.txt", test_root, (int)getpid());
     unlink(path);
     ck_assert(log_open(format, level, path));
 }

@@ -16,10 +16,8 @@ static char folder[64];
 static inline void put_bytes(const char *name, const void *bytes, size_t len)
 {
     char path[128];
-    if (folder[0] == '\0') {
-        snprintf(folder, sizeof folder, "/tmp/steward-config-XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(folder));
-    }
+    if (folder[0] == '\0')
+        test_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/conf.d", folder);
     mkdir(path, 0755);
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -86,18 +84,8 @@ static inline void expect_text_error(const char *text, const char *line)
 
 static inline void remove_folder(void)
 {
-    char path[128];
-    static const char *const NAMES[] = {"main.conf", "conf.d/10-a.conf", "conf.d/20-b.conf", "conf.d/.hidden.conf",
-                                        "conf.d/README"};
-    if (folder[0] == '\0')
-        return;
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, NAMES[i]);
-        unlink(path);
-    }
-    snprintf(path, sizeof path, "%s/conf.d", folder);
-    rmdir(path);
-    rmdir(folder);
+    if (folder[0] != '\0')
+        test_remove(folder);
 }
 
 #endif

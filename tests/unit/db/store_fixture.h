@@ -3,12 +3,11 @@
 #define TESTS_UNIT_DB_STORE_FIXTURE_H
 
 #include "core/db/db.h"
+#include "tests/unit/run_tests.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
     char folder[64], path[96], error[512];
@@ -19,9 +18,7 @@ typedef struct {
 static inline void test_store_folder(test_store *t)
 {
     memset(t, 0, sizeof *t);
-    snprintf(t->folder, sizeof t->folder, "/tmp/steward-test-XXXXXX");
-    if (mkdtemp(t->folder) == NULL)
-        abort();
+    test_folder(t->folder, sizeof t->folder);
     snprintf(t->path, sizeof t->path, "%s/steward.db", t->folder);
     t->options = (store_options){.path = t->path, .cache_bytes = 16 << 20, .connections = 4};
     memset(t->options.key_check, 7, sizeof t->options.key_check);
@@ -33,17 +30,11 @@ static inline sw_status test_store_open(test_store *t)
     return store_open(&t->options, &t->store, t->error, sizeof t->error);
 }
 
-static inline int test_store_remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st, (void)kind, (void)where;
-    return remove(path);
-}
-
 static inline void test_store_remove(test_store *t)
 {
     store_close(t->store);
     t->store = NULL;
-    nftw(t->folder, test_store_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    test_remove(t->folder);
 }
 
 /* Any SQL by a connection that is none of the store's. */

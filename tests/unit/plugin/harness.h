@@ -22,8 +22,7 @@ typedef struct {
 static inline void harness_begin(harness *h)
 {
     memset(h, 0, sizeof *h);
-    snprintf(h->folder, sizeof h->folder, "/tmp/steward-plugin-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(h->folder));
+    test_folder(h->folder, sizeof h->folder);
     char *environment[] = {"SERVER_PORT=0", "BCRYPT_COST=4", "STEWARD_SERVER_LOOPS=1", NULL};
     config *c = config_new();
     ck_assert_msg(config_load(c, NULL, environment), "%s", config_errors(c));
@@ -71,7 +70,6 @@ static inline void harness_start(harness *h)
 
 static inline void harness_end(harness *h)
 {
-    char path[128];
     runtime_stop(&h->rt, 1000);
     loops_stop(&h->rt);
     registry_stop(h->r);
@@ -86,12 +84,7 @@ static inline void harness_end(harness *h)
     registry_free(h->r);
     principals_free(h->rt.principals);
     config_free(h->rt.config);
-    static const char *const names[] = {"steward.db", "steward.db-wal", "steward.db-shm", "initial-admin-password"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", h->folder, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(h->folder);
+    test_remove(h->folder);
 }
 
 /* Waits up to ten seconds for a counter. */

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/steward-keys-XXXXXX";
+static char folder[64];
 static char error[512];
 static config *c;
 
@@ -39,18 +39,14 @@ static bool master(keyring *ret)
 
 static void setup(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/steward-keys-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    test_folder(folder, sizeof folder);
     c = config_new();
     ck_assert_msg(config_load(c, NULL, NULL), "%s", config_errors(c));
 }
 
 static void teardown(void)
 {
-    const char *const names[] = {"master.key", "jwt.secret", "steward.db"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        (void)unlink(at(names[i]));
-    (void)rmdir(folder);
+    test_remove(folder);
     config_free(c);
 }
 
