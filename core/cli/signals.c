@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, LOOP_STUCK_MS = 5000 };
+enum { TICK_MS = 1000, LOOP_STUCK_MS = 5000, SAME_SIGNAL_MS = 50 };
 
 static const int WAITED[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -87,5 +87,7 @@ void signals_serve(server *s)
             fed = sw_monotonic_ms();
         }
     }
+    /* One request to stop may arrive twice, by the process and by its group: timeout(1) and terminals do so. */
+    (void)next_signal(SAME_SIGNAL_MS);
     leave_on_second_signal();
 }

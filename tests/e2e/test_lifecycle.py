@@ -180,6 +180,16 @@ def test_an_unfinished_request_does_not_keep_it_from_stopping():
             server.stop()
 
 
+def test_one_request_to_stop_that_arrives_twice_is_still_graceful():
+    """As timeout(1) does: to the process, then to its group."""
+    server = Steward()
+    done = subprocess.run(["timeout", "2", BINARY, "serve", "-c", server.write_config()], check=False,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    server.close()
+    assert done.returncode == 124 and b"stopped at once" not in done.stderr, done.stderr[-2000:]
+    assert b"stopped" in done.stderr
+
+
 def test_a_second_sigterm_ends_at_once():
     with Steward(options={"server": {"shutdown_timeout": "60s"}}) as server:
         agent, token = server.agent()
