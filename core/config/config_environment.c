@@ -104,23 +104,30 @@ static bool of_silent_plugin(config *c, const char *rest, bool (*known)(void *ar
     return false;
 }
 
-static const char *hint(config *c, sw_str name)
+/* The section whose variables begin as this one does ("STEWARD_SERVER_PROT": the key alone is not known), and that
+ * beginning's length; NULL: none, so it is another program's that happens to share the first word. */
+static const char *section_of(config *c, sw_str name, size_t *ret_stem)
 {
-    /* "STEWARD_SERVER_PROT": the section is known, the key is not. */
     for (const config_entry *e = c->entries; e != NULL; e = e->next) {
         const char *stem = general_name(&c->mem, e->section, "");
         if (stem != NULL && strncmp(name.at, stem, strlen(stem)) == 0) {
-            char key[64];
-            size_t len = name.len - strlen(stem);
-            if (len >= sizeof key)
-                return "";
-            for (size_t i = 0; i < len; i++)
-                key[i] = str_lower(name.at[strlen(stem) + i]);
-            key[len] = '\0';
-            return config_hint_key(c, e->section, key);
+            *ret_stem = strlen(stem);
+            return e->section;
         }
     }
-    return "";
+    return NULL;
+}
+
+static const char *hint(config *c, const char *section, sw_str name, size_t stem)
+{
+    char key[64];
+    size_t len = name.len - stem;
+    if (len >= sizeof key)
+        return "";
+    for (size_t i = 0; i < len; i++)
+        key[i] = str_lower(name.at[stem + i]);
+    key[len] = '\0';
+    return config_hint_key(c, section, key);
 }
 
 void config_environment_check(config *c, bool (*known)(void *arg, const char *plugin), void *arg)
@@ -134,6 +141,11 @@ void config_environment_check(config *c, bool (*known)(void *arg, const char *pl
         if (strncmp(variable, PLUGIN_PREFIX, plugin_len) == 0 && of_silent_plugin(c, variable + plugin_len, known, arg))
             continue;
         sw_str name = {variable, (size_t)(equals - variable)};
-        config_error_at(c, "environment", 0, "%.*s names no option%s", (int)name.len, name.at, hint(c, name));
+        size_t stem = 0;
+        const char *section = section_of(c, name, &stem);
+        if (section == NULL && strncmp(variable, PLUGIN_PREFIX, plugin_len) != 0)
+            continue;
+        config_error_at(c, "environment", 0, "%.*s names no option%s", (int)name.len, name.at,
+                        section == NULL ? "" : hint(c, section, name, stem));
     }
 }
