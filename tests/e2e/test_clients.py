@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from support.steward import ADMIN_PASSWORD, BUILD, ROOT, Steward
 
-CLIENTS = os.path.join(BUILD, "tests", "clients")
+CLIENTS = os.environ.get("STEWARD_CLIENTS", os.path.join(BUILD, "tests", "clients"))
 
 
 @pytest.fixture(scope="module")

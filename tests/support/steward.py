@@ -84,9 +84,10 @@ class Steward:
                                os.path.join(ROOT, "tests", "support", "tsan.supp"))
         environment.update(self.env)
         with open(self.log_path, "ab") as stderr:
-            self.process = subprocess.Popen(
-                [*self.wrapper, BINARY, "serve", "-c", self.write_config()], cwd=self.folder, env=environment,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+            command = ["setpriv", "--pdeathsig", "KILL", "--",  # it ends with the test program, however that ends
+                       *self.wrapper, BINARY, "serve", "-c", self.write_config()]
+            self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=stderr)
         self.url = self._listening()
         self.host, port = self.url.removeprefix("http://").rsplit(":", 1)
         self.port = int(port)
