@@ -1,11 +1,10 @@
 """Drives the fake Feishu from a test: `with Feishu() as feishu: feishu.push(text="hi")`."""
+import http.client
 import json
 import os
 import subprocess
 import sys
 import time
-
-import requests
 
 from .steward import eventually
 
@@ -33,8 +32,6 @@ class Feishu:
         self.port, self._control = ports["port"], ports["control"]
         self._port = self.port
         self.url, self.ws_url = f"http://127.0.0.1:{self.port}", f"ws://127.0.0.1:{self.port}"
-        self._session = requests.Session()
-        self._session.trust_env = False
         if self._config:
             self.call("config", **self._config)
         return self
@@ -42,7 +39,6 @@ class Feishu:
     def stop(self):
         if self.process is not None:
             process, self.process = self.process, None
-            self._session.close()
             process.stdin.close()
             try:
                 process.wait(10)
@@ -66,9 +62,15 @@ class Feishu:
         print("feishu:", {key: state[key] for key in ("connections", "violations", "duplicates")}, state["acks"][-5:])
 
     def call(self, command, **body):
-        answer = self._session.post(f"http://127.0.0.1:{self._control}/{command}", data=json.dumps(body), timeout=60)
-        assert answer.status_code == 200, f"{command}: {answer.text}"
-        return answer.json()
+        connection = http.client.HTTPConnection("127.0.0.1", self._control, timeout=60)
+        try:
+            connection.request("POST", f"/{command}", json.dumps(body))
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        finally:
+            connection.close()
+        assert answer.status == 200, f"{command}: {text}"
+        return json.loads(text)
 
     # ---- what it does wrong ----
 
@@ -148,11 +150,15 @@ class Feishu:
         return self.messages(chat, "interactive")
 
     def card(self, action_id, seconds=10):
-        """The card of that authorization, as it is now."""
-        def find():
-            return next((c for c in self.cards()
-                         if action_id in json.dumps(c["versions"], ensure_ascii=False)), None)
-        return eventually(find, seconds, f"the card of {action_id}")
+        """The card whose buttons are (or were) for that action, as it is now."""
+        mark = f'"action_id": {json.dumps(action_id)}'
+        return eventually(lambda: next((c for c in self.cards() if mark in json.dumps(c["versions"])), None), seconds,
+                          f"the card of {action_id}")
+
+    def new_card(self, known, seconds=10):
+        """A card that is none of these."""
+        ids = {card["message_id"] for card in known}
+        return eventually(lambda: next((c for c in self.cards() if c["message_id"] not in ids), None), seconds, "a card")
 
     def updates(self, message_id=None):
         return [u for u in self.state()["updates"] if message_id in (None, u["message_id"])]

@@ -124,6 +124,25 @@ START_TEST(more_than_8_mib_is_dropped)
 }
 END_TEST
 
+START_TEST(parts_of_many_events_stay_under_32_mib_together)
+{
+    enum { LEN = 6 << 20 };
+    char *large = malloc(LEN + 1), id[16];
+    sw_str got;
+
+    memset(large, 'x', LEN);
+    large[LEN] = '\0';
+    for (int i = 0; i < 6; i++) {
+        snprintf(id, sizeof id, "id-%d", i);
+        ck_assert_int_eq(add(id, "2", "0", large, i, &got), FRAGMENTS_PART);
+    }
+    ck_assert_uint_eq(fragments_open(all, 6), 5);
+    ck_assert_int_eq(add("id-1", "2", "1", "y", 6, &got), FRAGMENTS_WHOLE);
+    ck_assert_uint_eq(got.len, LEN + 1);
+    free(large);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("feishu fragments");
@@ -138,6 +157,7 @@ int main(void)
     tcase_add_test(cases, a_group_ends_10_seconds_after_its_first_part);
     tcase_add_test(cases, the_65th_group_pushes_out_the_oldest);
     tcase_add_test(cases, more_than_8_mib_is_dropped);
+    tcase_add_test(cases, parts_of_many_events_stay_under_32_mib_together);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_NORMAL);

@@ -117,10 +117,14 @@ def state(platform, _):
             "duplicates": platform.openapi.duplicates, "tokens": len(platform.openapi.tokens.given)}
 
 
+def forget_violations(platform, _):
+    platform.violations.clear()
+
+
 def requests(platform, _):
     return platform.requests
 
 
 COMMANDS = {command.__name__: command for command in (
     app, config, settings, rule, clear_rules, revoke, push, burst, push_event, wait_event, events, click, send_bytes,
-    send_frame, drop, messages, state, requests)}
+    send_frame, drop, messages, state, forget_violations, requests)}

@@ -1,0 +1,125 @@
+/* Cards: their shape, and what of others stands in them. */
+#include "core/base/json_read.h"
+#include "core/base/json_write.h"
+#include "plugins/feishu/card.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static sw_json out;
+
+static const sw_value *written(void)
+{
+    ck_assert(!json_failed(&out));
+    const sw_value *v = json_read(out.out.at, out.out.len, 64);
+    ck_assert_ptr_nonnull(v);
+    return v;
+}
+
+static const sw_value *ask(const char *command, const char *reason, bool buttons)
+{
+    json_done(&out);
+    json_init(&out, 0);
+    card_write_ask(&out, NULL, &(card_ask){ .action_id = "a-1", .agent = "db", .command = command, .reason = reason,
+                                            .expires_ms = INT64_C(1772746928123), .buttons = buttons });
+    return written();
+}
+
+static const char *text_of(const sw_value *card, size_t element)
+{
+    return sw_value_text(sw_value_get(sw_value_at(sw_value_get(card, "elements"), element), "content"), NULL);
+}
+
+START_TEST(a_request_has_two_buttons_that_name_it)
+{
+    const sw_value *card = ask("reboot", "stuck", true);
+    const sw_value *elements = sw_value_get(card, "elements"), *block = sw_value_at(elements, 1);
+    const sw_value *actions = sw_value_get(block, "actions");
+
+    ck_assert_uint_eq(sw_value_count(elements), 2);
+    ck_assert_str_eq(sw_value_text(sw_value_get(block, "tag"), NULL), "action");
+    ck_assert_uint_eq(sw_value_count(actions), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const sw_value *value = sw_value_get(sw_value_at(actions, i), "value");
+        ck_assert_str_eq(sw_value_text(sw_value_get(value, "action"), NULL), "feishu_auth_decision");
+        ck_assert_str_eq(sw_value_text(sw_value_get(value, "action_id"), NULL), "a-1");
+        ck_assert_str_eq(sw_value_text(sw_value_get(value, "approved"), NULL), i == 0 ? "true" : "false");
+    }
+    ck_assert_ptr_nonnull(strstr(text_of(card, 0), "指令: reboot"));
+    ck_assert_ptr_nonnull(strstr(text_of(card, 0), "原因: stuck"));
+    ck_assert_int_eq(sw_value_bool(sw_value_get(sw_value_get(card, "config"), "update_multi"), 0), 1);
+    json_read_free(card);
+}
+END_TEST
+
+START_TEST(without_buttons_it_says_where_to_go)
+{
+    const sw_value *card = ask("reboot", "stuck", false);
+
+    ck_assert_uint_eq(sw_value_count(sw_value_get(card, "elements")), 2);
+    ck_assert_str_eq(text_of(card, 1), "请在控制台批准");
+    json_read_free(card);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_cannot_be_approved)
+{
+    enum { LONG = 16 * 1024 };
+    char *command = malloc(LONG + 1);
+
+    memset(command, '`', LONG);
+    command[LONG] = '\0';
+    const sw_value *card = ask(command, "x", true);
+    ck_assert_uint_lt(out.out.len, CARD_BYTES_MAX);
+    ck_assert_str_eq(text_of(card, 1), "请在控制台批准");
+    ck_assert_ptr_nonnull(strstr(text_of(card, 0), "太长"));
+    json_read_free(card);
+    memset(command, 'x', LONG);
+    card = ask(command, "x", true);
+    ck_assert_uint_lt(out.out.len, CARD_BYTES_MAX);
+    ck_assert_ptr_nonnull(strstr(text_of(card, 0), command));
+    json_read_free(card);
+    free(command);
+}
+END_TEST
+
+START_TEST(results_tell_who_and_what)
+{
+    static const struct {
+        const char *status, *color, *text;
+    } CASES[] = { { "APPROVED", "green", "已批准" }, { "REJECTED", "red", "已拒绝" }, { "EXPIRED", "grey", "已过期" } };
+
+    for (size_t i = 0; i < 3; i++) {
+        json_done(&out);
+        json_init(&out, 0);
+        card_write_result(&out, NULL, &(card_result){ .action_id = "a-1", .status = CASES[i].status, .who = "<at id=all>",
+                                                      .at_ms = 1000, .already = i == 1 });
+        const sw_value *card = written();
+        ck_assert_str_eq(sw_value_text(sw_value_get(sw_value_get(card, "header"), "template"), NULL), CASES[i].color);
+        ck_assert_ptr_nonnull(strstr(text_of(card, 0), CASES[i].text));
+        ck_assert_ptr_null(strstr(text_of(card, 0), "<at"));
+        ck_assert_int_eq(strstr(text_of(card, 0), "（已处理）") != NULL, i == 1);
+        json_read_free(card);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("feishu card");
+    TCase *cases = tcase_create("card");
+
+    suite_add_tcase(suite, cases);
+    tcase_add_test(cases, a_request_has_two_buttons_that_name_it);
+    tcase_add_test(cases, without_buttons_it_says_where_to_go);
+    tcase_add_test(cases, what_does_not_fit_cannot_be_approved);
+    tcase_add_test(cases, results_tell_who_and_what);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    json_done(&out);
+    return failed ? 1 : 0;
+}

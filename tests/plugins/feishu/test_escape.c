@@ -1,0 +1,95 @@
+/* Text of others inside a card: it shows as it is and restyles nothing. */
+#include "plugins/feishu/escape.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bytes out;
+
+static const char *escaped(const char *text)
+{
+    bytes_done(&out);
+    escape_markdown(&out, text);
+    ck_assert(!out.failed);
+    return out.at ? out.at : "";
+}
+
+START_TEST(ordinary_commands_stay_readable)
+{
+    ck_assert_str_eq(escaped("systemctl restart nginx"), "systemctl restart nginx");
+    ck_assert_str_eq(escaped("rm -rf /tmp/x && deploy_prod.sh 50%"), "rm -rf /tmp/x && deploy_prod.sh 50%");
+    ck_assert_str_eq(escaped("重启 数据库"), "重启 数据库");
+    ck_assert_str_eq(escaped("f(x): a, b; c=1 'd' \"e\""), "f(x): a, b; c=1 'd' \"e\"");
+}
+END_TEST
+
+START_TEST(marks_become_entities)
+{
+    ck_assert_str_eq(escaped("<at id=all></at>"), "&lt;at id=all&gt;&lt;/at&gt;");
+    ck_assert_str_eq(escaped("`x`"), "&#96;x&#96;");
+    ck_assert_str_eq(escaped("**b** ~~s~~"), "&#42;&#42;b&#42;&#42; &#126;&#126;s&#126;&#126;");
+    ck_assert_str_eq(escaped("[ok](http://evil)"), "&#91;ok&#93;(http://evil)");
+    ck_assert_str_eq(escaped("a\\`b"), "a&#92;&#96;b");
+    ck_assert_str_eq(escaped("_it_ snake_case"), "&#95;it&#95; snake_case");
+}
+END_TEST
+
+START_TEST(an_entity_in_the_text_stays_text)
+{
+    ck_assert_str_eq(escaped("&lt;at&gt;"), "&amp;lt;at&amp;gt;");
+    ck_assert_str_eq(escaped("&#60;"), "&amp;#60;");
+    ck_assert_str_eq(escaped("a & b"), "a & b");
+}
+END_TEST
+
+START_TEST(a_line_begins_nothing)
+{
+    ck_assert_str_eq(escaped("# a\n- b\n  > c\n---\n+ d"), "&#35; a\n&#45; b\n  &gt; c\n&#45;--\n&#43; d");
+    ck_assert_str_eq(escaped("a\r\nb"), "a\nb");
+}
+END_TEST
+
+START_TEST(what_is_not_seen_is_shown)
+{
+    ck_assert_str_eq(escaped("a\xe2\x80\xae" "b"), "a&lt;U+202E&gt;b");
+    ck_assert_str_eq(escaped("a\xe2\x80\x8b" "b"), "a&lt;U+200B&gt;b");
+    ck_assert_str_eq(escaped("\x1b[2J"), "&lt;U+001B&gt;&#91;2J");
+    ck_assert_str_eq(escaped("a\rb"), "a&lt;U+000D&gt;b");
+    ck_assert_str_eq(escaped("\xe2\x82\xac"), "\xe2\x82\xac");
+    ck_assert_str_eq(escaped("\xe2"), "\xe2");
+}
+END_TEST
+
+START_TEST(base64_is_the_standard_one)
+{
+    static const char *const PAIRS[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+                                            { "{}", "e30=" }, { "\xff\xfe\xfd", "//79" } };
+
+    for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
+        bytes_done(&out);
+        bytes_add_base64(&out, PAIRS[i][0], strlen(PAIRS[i][0]));
+        ck_assert_str_eq(out.at ? out.at : "", PAIRS[i][1]);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("feishu escape");
+    TCase *cases = tcase_create("escape");
+
+    suite_add_tcase(suite, cases);
+    tcase_add_test(cases, ordinary_commands_stay_readable);
+    tcase_add_test(cases, marks_become_entities);
+    tcase_add_test(cases, an_entity_in_the_text_stays_text);
+    tcase_add_test(cases, a_line_begins_nothing);
+    tcase_add_test(cases, what_is_not_seen_is_shown);
+    tcase_add_test(cases, base64_is_the_standard_one);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    bytes_done(&out);
+    return failed ? 1 : 0;
+}

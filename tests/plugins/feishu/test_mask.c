@@ -1,0 +1,84 @@
+/* Masks, trimming, lists. */
+#include "plugins/feishu/mask.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *masked(const char *secret)
+{
+    static char out[256];
+
+    mask_secret(secret, out);
+    return out;
+}
+
+START_TEST(a_mask_shows_two_bytes_at_each_end_and_the_length)
+{
+    ck_assert_str_eq(masked(""), "");
+    ck_assert_str_eq(masked("a"), "****");
+    ck_assert_str_eq(masked("abcd"), "****");
+    ck_assert_str_eq(masked("abcde"), "ab*de");
+    ck_assert_str_eq(masked("0123456789"), "01******89");
+}
+END_TEST
+
+START_TEST(a_mask_never_cuts_a_character)
+{
+    ck_assert_str_eq(masked("密码ab"), "******ab");
+    ck_assert_str_eq(masked("a密码z"), "a******z");
+}
+END_TEST
+
+static const char *trimmed(const char *text)
+{
+    static char out[64];
+    sw_str t = text_trim(text, strlen(text));
+
+    memcpy(out, t.at, t.len);
+    out[t.len] = '\0';
+    return out;
+}
+
+START_TEST(trimming_takes_spaces_of_all_kinds_and_nothing_else)
+{
+    ck_assert_str_eq(trimmed(" \t\r\n a b \n"), "a b");
+    ck_assert_str_eq(trimmed("\xc2\xa0hi\xc2\xa0 "), "hi");
+    ck_assert_str_eq(trimmed("  "), "");
+    ck_assert_str_eq(trimmed("\xc3\xa0"), "\xc3\xa0");
+    ck_assert_str_eq(trimmed("x\xc2\xa1"), "x\xc2\xa1");
+}
+END_TEST
+
+START_TEST(a_list_has_what_stands_on_a_line_in_any_case)
+{
+    char first[8];
+
+    ck_assert(list_has("oc_a\nOC_b", "oc_b"));
+    ck_assert(list_has(" oc_a \noc_b", "  OC_A "));
+    ck_assert(!list_has("oc_ab", "oc_a"));
+    ck_assert(!list_has("\n\noc_a", ""));
+    ck_assert(!list_has("", "oc_a"));
+    ck_assert(list_first("\n oc_a \noc_b", first, sizeof first));
+    ck_assert_str_eq(first, "oc_a");
+    ck_assert(!list_first("\n \n", first, sizeof first));
+    ck_assert(!list_first("much too long", first, sizeof first));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("feishu mask");
+    TCase *cases = tcase_create("mask");
+
+    suite_add_tcase(suite, cases);
+    tcase_add_test(cases, a_mask_shows_two_bytes_at_each_end_and_the_length);
+    tcase_add_test(cases, a_mask_never_cuts_a_character);
+    tcase_add_test(cases, trimming_takes_spaces_of_all_kinds_and_nothing_else);
+    tcase_add_test(cases, a_list_has_what_stands_on_a_line_in_any_case);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
