@@ -22,7 +22,7 @@ typedef struct group {
 
 struct fragments {
     group *groups;
-    size_t count;
+    size_t count, bytes;
     char *joined;           /* what the latest FRAGMENTS_WHOLE gave */
 };
 
@@ -57,6 +57,7 @@ static void drop(fragments *g, group *gone)
         if (*at == gone) {
             *at = gone->next;
             g->count--;
+            g->bytes -= gone->bytes;
             group_free(gone);
             return;
         }
@@ -73,18 +74,27 @@ size_t fragments_open(fragments *g, int64_t now_ms)
     return g->count;
 }
 
+/* false: there is none but `keep`. */
+static bool drop_oldest(fragments *g, const group *keep)
+{
+    group *oldest = NULL;
+
+    for (group *at = g->groups; at; at = at->next)
+        if (at != keep)
+            oldest = at;
+    if (oldest)
+        drop(g, oldest);
+    return oldest != NULL;
+}
+
 /* The group of that id, made when there is none. NULL: no memory, or another sum than its first part said. */
 static group *group_of(fragments *g, sw_str id, int sum, int64_t now_ms)
 {
     for (group *at = g->groups; at; at = at->next)
         if (frame_str_is(id, at->id))
             return at->sum == sum ? at : NULL;
-    if (g->count == FRAGMENTS_GROUPS_MAX) {
-        group *oldest = g->groups;
-        while (oldest->next)
-            oldest = oldest->next;
-        drop(g, oldest);
-    }
+    if (g->count == FRAGMENTS_GROUPS_MAX)
+        (void)drop_oldest(g, NULL);
     group *made = calloc(1, sizeof *made + (size_t)sum * sizeof(part));
     if (!made)
         return NULL;
@@ -97,7 +107,7 @@ static group *group_of(fragments *g, sw_str id, int sum, int64_t now_ms)
     return made;
 }
 
-static bool keep(group *at, int seq, sw_str payload)
+static bool keep(fragments *g, group *at, int seq, sw_str payload)
 {
     part *p = &at->parts[seq];
     char *copy = NULL;
@@ -111,6 +121,7 @@ static bool keep(group *at, int seq, sw_str payload)
         memcpy(copy, payload.at, payload.len);
     }
     at->bytes += payload.len - p->len;
+    g->bytes += payload.len - p->len;
     at->missing -= p->came ? 0 : 1;
     free(p->bytes);
     *p = (part){ .bytes = copy, .len = payload.len, .came = true };
@@ -151,7 +162,9 @@ fragments_answer fragments_add(fragments *g, const frame *f, int64_t now_ms, sw_
     group *at = group_of(g, id, sum, now_ms);
     if (!at)
         return FRAGMENTS_BAD;
-    if (!keep(at, seq, f->payload)) {
+    while (g->bytes + f->payload.len > FRAGMENTS_TOTAL_MAX && drop_oldest(g, at))
+        continue;
+    if (!keep(g, at, seq, f->payload)) {
         drop(g, at);
         return FRAGMENTS_BAD;
     }

@@ -10,6 +10,7 @@ enum {
     FRAGMENTS_GROUPS_MAX = 64,      /* open at once; the oldest makes room          */
     FRAGMENTS_PARTS_MAX = 1024,     /* of one event                                 */
     FRAGMENTS_BYTES_MAX = 8 << 20,  /* of one event                                 */
+    FRAGMENTS_TOTAL_MAX = 32 << 20, /* of all that is open; the oldest makes room   */
     FRAGMENTS_TIMEOUT_MS = 10000    /* from the first part                          */
 };
 

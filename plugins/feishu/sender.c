@@ -2,16 +2,10 @@
  * step), sent by the HTTP client, and settled with its answer. Within a lane one after the other, several lanes at once; no
  * chat gets more than five in a second. */
 #include "sender.h"
-#include "bytes.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
     ROWS_AT_ONCE = 64,
-    PER_SECOND = 5,
-    SECOND_MS = 1100,          /* a second of theirs may be a little shorter than ours */
-    AGAIN_MS = 1000,
     GIVE_UP_MS = 24 * 3600 * 1000
 };
 
@@ -19,14 +13,13 @@ static sw_status pump(sw_request *req);
 
 /* ---- when ---- */
 
-/* Under the lock. `when` monotonic. */
-static void wake_at(feishu *f, int64_t when)
+void sender_wake_at(feishu *f, int64_t when)
 {
     if (!f->sender.wake_ms || when < f->sender.wake_ms)
         f->sender.wake_ms = when;
 }
 
-static void kick(feishu *f)
+void sender_kick_locked(feishu *f)
 {
     sender *s = &f->sender;
 
@@ -38,13 +31,13 @@ static void kick(feishu *f)
     s->wake_ms = 0;
     s->pumping = sw_task_run(f->host, SW_LANE_WORKER, pump, 0);
     if (!s->pumping)
-        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
+        sender_wake_at(f, sw_monotonic_ms() + SENDER_AGAIN_MS);
 }
 
 void sender_kick(feishu *f)
 {
     pthread_mutex_lock(&f->lock);
-    kick(f);
+    sender_kick_locked(f);
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -63,184 +56,7 @@ void sender_tick(feishu *f, int64_t now_ms)
 {
     settle_wake(f);
     if (f->sender.wake_ms && now_ms >= f->sender.wake_ms)
-        kick(f);
-}
-
-/* ---- lanes ---- */
-
-/* Under the lock. The place of the lane that was used least lately is given away. */
-static sender_lane *lane_of(feishu *f, const char *name)
-{
-    sender_lane *oldest = &f->sender.lanes[0];
-
-    for (unsigned i = 0; i < SENDER_LANES; i++) {
-        sender_lane *l = &f->sender.lanes[i];
-        if (strncmp(l->name, name, sizeof l->name - 1) == 0)
-            return l;
-        if (l->used_ms < oldest->used_ms)
-            oldest = l;
-    }
-    *oldest = (sender_lane){ .next = 0 };
-    snprintf(oldest->name, sizeof oldest->name, "%s", name);
-    return oldest;
-}
-
-/* When the lane may send: now, or that monotonic time. */
-static int64_t lane_free_at(const sender_lane *l)
-{
-    int64_t oldest = l->started[l->next];
-
-    return oldest ? oldest + SECOND_MS : 0;
-}
-
-static void lane_note(sender_lane *l, int64_t now)
-{
-    l->started[l->next] = now;
-    l->next = (l->next + 1) % PER_SECOND;
-    l->used_ms = now;
-}
-
-static bool lane_busy(const feishu *f, const char *name)
-{
-    for (const sending *s = f->sender.running; s; s = s->next)
-        if (strncmp(s->lane, name, sizeof s->lane - 1) == 0)
-            return true;
-    return false;
-}
-
-/* ---- a row on its way ---- */
-
-static char *copy(const char *text)
-{
-    return strdup(text ? text : "");
-}
-
-void sending_free(sending *s)
-{
-    if (!s)
-        return;
-    free(s->kind);
-    free(s->target);
-    free(s->url);
-    free(s->body);
-    free(s->action_id);
-    free((char *)(uintptr_t)s->answer.body);
-    free((char *)(uintptr_t)s->answer.error);
-    free(s);
-}
-
-static sending *sending_new(feishu *f, const outbox_row *row)
-{
-    sending *s = calloc(1, sizeof *s);
-
-    if (!s)
-        return NULL;
-    s->f = f;
-    s->id = row->id;
-    s->connector_id = row->connector_id;
-    s->attempts = row->attempts;
-    s->first_try_ms = row->first_try_ms;
-    snprintf(s->uuid, sizeof s->uuid, "%s", row->uuid);
-    snprintf(s->lane, sizeof s->lane, "%s", row->lane);
-    s->kind = copy(row->kind);
-    s->target = copy(row->receive_id);
-    s->action_id = copy(row->action_id);
-    s->answer = (sw_http_answer){ .size = sizeof s->answer, .unsent = true };
-    if (s->kind && s->target && s->action_id)
-        return s;
-    sending_free(s);
-    return NULL;
-}
-
-static void start_running(feishu *f, sending *s)
-{
-    pthread_mutex_lock(&f->lock);
-    s->next = f->sender.running;
-    f->sender.running = s;
-    f->sender.running_count++;
-    pthread_mutex_unlock(&f->lock);
-}
-
-void sending_end(sending *s, bool look)
-{
-    feishu *f = s->f;
-
-    pthread_mutex_lock(&f->lock);
-    for (sending **at = &f->sender.running; *at; at = &(*at)->next)
-        if (*at == s) {
-            *at = s->next;
-            f->sender.running_count--;
-            break;
-        }
-    if (look)
-        kick(f);
-    else
-        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
-    pthread_mutex_unlock(&f->lock);
-    sending_free(s);
-}
-
-/* ---- the call ---- */
-
-/* A path segment: ids hold letters, digits, '_' and '-'; anything else would be another address. */
-static bool segment(const char *id)
-{
-    return *id && id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] == '\0';
-}
-
-static bool write_call(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id)
-{
-    sw_json *out = sw_json_new(req);
-    bytes url = { .at = NULL };
-    bool patch = strcmp(row->kind, KIND_PATCH) == 0, reply = *row->reply_to && segment(row->reply_to);
-
-    bytes_printf(&url, "%s/open-apis/im/v1/messages", base);
-    sw_json_object_begin(out, NULL);
-    if (patch) {
-        bytes_printf(&url, "/%s", message_id);
-    } else if (reply) {
-        bytes_printf(&url, "/%s/reply", row->reply_to);
-    } else {
-        bytes_printf(&url, "?receive_id_type=%s", row->receive_type);
-        sw_json_text(out, "receive_id", row->receive_id);
-    }
-    sw_json_text(out, "content", row->content);
-    if (!patch) {
-        sw_json_text(out, "msg_type", strcmp(row->kind, KIND_CARD) == 0 ? "interactive" : "text");
-        sw_json_text(out, "uuid", row->uuid);
-    }
-    sw_json_object_end(out);
-    s->method = patch ? "PATCH" : "POST";
-    s->url = bytes_take(&url, NULL);
-    s->body = copy(sw_json_str(out).at);
-    return s->url && s->body && *s->body;
-}
-
-static sw_status claim_step(sw_tx *tx, void *arg)
-{
-    sending *s = arg;
-
-    return outbox_claim(tx, s->id, s->uuid, &s->claimed);
-}
-
-/* On the writer, after the commit: the row is marked, now it may leave. */
-static void claimed(void *arg, sw_status outcome)
-{
-    sending *s = arg;
-    feishu *f = s->f;
-    char authorization[FEISHU_TOKEN_MAX + 32];
-    const char *headers[] = { "Content-Type: application/json; charset=utf-8", authorization, NULL };
-
-    if (outcome != SW_OK || !s->claimed) {
-        sending_end(s, false);
-        return;
-    }
-    snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", s->token);
-    sw_http_call call = { .size = sizeof call, .method = s->method, .url = s->url, .headers = headers, .body = s->body,
-                          .body_len = strlen(s->body), .timeout_ms = (int)sw_option_int(f->host, "api_timeout"),
-                          .max_answer = 1 << 20 };
-    if (sw_http_start(f->host, &call, sending_on_answer, s) != SW_OK)
-        sending_answered(s);   /* as one that never left */
+        sender_kick_locked(f);
 }
 
 /* ---- the task ---- */
@@ -267,18 +83,18 @@ static bool may_start(round_of *r, const outbox_row *row)
     if (lane_busy(f, row->lane))
         return false;
     if (rest > 0) {
-        wake_at(f, now + rest);
+        sender_wake_at(f, now + rest);
         return false;
     }
     sender_lane *lane = lane_of(f, row->lane);
     if (lane_free_at(lane) > now) {
-        wake_at(f, lane_free_at(lane));
+        sender_wake_at(f, lane_free_at(lane));
         return false;
     }
     if (!token_cached(f, r->target.key, now, r->token)) {
         token_wanted(f, now);  /* looks again when it has one */
         if (!f->token.asking)
-            wake_at(f, f->token.retry_ms);
+            sender_wake_at(f, f->token.retry_ms);
         r->stop = true;
         return false;
     }
@@ -313,7 +129,7 @@ static sw_status card_of(round_of *r, const outbox_row *row, const char **ret_me
     if (strcmp(card.state, "pending") == 0 || strcmp(card.state, "sending") == 0)
         return SW_BUSY;
     *ret_message_id = card.message_id;
-    return strcmp(card.state, "sent") == 0 && segment(card.message_id) ? SW_OK : SW_NOT_FOUND;
+    return strcmp(card.state, "sent") == 0 && sending_segment(card.message_id) ? SW_OK : SW_NOT_FOUND;
 }
 
 static void start_row(round_of *r, const outbox_row *row)
@@ -325,7 +141,7 @@ static void start_row(round_of *r, const outbox_row *row)
 
     pthread_mutex_lock(&f->lock);
     if (card != SW_OK && card != SW_NOT_FOUND) { /* the card is on its way, or could not be read */
-        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
+        sender_wake_at(f, sw_monotonic_ms() + SENDER_AGAIN_MS);
         pthread_mutex_unlock(&f->lock);
         return;
     }
@@ -334,14 +150,13 @@ static void start_row(round_of *r, const outbox_row *row)
     sending *s = go ? sending_new(f, row) : NULL;
     if (!s)
         return;
-    start_running(f, s);
+    sending_start(s);
     if (why || card == SW_NOT_FOUND) {
         sending_give_up(s, why ? state : "dropped", why ? "error" : NULL, why);
         return;
     }
     memcpy(s->token, r->token, sizeof s->token);
-    if (!write_call(r->req, s, row, r->target.base, message_id) || !sw_write_later(f->host, claim_step, s, claimed))
-        claimed(s, SW_BUSY);
+    sending_begin(r->req, s, row, r->target.base, message_id);
 }
 
 static sw_status run_round(round_of *r)
@@ -378,18 +193,9 @@ static sw_status pump(sw_request *req)
     pthread_mutex_lock(&f->lock);
     f->sender.pumping = false;
     if (f->sender.again)
-        kick(f);
+        sender_kick_locked(f);
     else if (status != SW_OK)
-        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
+        sender_wake_at(f, sw_monotonic_ms() + SENDER_AGAIN_MS);
     pthread_mutex_unlock(&f->lock);
     return status;
-}
-
-void sender_done(feishu *f)
-{
-    while (f->sender.running) {
-        sending *s = f->sender.running;
-        f->sender.running = s->next;
-        sending_free(s);
-    }
 }

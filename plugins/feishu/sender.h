@@ -4,7 +4,10 @@
 
 #include "store.h"
 
-enum { SENDER_AT_ONCE = 16 };      /* calls under way */
+enum {
+    SENDER_AT_ONCE = 16,           /* calls under way                        */
+    SENDER_AGAIN_MS = 1000         /* after a moment that took nothing      */
+};
 
 /* A row that is being worked on: in `running` from its claim until it is settled. */
 struct sending {
@@ -27,9 +30,36 @@ struct sending {
     char detail[FEISHU_ERROR_MAX + 64];
 };
 
+/* ---- lanes.c, under the lock ---- */
+
+sender_lane *lane_of(feishu *f, const char *name);
+/* When the lane may send: a monotonic time, 0: now. */
+int64_t lane_free_at(const sender_lane *l);
+void lane_note(sender_lane *l, int64_t now);
+/* Is one of it on its way? */
+bool lane_busy(const feishu *f, const char *name);
+
+/* ---- sender.c, under the lock ---- */
+
+void sender_wake_at(feishu *f, int64_t when);
+void sender_kick_locked(feishu *f);
+
+/* ---- sending.c ---- */
+
+/* A copy of what the row says; NULL: no memory. */
+sending *sending_new(feishu *f, const outbox_row *row);
+/* Among `running` from now on. */
+void sending_start(sending *s);
+/* Claims the row, then sends it. `message_id`: of the card that a patch changes. */
+void sending_begin(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id);
+/* May it stand in a path? Ids hold letters, digits, '_', '-' and '.'. */
+bool sending_segment(const char *id);
 void sending_free(sending *s);
 /* Leaves `running` and is freed; with `look` the sender looks again at once. */
 void sending_end(sending *s, bool look);
+
+/* ---- settle.c ---- */
+
 /* Has an answer: for the task that settles. Any thread. */
 void sending_answered(sending *s);
 /* A callback of the HTTP client. */
