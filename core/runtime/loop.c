@@ -130,6 +130,7 @@ static void *loop_run(void *arg)
 {
     loop *l = arg;
     here = l;
+    thread_be_prompt();
     set_clock(l);
     if (event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY) < 0)
         log_error("loop", "event loop %u ended: %s", l->index, strerror(errno));

@@ -87,6 +87,8 @@ static void *worker_run(void *arg)
         const struct sched_param none = {0};
         if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &none) != 0)
             log_warn("lanes", "the hash lane runs at normal priority: SCHED_IDLE is refused");
+    } else {
+        thread_give_way();
     }
     pthread_mutex_lock(&p->lock);
     for (;;) {

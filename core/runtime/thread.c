@@ -1,8 +1,12 @@
 #include "core/runtime/thread.h"
 
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { GIVE_WAY_NICE = 5, PROMPT_SLICE_NS = 500000 };
 
 bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg)
 {
@@ -17,6 +21,24 @@ bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), voi
     if (started)
         pthread_setname_np(*ret, name);
     return started;
+}
+
+void thread_give_way(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + GIVE_WAY_NICE); /* 0: this thread alone */
+}
+
+/* The C library has neither the call nor its struct. Kernels before 6.12 ignore the slice. */
+void thread_be_prompt(void)
+{
+    const struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } wish = {.size = sizeof wish, .nice = getpriority(PRIO_PROCESS, 0), .runtime = PROMPT_SLICE_NS};
+    (void)syscall(SYS_sched_setattr, 0, &wish, 0);
 }
 
 bool cond_init(pthread_cond_t *c)

@@ -14,11 +14,13 @@ enum {
     MESSAGES_REMEMBER_MS = 24 * 60 * 60 * 1000
 };
 
-/* Set in start(), constant afterwards. */
+/* Set in start(), constant afterwards, but for what upkeep.c learns: that is the writer's alone. */
 typedef struct {
     sw_host *host;
     const sw_users_service *users;
     void *users_self;
+    int64_t index_ns_per_kib;  /* CPU time that indexing took lately; 0: not known yet */
+    bool index_began;          /* a step began and did not come to its end            */
 } messages_state;
 
 /* Texts are NUL-ended and live as long as the request. */
