@@ -65,11 +65,16 @@ ws_event *event_copy(ws_socket *s, uint16_t type, const envelope *e, const char 
     ev->env = *e;
     envelope_rebase(&ev->env, text, ev->bytes);
     ev->item.bytes = sizeof *ev + len;
+    if (type == s->home->hub->ack_type)
+        atomic_fetch_add(&s->home->hub->unsettled, 1);
     return ev;
 }
 
 void event_drop(ws_event *ev)
 {
+    const struct hub *h = ev->socket->home->hub;
+    if (ev->type == h->ack_type)
+        atomic_fetch_sub(&ev->socket->home->hub->unsettled, 1);
     event_clear(ev);
     free(ev);
 }

@@ -211,6 +211,7 @@ hub *hub_open(runtime *rt)
     add_type(h, "");
     for (size_t i = 0; i < sizeof SERVER_TYPES / sizeof *SERVER_TYPES; i++)
         add_type(h, SERVER_TYPES[i]);
+    h->ack_type = hub_type_find(h, "ACK", 3);
     bool ok = h->loops != NULL && h->presence != NULL;
     if (ok)
         read_options(h);

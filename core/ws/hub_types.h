@@ -53,6 +53,8 @@ struct hub {
     sw_host *recovery_host; /* NULL: none */
     hub_socket_event on_socket;
     _Atomic uint32_t open; /* sockets that have not been freed */
+    _Atomic uint32_t unsettled; /* receipts and ACKs on their way to be noted: greetings wait for them */
+    uint16_t ack_type;
     _Atomic uint64_t slow_closed, dropped, errors;
     _Atomic bool stopping;
     sw_host self; /* the host of what no module handles */

@@ -179,8 +179,6 @@ void output_last(ws_socket *s, const void *bytes, size_t len)
         return;
     }
     output_write_queue(s);
-    if (s->state != SOCKET_ENDED && s->receipts != NULL)
-        output_receipts(s);
 }
 
 void output_done(ws_socket *s)

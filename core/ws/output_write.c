@@ -81,7 +81,7 @@ static backlog *look_through(struct evbuffer *queue)
     return b;
 }
 
-void output_write_queue(ws_socket *s)
+static void write_all(ws_socket *s)
 {
     struct evbuffer *queue = bufferevent_get_output(s->stream);
     while (evbuffer_get_length(queue) > 0) {
@@ -105,6 +105,20 @@ void output_write_queue(ws_socket *s)
         }
     }
     unblock(s);
+}
+
+/* A peer may read, leave and come back before this returns: its greeting waits. */
+void output_write_queue(ws_socket *s)
+{
+    struct hub *h = s->home->hub;
+    if (s->receipts == NULL) {
+        write_all(s);
+        return;
+    }
+    atomic_fetch_add(&h->unsettled, 1);
+    write_all(s);
+    output_receipts(s);
+    atomic_fetch_sub(&h->unsettled, 1);
 }
 
 /* Receipts of frames whose bytes have left. */
@@ -142,8 +156,6 @@ static void after_write(ws_socket *s)
 {
     if (s->state == SOCKET_ENDED)
         return;
-    if (s->receipts != NULL)
-        output_receipts(s);
     if (!s->blocked && s->state == SOCKET_ENDING)
         socket_end(s);
     else if (!s->blocked && s->state == SOCKET_DISCARD)

@@ -4,7 +4,8 @@
 
 #include "core/ws/hub_types.h"
 
-/* Writes until the queue is empty, or waits for the peer. A broken connection ends the socket. */
+/* Writes until the queue is empty, or waits for the peer, and gives the receipts that are due. A broken connection ends
+ * the socket. */
 void output_write_queue(ws_socket *s);
 /* Keeps the sum of what waits for slow peers: after every change of a blocked socket's queue. */
 void output_count_waiting(ws_socket *s);

@@ -8,12 +8,13 @@
 
 #include <stdlib.h>
 
-enum { RETRY_MS = 200, TRIES_MAX = 25 };
+enum { RETRY_MS = 200, TRIES_MAX = 25, SETTLE_MS = 10, SETTLE_TRIES = 50 };
 
 struct recovery {
     replay state;
     bool asked;     /* a task is away */
     unsigned tries; /* that failed, one after the other */
+    unsigned waits; /* of the greeting, for what is being noted */
     int64_t cursor; /* of the greeting */
     held held;
 };
@@ -135,7 +136,8 @@ static void on_page(ws_socket *s, recovery_task *t)
     recovery *r = s->recovery;
     bool drop = false;
     for (sw_frame *f; (f = frame_list_take(&t->out.frames)) != NULL; frame_unref(f))
-        output_frame(s, f);
+        if (!held_was_told(&r->held, f->id))
+            output_frame(s, f);
     replay_page(&r->state, t->out.frames.last_id, t->more, &drop);
     if (drop)
         held_drop(&r->held);
@@ -171,11 +173,33 @@ static void on_answer(ws_socket *s, recovery_task *t)
     recovery_task_free(t);
 }
 
-/* Never more than half of the queue for pages, and some room for the frame that overshoots. */
+/* Never more than half of the queue for pages, and room for the frame that overshoots. Where the queue is too small for
+ * that: one frame into an empty queue, which takes anything. */
 static size_t page_budget(const ws_socket *s)
 {
-    size_t half = s->home->hub->o.queue / 2, queued = output_length(s);
-    return queued > half / 2 ? 0 : (half - queued) / 2;
+    const hub_options *o = &s->home->hub->o;
+    size_t half = o->queue / 2, queued = output_length(s);
+    size_t room = o->queue > o->frame_limit ? o->queue - o->frame_limit : 0;
+    if (queued > half / 2 || (queued > 0 && queued >= room))
+        return 0;
+    if (queued >= room)
+        return 1;
+    size_t budget = (half - queued) / 2;
+    return budget < room - queued ? budget : room - queued;
+}
+
+/* A decision that is being noted as delivered, from another socket of the same user, must not be told again. For half a
+ * second: then rather twice than late. */
+static bool settled(ws_socket *s)
+{
+    recovery *r = s->recovery;
+    const struct hub *h = s->home->hub;
+    if ((h->recovery.greet_roles & SW_ROLE_BIT(s->who.role)) == 0 || atomic_load(&h->unsettled) == 0 ||
+        r->waits == SETTLE_TRIES)
+        return true;
+    r->waits++;
+    socket_retry(s, SETTLE_MS);
+    return false;
 }
 
 static void next_step(ws_socket *s)
@@ -190,6 +214,8 @@ static void next_step(ws_socket *s)
     size_t budget = page_budget(s);
     if (r->asked || s->retry_ms != 0 || budget == 0)
         return; /* recovery_run() comes back when the queue has drained */
+    if (r->state.phase == REPLAY_GREET && !settled(s))
+        return;
     recovery_task *t = recovery_task_new(s, KINDS[r->state.phase], on_answer, budget);
     if (t == NULL) {
         socket_retry(s, RETRY_MS);
@@ -250,6 +276,7 @@ void recovery_done(ws_socket *s)
 
 static void on_receipt(ws_socket *s, recovery_task *t)
 {
+    atomic_fetch_sub(&s->home->hub->unsettled, 1);
     if (t->status != SW_OK && s->state != SOCKET_ENDED)
         output_receipt_again(s, t->req.tag);
     recovery_task_free(t);
@@ -263,8 +290,10 @@ void recovery_receipt(ws_socket *s, int64_t tag)
     if (t == NULL)
         return;
     t->req.tag = tag;
+    atomic_fetch_add(&s->home->hub->unsettled, 1);
     if (recovery_task_start(t))
         return;
+    atomic_fetch_sub(&s->home->hub->unsettled, 1);
     recovery_task_free(t);
     output_receipt_again(s, tag);
 }

@@ -21,7 +21,12 @@ live_verdict replay_live(replay *r, int64_t id)
         r->missed = true;
         return LIVE_DROP;
     case REPLAY_GREET:
-        return replay_wanted(r, id) ? LIVE_HOLD : LIVE_DROP;
+        if (!replay_wanted(r, id))
+            return LIVE_DROP;
+        if (r->holding)
+            return LIVE_HOLD;
+        r->missed = r->missed || id > 0;
+        return LIVE_DROP;
     case REPLAY_LIVE:
         break;
     }
@@ -38,6 +43,7 @@ replay_phase replay_hello(replay *r, bool recovered)
     r->recover = r->recover && recovered;
     if (!r->recover) {
         r->last = 0; /* another database's number, or a gap: nothing is known to have been seen */
+        r->holding = true;
         return after_rows(r);
     }
     return r->phase = REPLAY_ROWS;
@@ -68,7 +74,7 @@ replay_phase replay_page(replay *r, int64_t last, bool more, bool *ret_drop_held
 
 bool replay_overflow(replay *r)
 {
-    if (r->phase != REPLAY_ROWS && !(r->phase == REPLAY_OPENING && r->recover))
+    if (!r->recover)
         return false;
     r->holding = false;
     r->missed = true;
@@ -77,5 +83,7 @@ bool replay_overflow(replay *r)
 
 replay_phase replay_greeted(replay *r, bool more)
 {
-    return more ? r->phase : (r->phase = REPLAY_LIVE);
+    if (more)
+        return r->phase;
+    return r->phase = r->holding ? REPLAY_LIVE : REPLAY_ROWS;
 }

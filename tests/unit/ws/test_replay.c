@@ -90,6 +90,12 @@ static void read_done(world *w)
         release_held(w);
 }
 
+static void greet(world *w)
+{
+    if (w->r.phase == REPLAY_GREET && replay_greeted(&w->r, rand() % 3 > 0) == REPLAY_LIVE)
+        release_held(w);
+}
+
 static void check_exact(const world *w, int64_t since)
 {
     ck_assert_int_eq(w->seen_count, w->committed - since);
@@ -105,11 +111,13 @@ static void random_order(unsigned seed)
     int64_t since = rand() % 50;
     w.committed = since + rand() % 150;
     w.mailed = since < w.committed ? since + rand() % (w.committed - since + 1) : w.committed;
-    ck_assert_int_eq(replay_begin(&w.r, false, since, false), REPLAY_OPENING);
+    ck_assert_int_eq(replay_begin(&w.r, false, since, seed % 2 == 1), REPLAY_OPENING);
     int hello_at = rand() % 30;
     for (int step = 0; step < 4000; step++) {
         if (step == hello_at)
             ck_assert_int_eq(replay_hello(&w.r, true), REPLAY_ROWS);
+        if (rand() % 20 == 0)
+            greet(&w);
         switch (rand() % 6) {
         case 0:
             if (w.committed < ROWS_MAX - 1 && step < 2000)
@@ -136,6 +144,7 @@ static void random_order(unsigned seed)
         read_begin(&w);
         read_snapshot(&w);
         read_done(&w);
+        greet(&w);
     }
     ck_assert_msg(w.r.phase == REPLAY_LIVE, "seed %u ends in phase %d", seed, (int)w.r.phase);
     check_exact(&w, since);
@@ -206,6 +215,39 @@ START_TEST(a_greeting_alone_begins_at_once)
 }
 END_TEST
 
+START_TEST(a_greeting_with_too_much_held_reads_on_after_it)
+{
+    replay r;
+    bool drop;
+    replay_begin(&r, true, 0, true);
+    replay_hello(&r, true);
+    replay_page_begin(&r);
+    ck_assert_int_eq(replay_page(&r, 9, false, &drop), REPLAY_GREET);
+    ck_assert_int_eq(replay_live(&r, 10), LIVE_HOLD);
+    ck_assert(replay_overflow(&r));
+    ck_assert_int_eq(replay_live(&r, 11), LIVE_DROP);
+    ck_assert_int_eq(replay_live(&r, 0), LIVE_DROP);
+    ck_assert_int_eq(replay_greeted(&r, true), REPLAY_GREET);
+    ck_assert_int_eq(replay_greeted(&r, false), REPLAY_ROWS);
+    replay_page_begin(&r);
+    ck_assert_int_eq(replay_page(&r, 11, false, &drop), REPLAY_GREET);
+    ck_assert_int_eq(replay_live(&r, 12), LIVE_HOLD);
+    ck_assert_int_eq(replay_greeted(&r, false), REPLAY_LIVE);
+}
+END_TEST
+
+START_TEST(too_much_held_before_a_gap_is_known_holds_again_after_it)
+{
+    replay r;
+    replay_begin(&r, true, 1000, true);
+    ck_assert(replay_overflow(&r));
+    ck_assert_int_eq(replay_hello(&r, false), REPLAY_GREET);
+    ck_assert_int_eq(replay_live(&r, 5), LIVE_HOLD);
+    ck_assert(!replay_overflow(&r));
+    ck_assert_int_eq(replay_greeted(&r, false), REPLAY_LIVE);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_loop_test(tests, no_gap_and_no_duplicate_whatever_the_order, 0, 500 / SEEDS_PER_TEST);
@@ -214,6 +256,8 @@ static void add_tests(TCase *tests)
     ADD(unstored_frames_are_dropped_until_it_has_caught_up);
     ADD(without_recovery_nothing_counts_as_seen);
     ADD(a_greeting_alone_begins_at_once);
+    ADD(a_greeting_with_too_much_held_reads_on_after_it);
+    ADD(too_much_held_before_a_gap_is_known_holds_again_after_it);
 }
 
 int main(void)
