@@ -321,6 +321,18 @@ START_TEST(writes_get_four_times_that)
 }
 END_TEST
 
+START_TEST(a_writer_is_not_late_for_having_waited)
+{
+    db_lend(db, &memory, sw_monotonic_ms() + 50);
+    usleep(80000); /* as on a busy machine, where another thread has the core */
+    ck_assert_int_eq(put("waited"), SW_OK);
+    ck_assert(!db_interrupted(db));
+    usleep(1000000); /* WAITING_FACTOR times the limit: then it is */
+    ck_assert_int_eq(put("too long"), SW_BUSY);
+    ck_assert(db_interrupted(db));
+}
+END_TEST
+
 START_TEST(a_full_disk_is_storage_failing)
 {
     ck_assert_int_eq(db_exec(db, "PRAGMA max_page_count=12"), SW_OK);
@@ -384,6 +396,7 @@ static void add(TCase *tests)
     ADD(a_statement_may_not_end_the_transaction);
     ADD(reads_end_at_their_time_limit);
     ADD(writes_get_four_times_that);
+    ADD(a_writer_is_not_late_for_having_waited);
     ADD(a_full_disk_is_storage_failing);
     ADD(a_connection_can_be_opened_anew);
     ADD(checkpoints_empty_the_wal);
