@@ -35,7 +35,7 @@ typedef struct ws_connection {
     int close_code;
     /* the service thread's */
     struct lws *wsi;
-    bool dialled, opened, closing, killed;
+    bool dialled, opened, closing, killed, late;
     int received_code, close_with;
     bool message_binary;
     buf incoming;

@@ -50,6 +50,7 @@ static void too_late(lws_sorted_usec_list_t *timer)
 {
     ws_connection *n = lws_container_of(timer, ws_connection, timer);
 
+    n->late = !n->opened;
     if (n->wsi && (!n->opened || n->closing))
         lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
@@ -154,6 +155,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return on_writable(wsi, n);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         on_peer_close(n, in, len);
+        return 0;
+    case LWS_CALLBACK_CLOSED_CLIENT_HTTP: /* killed before it was open: nothing else is told */
+        if (n)
+            end_with(n, &(sw_ws_end){ .error = n->late ? "no answer in time" : "closed before it was open" });
         return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
         if (n)

@@ -1,0 +1,238 @@
+/* HTTP requests: answers, and everything that comes instead of one. */
+#include "core/outbound/outbound.h"
+#include "tests/unit/outbound/server.h"
+
+static test_server server;
+static http_client *client;
+static _Atomic int finished;
+static sw_http_answer got;
+static char got_body[4096], got_error[256], got_header[64];
+
+static void on_answer(void *arg, const sw_http_answer *answer)
+{
+    (void)arg;
+    got = *answer;
+    snprintf(got_body, sizeof got_body, "%s", answer->body);
+    snprintf(got_error, sizeof got_error, "%s", answer->error);
+    sw_http_header(answer, "x-said", got_header, sizeof got_header);
+    finished++;
+}
+
+static sw_http_call call_to(const char *path)
+{
+    static char url[256];
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server.port, path);
+    return (sw_http_call){.size = sizeof(sw_http_call), .url = url, .timeout_ms = 2000};
+}
+
+static void ask(const sw_http_call *call)
+{
+    ck_assert_int_eq(http_client_call(client, call, on_answer, NULL), SW_OK);
+    test_wait_for(&finished, 1);
+}
+
+static void begin(void (*script)(test_server *s, int fd))
+{
+    finished = 0;
+    test_server_start(&server, script);
+    client = http_client_start("", "");
+    ck_assert_ptr_nonnull(client);
+}
+
+static void end(void)
+{
+    http_client_stop(client);
+    test_server_stop(&server);
+}
+
+/* ---- scripts ---- */
+
+static void say_hello(test_server *s, int fd)
+{
+    if (!test_read_head(s, fd))
+        return;
+    if (strstr(s->request, "Content-Length: 4"))
+        test_read(fd, s->seen, 4);
+    test_write_text(fd, "HTTP/1.1 201 Created\r\nX-Said:  hello \r\nx-said: again\r\nContent-Length: 2\r\n"
+                        "Connection: close\r\n\r\nok");
+}
+
+static void say_much(test_server *s, int fd)
+{
+    static char much[100000];
+
+    if (!test_read_head(s, fd))
+        return;
+    memset(much, 'x', sizeof much);
+    test_write_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    test_write(fd, much, sizeof much);
+    (void)test_read(fd, much, 1);
+}
+
+static void say_nothing(test_server *s, int fd)
+{
+    (void)test_read_head(s, fd);
+    (void)test_read(fd, s->seen, 1);
+}
+
+static void hang_up(test_server *s, int fd)
+{
+    (void)test_read_head(s, fd);
+}
+
+static void send_elsewhere(test_server *s, int fd)
+{
+    (void)test_read_head(s, fd);
+    test_write_text(fd, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
+/* ---- tests ---- */
+
+START_TEST(an_answer_comes_with_status_body_and_headers)
+{
+    begin(say_hello);
+    sw_http_call call = call_to("/path?q=1");
+    static const char *const HEADERS[] = {"X-Mine: yes", NULL};
+    call.method = "POST";
+    call.headers = HEADERS;
+    call.body = "body";
+    call.body_len = 4;
+    ask(&call);
+    ck_assert_int_eq(got.status, 201);
+    ck_assert_str_eq(got_body, "ok");
+    ck_assert_str_eq(got_error, "");
+    ck_assert_str_eq(got_header, "again");
+    ck_assert_int_eq(strncmp(server.request, "POST /path?q=1 HTTP/1.1\r\n", 25), 0);
+    ck_assert_ptr_nonnull(strstr(server.request, "X-Mine: yes\r\n"));
+    ck_assert_ptr_null(strstr(server.request, "Expect:"));
+    ck_assert_mem_eq(server.seen, "body", 4);
+    end();
+}
+END_TEST
+
+START_TEST(a_method_without_a_body_is_sent_as_named)
+{
+    begin(say_hello);
+    sw_http_call call = call_to("/x");
+    call.method = "PATCH";
+    ask(&call);
+    ck_assert_int_eq(strncmp(server.request, "PATCH /x HTTP/1.1\r\n", 19), 0);
+    end();
+}
+END_TEST
+
+START_TEST(redirects_are_not_followed)
+{
+    begin(send_elsewhere);
+    sw_http_call call = call_to("/");
+    ask(&call);
+    ck_assert_int_eq(got.status, 302);
+    end();
+}
+END_TEST
+
+START_TEST(a_connection_that_is_refused_tells_that_nothing_left)
+{
+    begin(say_hello);
+    sw_http_call call = call_to("/");
+    call.url = "http://127.0.0.1:1/";
+    ask(&call);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert(got.unsent);
+    ck_assert_str_ne(got_error, "");
+    end();
+}
+END_TEST
+
+START_TEST(a_connection_that_is_cut_tells_that_something_may_have_left)
+{
+    begin(hang_up);
+    sw_http_call call = call_to("/");
+    ask(&call);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert(!got.unsent);
+    end();
+}
+END_TEST
+
+START_TEST(silence_ends_at_the_time_limit)
+{
+    begin(say_nothing);
+    sw_http_call call = call_to("/");
+    call.timeout_ms = 200;
+    ask(&call);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert(!got.unsent);
+    end();
+}
+END_TEST
+
+START_TEST(an_answer_over_the_limit_is_a_failure)
+{
+    begin(say_much);
+    sw_http_call call = call_to("/");
+    call.max_answer = 50000;
+    ask(&call);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert_str_eq(got_error, "the answer is too long");
+    end();
+    begin(say_much);
+    call = call_to("/");
+    call.max_answer = 100000;
+    ask(&call);
+    ck_assert_int_eq(got.status, 200);
+    ck_assert_uint_eq(got.body_len, 100000);
+    end();
+}
+END_TEST
+
+START_TEST(addresses_and_headers_that_lie_are_refused_at_once)
+{
+    begin(say_hello);
+    static const char *const HEADERS[] = {"X: y\r\nZ: 1", NULL};
+    sw_http_call call = call_to("/");
+    call.url = "http://example.com/";
+    ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_INVALID);
+    call.url = "file:///etc/passwd";
+    ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_INVALID);
+    call = call_to("/");
+    call.headers = HEADERS;
+    ck_assert_int_ne(http_client_call(client, &call, on_answer, NULL), SW_OK);
+    end();
+    ck_assert_int_eq(finished, 0);
+}
+END_TEST
+
+START_TEST(stopping_ends_what_runs_and_what_waits_each_once)
+{
+    begin(say_nothing);
+    sw_http_call call = call_to("/");
+    for (int i = 0; i < 200; i++)
+        ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_OK);
+    http_client_halt(client);
+    ck_assert_int_eq(finished, 200);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert_str_eq(got_error, "stopped");
+    ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_BUSY);
+    end();
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    ADD(an_answer_comes_with_status_body_and_headers);
+    ADD(a_method_without_a_body_is_sent_as_named);
+    ADD(redirects_are_not_followed);
+    ADD(a_connection_that_is_refused_tells_that_nothing_left);
+    ADD(a_connection_that_is_cut_tells_that_something_may_have_left);
+    ADD(silence_ends_at_the_time_limit);
+    ADD(an_answer_over_the_limit_is_a_failure);
+    ADD(addresses_and_headers_that_lie_are_refused_at_once);
+    ADD(stopping_ends_what_runs_and_what_waits_each_once);
+}
+
+int main(void)
+{
+    return run_tests("outbound http", add);
+}
