@@ -57,12 +57,16 @@ def test_messages_while_the_server_is_down_come_when_it_is_back(bridge):
 
 
 def test_messages_during_a_stop_are_stored_once(bridge):
-    stopping = threading.Thread(target=bridge.server.restart)
-    stopping.start()
-    for n in range(40):
-        bridge.feishu.push(f"during {n}")
-        time.sleep(0.02)
-    stopping.join()
+    def speak():
+        for n in range(40):
+            bridge.feishu.push(f"during {n}")
+            time.sleep(0.02)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    time.sleep(0.1)
+    bridge.server.restart()
+    speaker.join()
     settled(bridge)
     assert sorted(texts(bridge)) == sorted(f"during {n}" for n in range(40))
 
