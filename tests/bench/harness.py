@@ -118,7 +118,7 @@ class Server:
                        "workers": str(2 * len(self.on))},
             "auth": {"bcrypt_cost": "4", "initial_admin_pass": PASSWORD},
             "plugins": {"enabled": "auth, users, messages, chat"},
-            "log": {"level": "warn", "access": "false"},
+            "log": {"level": "info"},
             "ws": {"rate_frames": "10000000", "rate_bytes": "4G"},
         }
         for section, values in (options or {}).items():
