@@ -106,11 +106,14 @@ bool socket_open(hub_loop *hl, const socket_opening *o)
     link_all(s);
     atomic_fetch_add(&h->open, 1);
     take_stream(s);
+    /* Registered before the client can see the 101: what anybody sends to it from then on arrives. What comes by other
+     * threads waits in the mailbox of this loop, behind the head. */
+    bool registered = deliver_register(s);
     if (!send_head(s, o->head, o->head_len)) {
         socket_end(s);
         return true;
     }
-    if (!deliver_register(s)) {
+    if (!registered) {
         socket_close(s, 1013, "try again later");
         return true;
     }
