@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import requests
@@ -84,8 +85,10 @@ class Steward:
                                os.path.join(ROOT, "tests", "support", "tsan.supp"))
         environment.update(self.env)
         with open(self.log_path, "ab") as stderr:
-            command = ["setpriv", "--pdeathsig", "KILL", "--",  # it ends with the test program, however that ends
-                       *self.wrapper, BINARY, "serve", "-c", self.write_config()]
+            command = [*self.wrapper, BINARY, "serve", "-c", self.write_config()]
+            if threading.current_thread() is threading.main_thread():
+                # It ends with the test program, however that ends: with the thread that started it, in fact.
+                command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
             self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=stderr)
         self.url = self._listening()

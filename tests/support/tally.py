@@ -10,6 +10,8 @@ def main(paths):
             if case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail":
                 failed += 1
                 print(f"FAILED {case.get('classname')}.{case.get('name')}")
+                if path.endswith("unit.xml"):  # ctest keeps quiet
+                    print((case.findtext("system-out") or "")[-4000:])
             elif case.find("skipped") is not None:
                 skipped += 1
             else:
