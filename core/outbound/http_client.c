@@ -108,13 +108,13 @@ static bool set_headers(http_call *c, const char *const *headers)
     return curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers) == CURLE_OK;
 }
 
-static bool set_options(const http_client *client, http_call *c, const sw_http_call *call, bool tls)
+static bool set_options(const http_client *client, http_call *c, const sw_http_call *call, const outbound_url *url)
 {
     CURL *e = c->easy;
     const char *method = call->method ? call->method : "GET";
 
     bool ok = curl_easy_setopt(e, CURLOPT_URL, call->url) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http") == CURLE_OK
+        && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, url->tls ? "https" : "http") == CURLE_OK
         && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
         && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
         && curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_MS)) == CURLE_OK
@@ -125,7 +125,7 @@ static bool set_options(const http_client *client, http_call *c, const sw_http_c
         && curl_easy_setopt(e, CURLOPT_PRIVATE, c) == CURLE_OK;
     if (ok && *client->ca_file)
         ok = curl_easy_setopt(e, CURLOPT_CAINFO, client->ca_file) == CURLE_OK;
-    if (ok && !tls)
+    if (ok && outbound_is_loopback(url->host))
         ok = curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
     else if (ok && *client->proxy)
         ok = curl_easy_setopt(e, CURLOPT_PROXY, client->proxy) == CURLE_OK;
@@ -154,7 +154,7 @@ sw_status http_client_call(http_client *client, const sw_http_call *call, sw_htt
     buf_init(&c->answer, (call->max_answer ? call->max_answer : ANSWER_MAX) + 1);
     buf_init(&c->answer_headers, HEADERS_MAX);
     c->easy = curl_easy_init();
-    if (!c->easy || !set_options(client, c, call, url.tls)) {
+    if (!c->easy || !set_options(client, c, call, &url)) {
         call_free(c);
         return SW_NO_MEMORY;
     }

@@ -12,7 +12,7 @@ struct outbound *outbound_start(const char *ca_file, const char *proxy)
     if (!o)
         return NULL;
     o->http = http_client_start(ca_file, proxy);
-    o->ws = ws_client_start(ca_file);
+    o->ws = ws_client_start(ca_file, proxy);
     if (!o->http || !o->ws) {
         outbound_stop(o);
         return NULL;
@@ -37,7 +37,7 @@ void outbound_stop(struct outbound *o)
     free(o);
 }
 
-static bool is_loopback(const char *host)
+bool outbound_is_loopback(const char *host)
 {
     struct in_addr v4;
 
@@ -106,7 +106,7 @@ bool outbound_url_parse(const char *url, const char *secure, const char *plain, 
     if (!parse_authority(authority, len, &parsed))
         return false;
     parsed.path = authority[len] ? authority + len : "/";
-    if (!parsed.tls && !is_loopback(parsed.host))
+    if (!parsed.tls && !outbound_is_loopback(parsed.host))
         return false;
     *ret = parsed;
     return true;

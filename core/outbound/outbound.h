@@ -27,7 +27,7 @@ void http_client_halt(http_client *c);
 void http_client_stop(http_client *c);
 sw_status http_client_call(http_client *c, const sw_http_call *call, sw_http_done done, void *arg);
 
-ws_client *ws_client_start(const char *ca_file);
+ws_client *ws_client_start(const char *ca_file, const char *proxy);
 void ws_client_halt(ws_client *c);
 void ws_client_stop(ws_client *c);
 sw_status ws_client_connect(ws_client *c, const sw_ws_call *call, void *arg, uint64_t *ret_handle);
@@ -42,6 +42,7 @@ typedef struct {
     const char *path;   /* into the URL, from the '/' or '?' on; "/" when empty */
 } outbound_url;
 
+bool outbound_is_loopback(const char *host);
 bool outbound_url_parse(const char *url, const char *secure, const char *plain, outbound_url *ret);
 
 #endif

@@ -160,14 +160,14 @@ static void *service(void *arg)
     return NULL;
 }
 
-ws_client *ws_client_start(const char *ca_file)
+ws_client *ws_client_start(const char *ca_file, const char *proxy)
 {
     ws_client *c = calloc(1, sizeof *c);
 
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
-    c->context = ws_client_context(c, ca_file);
+    c->context = ws_client_context(c, ca_file, proxy);
     if (c->context && thread_start(&c->thread, "ws-out", service, c))
         return c;
     if (c->context)

@@ -45,6 +45,7 @@ struct ws_client {
     pthread_t thread;
     pthread_mutex_t lock;
     struct lws_context *context;
+    struct lws_vhost *outside, *loopback;
     ws_connection *connections;  /* under the lock; freed by the service thread alone */
     unsigned count;
     uint64_t last_handle;
@@ -52,7 +53,7 @@ struct ws_client {
     bool halted;                 /* the thread has ended; main thread */
 };
 
-struct lws_context *ws_client_context(ws_client *c, const char *ca_file);
+struct lws_context *ws_client_context(ws_client *c, const char *ca_file, const char *proxy);
 /* Does what other threads asked for: dials, wakes writers, closes. On the service thread. */
 void ws_client_apply(ws_client *c);
 /* Tells `ended` unless that was done, and marks it gone. On the service thread. */

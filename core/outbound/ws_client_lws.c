@@ -3,6 +3,7 @@
 #include "core/outbound/ws_client.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -176,13 +177,25 @@ static const struct lws_protocols PROTOCOLS[] = {
     { .name = NULL },
 };
 
-struct lws_context *ws_client_context(ws_client *c, const char *ca_file)
+/* What curl looks at, too. */
+static const char *proxy_of_environment(void)
+{
+    const char *proxy = getenv("https_proxy");
+
+    if (!proxy)
+        proxy = getenv("HTTPS_PROXY");
+    return proxy ? proxy : "";
+}
+
+/* Two virtual hosts: one that goes by the proxy, one for the loopback, which never does. An empty proxy address keeps
+ * libwebsockets from looking at http_proxy. */
+struct lws_context *ws_client_context(ws_client *c, const char *ca_file, const char *proxy)
 {
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = PROTOCOLS,
         .user = c,
-        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
         .client_ssl_ca_filepath = *ca_file ? ca_file : NULL,
         .ka_time = KEEPALIVE_S,
         .ka_probes = KEEPALIVE_PROBES,
@@ -190,7 +203,19 @@ struct lws_context *ws_client_context(ws_client *c, const char *ca_file)
     };
 
     lws_set_log_level(0, NULL);   /* its lines may hold a URL; errors reach us by callback */
-    return lws_create_context(&info);
+    struct lws_context *context = lws_create_context(&info);
+    if (!context)
+        return NULL;
+    info.vhost_name = "outside";
+    info.http_proxy_address = *proxy ? proxy : proxy_of_environment();
+    c->outside = lws_create_vhost(context, &info);
+    info.vhost_name = "loopback";
+    info.http_proxy_address = "";
+    c->loopback = lws_create_vhost(context, &info);
+    if (c->outside && c->loopback)
+        return context;
+    lws_context_destroy(context);
+    return NULL;
 }
 
 static void dial(ws_client *c, ws_connection *n)
@@ -201,6 +226,7 @@ static void dial(ws_client *c, ws_connection *n)
     snprintf(host, sizeof host, v6 ? "[%s]:%d" : "%s:%d", n->url.host, n->url.port);
     struct lws_client_connect_info info = {
         .context = c->context,
+        .vhost = outbound_is_loopback(n->url.host) ? c->loopback : c->outside,
         .address = n->url.host,
         .port = n->url.port,
         .path = n->url.path,

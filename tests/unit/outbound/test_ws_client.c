@@ -10,6 +10,7 @@ static char message[70000], error[256], status[64], text[64], code[64];
 static size_t message_len;
 static bool message_binary;
 static sw_ws_end why;
+static char proxy[64];
 
 static void on_opened(void *arg, uint64_t h)
 {
@@ -52,7 +53,7 @@ static void begin(void (*script)(test_server *s, int fd))
 {
     opened = received = ended = 0;
     test_server_start(&server, script);
-    client = ws_client_start("");
+    client = ws_client_start("", proxy);
     ck_assert_ptr_nonnull(client);
 }
 
@@ -335,6 +336,37 @@ START_TEST(addresses_that_are_not_allowed_are_refused_at_once)
 }
 END_TEST
 
+static void be_a_proxy(test_server *s, int fd)
+{
+    if (test_read_head(s, fd))
+        test_write_text(fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+}
+
+START_TEST(a_proxy_is_asked_for_others_and_never_for_the_loopback)
+{
+    test_server others;
+
+    test_server_start(&others, be_a_proxy);
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", others.port);
+    begin(echo);
+    dial("/");
+    test_wait_for(&opened, 1);
+    ws_client_close(client, handle, 0);
+    test_wait_for(&ended, 1);
+    ck_assert_str_eq(others.request, "");
+    ended = 0;
+    sw_ws_call call = call_to("/");
+    call.url = "wss://feishu.invalid/ws?ticket=secret";
+    ck_assert_int_eq(ws_client_connect(client, &call, NULL, &handle), SW_OK);
+    test_wait_for(&ended, 1);
+    ck_assert(!why.opened);
+    end();
+    test_server_stop(&others);
+    ck_assert_int_eq(strncmp(others.request, "CONNECT feishu.invalid:443 HTTP/1.", 34), 0);
+    ck_assert_ptr_null(strstr(others.request, "secret"));
+}
+END_TEST
+
 START_TEST(stopping_ends_what_is_open)
 {
     begin(never_close);
@@ -366,6 +398,7 @@ static void add(TCase *tests)
     ADD(a_close_that_is_not_answered_ends_too_and_code_0_hurries_it);
     ADD(closing_before_it_is_open_is_an_end);
     ADD(addresses_that_are_not_allowed_are_refused_at_once);
+    ADD(a_proxy_is_asked_for_others_and_never_for_the_loopback);
     ADD(stopping_ends_what_is_open);
 }
 
