@@ -99,8 +99,8 @@ static void read_body(sw_request *req, outcome *o)
         sw_invalid(req, "field_too_long", "target_chat_id must be at most %d bytes", FEISHU_ID_MAX);
     if (words.len > TEXT_MAX)
         sw_invalid(req, "field_too_long", "text must be at most %d bytes", TEXT_MAX);
-    if (id.len > 0)
-        o->to = (destination){ "chat_id", sw_strndup(req, id.at, id.len), "" };
+    const char *chat = id.len > 0 ? sw_strndup(req, id.at, id.len) : NULL;
+    o->to = (destination){ "chat_id", chat ? chat : "", "" };
     o->text = words.len > 0 ? sw_strndup(req, words.at, words.len) : "EchoCenter Feishu connector test message";
     o->trace = sw_printf(req, "feishu-test-%lld", (long long)sw_now_ms() * 1000000);
 }
@@ -122,7 +122,7 @@ sw_status post_test_message(sw_request *req)
     SW_TRY(sw_check(req));
     if (!o->text || !o->trace)
         return SW_NO_MEMORY;
-    if (!o->to.id)
+    if (!*o->to.id)
         SW_TRY(destination_find(sw_request_db(req), &o->c, 0, true, &o->to));
     o->message = "test message not sent";
     if (!connector_has_credentials(&o->c))
