@@ -142,6 +142,20 @@ def test_with_nobody_on_the_list_the_card_has_no_buttons(bridge):
     assert card["buttons"] == [] and "请在控制台批准" in card["card_text"]
 
 
+def test_without_a_chat_there_is_no_card_but_a_word_in_the_log():
+    with Bridge({"user_whitelist": [BOSS]}) as bridge:
+        butler = bridge.butler()
+        bridge.request(butler, "nowhere")
+        bridge.logged("info", "ws_auth_card", "Skipped auth card: no target chat_id")
+        bridge.change(allowed_chat_ids=["oc_first", "oc_second"])
+        assert bridge.ask(butler, "somewhere")["to"] == "oc_first"
+        bridge.enable(False)
+        bridge.request(butler, "disabled")
+        eventually(lambda: bridge.approval("somewhere"))
+        bridge.feishu.settled()
+        assert len(bridge.feishu.cards()) == 1
+
+
 def test_a_forged_click_with_an_empty_list_decides_nothing(bridge):
     card = bridge.ask(bridge.home, "forged")
     bridge.change(user_whitelist=[])

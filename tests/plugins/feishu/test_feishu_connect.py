@@ -45,11 +45,43 @@ def test_it_connects_pings_at_once_and_says_so(bridge):
     assert bridge.connector()["status"] == "connected" and bridge.connector()["enabled"] is True
     asked = bridge.feishu.requests("endpoint")[0]
     assert asked["method"] == "POST" and asked["path"] == "/callback/ws/endpoint"
-    metrics = bridge.server.get("/metrics").text
-    assert "feishu" in metrics
-    checks = bridge.server.get("/api/health").json()["checks"]
-    assert "connected" in str(checks).lower()
     assert len(bridge.feishu.connections()) == 1
+
+
+def test_health_and_metrics_tell_how_it_is(bridge):
+    def check():
+        health = bridge.server.get("/api/health").json()
+        return health["status"], health["checks"]["feishu"]
+
+    def metric(name):
+        text = bridge.server.get("/metrics").text
+        return next(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                    if line.startswith("steward_plugin_health{") and f'plugin="feishu",name="{name}"' in line)
+
+    works(bridge)
+    status, feishu = check()
+    assert status == "ok" and feishu["status"] == "connected" and feishu["connected"] is True
+    assert feishu["last_inbound_frame_age_ms"] < 3000 and feishu["reconnects"] == 0 and "last_error" not in feishu
+    assert metric("connected") == 1 and metric("last_inbound_frame_age_ms") < 3000
+    again(bridge, lambda: bridge.feishu.drop("abort"))
+    assert check()[1]["reconnects"] == metric("reconnects") == 1
+    bridge.feishu.rule("endpoint", status=503, times=-1)
+    bridge.feishu.drop("abort")
+    status, feishu = eventually(lambda: (c := check())[0] == "degraded" and c, what="degraded health")
+    assert feishu["connected"] is False
+    feishu = eventually(lambda: (c := check()[1])["status"] == "error" and c, what="the status")
+    assert "503" in feishu["last_error"] and metric("connected") == 0
+
+
+def test_a_disabled_plugin_leaves_and_comes_back(bridge):
+    before = bridge.feishu.connected()["id"]
+    assert bridge.server.post("/api/plugins/feishu/disable").status_code == 200
+    eventually(lambda: not bridge.feishu.connections(), what="the end of the connection")
+    time.sleep(0.5)
+    assert attempts(bridge) == 1
+    assert bridge.server.post("/api/plugins/feishu/enable").status_code == 200
+    bridge.feishu.connected(more_than=before)
+    works(bridge)
 
 
 def test_tickets_keys_and_secrets_are_in_no_log(bridge):

@@ -27,7 +27,7 @@ def heard_once(bridge, text, pushed):
 @pytest.mark.parametrize("how", [
     {"parts": 2}, {"parts": 7, "order": [6, 5, 4, 3, 2, 1, 0]}, {"parts": 3, "order": [0, 0, 2, 2, 1]}, {"cut_in_character": True},
     {"cuts": [0, 5]}, {"parts": 200}, {"plain": True}, {"log_id": (1 << 64) - 1}, {"parts": 3, "order": [0, 1, 2, 0, 1, 2]},
-    {"order": [0, 0, 0]}], ids=str)
+    {"order": [0, 0, 0]}, {"ws_parts": 5}, {"parts": 3, "ws_parts": 40}], ids=str)
 def test_fragments_come_together(bridge, how):
     text = f"片段 {str(how)} 🧩"
     pushed = bridge.feishu.push(text, how=how)
@@ -150,6 +150,16 @@ def test_an_event_into_a_half_open_connection_comes_again(bridge):
     bridge.feishu.connected(more_than=before)
     assert bridge.feishu.acked(pushed)["attempts"] >= 2
     assert bridge.home.get("CHAT")["payload"] == "into the void"
+
+
+def test_a_very_long_event_comes_through(bridge):
+    text = "大" * 200_000
+    pushed = bridge.feishu.push(text, how={"parts": 4}, chat_id="oc_large")
+    assert bridge.feishu.acked(pushed)["attempts"] == 1
+    got = ""
+    while len(got) < len(text):
+        got += bridge.home.get("CHAT")["payload"]
+    assert got == text
 
 
 def test_order_within_a_chat_is_kept(bridge):

@@ -44,7 +44,7 @@ def test_it_hears_a_message_and_acks_it(feishu, sdk):
 
 
 @pytest.mark.parametrize("how", [{"parts": 3}, {"parts": 5, "order": [4, 2, 0, 1, 3]}, {"cut_in_character": True},
-                                 {"parts": 2, "order": [0, 0, 1]}, {"plain": True}], ids=str)
+                                 {"parts": 2, "order": [0, 0, 1]}, {"plain": True}, {"ws_parts": 4}], ids=str)
 def test_it_puts_fragments_together(feishu, sdk, how):
     said = feishu.said("在字符中间切开", how=how)
     heard = sdk.event()

@@ -65,7 +65,7 @@ class Deliveries:
     # ---- out ----
 
     def push(self, event, retried=True, how=None):
-        """Sends at once; `how`: parts, cuts, cut_in_character, order, type, transport_id, log_id, plain, attempts."""
+        """Sends at once; `how`: parts, cuts, cut_in_character, order, type, transport_id, log_id, plain, without, ws_parts, every."""
         delivery = Delivery(event["header"]["event_id"], json.dumps(event, ensure_ascii=False).encode(), retried, how or {})
         self.all[delivery.event_id] = delivery
         delivery.waiter = self._attempt(delivery)
@@ -104,7 +104,7 @@ class Deliveries:
         order = how.get("order", range(len(frames)))
         self._attempts[transport_id] = (delivery, Attempt(link, frames, order), delivery.attempts)
         for n in order:
-            link.socket.send(codec.encode(frames[n]))
+            link.socket.send_in_parts(codec.encode(frames[n]), how.get("ws_parts", 1))
         return asyncio.get_running_loop().create_future()
 
     async def _see_through(self, delivery):

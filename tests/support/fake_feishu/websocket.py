@@ -6,7 +6,7 @@ import struct
 
 from .http import cut
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MESSAGE_MAX = 4 << 20
 
 
@@ -59,6 +59,14 @@ class WebSocket:
             head = struct.pack("!BBQ", fin << 7 | opcode, 127, size)
         self.writer.write(head + data)
         return True
+
+    def send_in_parts(self, data, parts):
+        """One message in that many WebSocket frames, with a ping between them."""
+        cuts = [len(data) * n // parts for n in range(parts + 1)]
+        for n in range(parts):
+            self.send(data[cuts[n]:cuts[n + 1]], BINARY if n == 0 else CONTINUATION, n == parts - 1)
+            if n < parts - 1:
+                self.send(b"between", PING)
 
     def close(self, code, reason=""):
         self.send(struct.pack("!H", code) + reason.encode(), CLOSE)
