@@ -3,6 +3,7 @@ import json
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,9 @@ BUILD = os.path.abspath(os.environ.get("STEWARD_BUILD", os.path.join(ROOT, "buil
 BINARY = os.path.join(BUILD, "bin", "steward")
 ADMIN_PASSWORD = "correct horse battery"
 PLUGINS = "auth, users, messages, chat, dev-mock"
-REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|UndefinedBehavior")
+REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|UndefinedBehavior|"
+                    r"^==\d+== (?:Invalid|Conditional|Use of|Syscall param|Source and dest|.* definitely lost)", re.M)
+WRAPPER = shlex.split(os.environ.get("STEWARD_WRAPPER", ""))  # "valgrind -q --error-exitcode=97", say
 START_SECONDS = 60
 _running = []
 
@@ -42,7 +45,7 @@ class Steward:
         self.folder = folder or tempfile.mkdtemp(prefix="steward-test-")
         self.data = os.path.join(self.folder, "data")
         self.env = dict(env or {})
-        self.wrapper = list(wrapper)
+        self.wrapper = list(wrapper) or WRAPPER
         self.process = None
         self.tokens = {}
         self.checked = 0
@@ -53,8 +56,8 @@ class Steward:
             "plugins": {"enabled": plugins},
             "log": {"level": "debug"},
         }
-        if sanitizer() == "thread":  # five to ten times slower: the largest write steps would be cut off
-            self.options["limits"] = {"write_step": "500ms"}
+        if sanitizer() == "thread" or self.wrapper:  # ten times slower and more: large write steps would be cut off
+            self.options["limits"] = {"write_step": "5s"}
         for section, values in (options or {}).items():
             self.options.setdefault(section, {}).update(values)
 
