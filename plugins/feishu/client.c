@@ -161,8 +161,14 @@ static void look_after(feishu *f, int64_t now)
 {
     client *c = &f->client;
     int64_t patience = sw_option_int(f->host, "pong_timeout");
+    int64_t max_age = sw_option_int(f->host, "connection_max_age");
 
-    if (c->pinged_ms && now - c->pinged_ms >= patience) {
+    if (max_age > 0 && now - c->opened_ms >= max_age) {
+        client_ended(f, LINK_DROPPED, "it had reached its greatest age");
+        c->failing = false;
+        c->due_ms = now;
+        client_hang_up(f, CLOSE_NORMAL);
+    } else if (c->pinged_ms && now - c->pinged_ms >= patience) {
         client_ended(f, LINK_DROPPED, "nothing was heard after a ping");
         client_hang_up(f, 0);
     } else if (now >= c->next_ping_ms && !client_ping(f)) {

@@ -17,6 +17,9 @@ static const sw_option OPTIONS[] = {
       .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT, .env = "FEISHU_WS_RECONNECT_INTERVAL" },
     { "pong_timeout", SW_OPTION_DURATION, "10s", .min = 100, .max = 300000,
       .summary = "A connection on which nothing was heard for so long after a ping is given up.", .flags = SW_OPTION_LIVE },
+    { "connection_max_age", SW_OPTION_DURATION, "0", .min = 0, .max = 604800000,
+      .summary = "A connection this old is replaced, against a service that keeps it open but sends nothing more on it"
+                 " (6h to 12h, say); 0: never.", .flags = SW_OPTION_LIVE },
     { "api_timeout", SW_OPTION_DURATION, "10s", .min = 100, .max = 300000,
       .summary = "How long a call of the Feishu API may take.", .flags = SW_OPTION_LIVE },
     { "text_max", SW_OPTION_SIZE, "140K", .min = 2048, .max = 150000,

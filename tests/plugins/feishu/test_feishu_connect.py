@@ -240,6 +240,16 @@ def test_an_end_brings_a_new_connection(bridge, how):
     again(bridge, lambda: bridge.feishu.drop(how[0], **how[1]))
 
 
+def test_a_connection_that_is_old_is_replaced_by_one_new_one():
+    with Bridge(plugin={"connection_max_age": "2s"}) as bridge:
+        first = bridge.feishu.connected()["id"]
+        second = bridge.feishu.connected(10, more_than=first)["id"]
+        works(bridge)
+        bridge.feishu.connected(10, more_than=second)
+        assert len(bridge.feishu.connections()) == 1
+        assert bridge.connector()["status"] in ("connected", "connecting")
+
+
 @pytest.mark.parametrize("fault", ["half-open", "muted pong"])
 def test_a_dead_connection_is_noticed(fault):
     with Bridge(plugin={"pong_timeout": "1s"}) as bridge:
