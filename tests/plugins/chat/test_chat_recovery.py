@@ -94,7 +94,7 @@ def test_statuses_decided_during_a_recovery_are_not_missed(house):
     worker = threading.Thread(target=decide)
     worker.start()
     pages = []
-    while not stop.is_set():
+    while not stop.is_set() and len(pages) < 30:
         pages.append(Socket(house, house.admin(), query="&since_id=0"))
     worker.join()
     for page in pages:
