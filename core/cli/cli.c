@@ -47,12 +47,13 @@ const cli_command CLI_COMMANDS[] = {
         .run = cli_options,
     },
     {
-        .name = "plugin",
+        .name = "plugin inspect",
         .usage = "plugin inspect FILE.so",
         .summary = "Show what a plugin declares, without starting it.",
         .details = "",
-        .words_max = 2,
-        .run = cli_plugin,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_plugin_inspect,
     },
     {
         .name = "version",
@@ -66,18 +67,42 @@ const cli_command CLI_COMMANDS[] = {
         .usage = "help [COMMAND]",
         .summary = "Explain the commands, or one of them.",
         .details = "",
-        .words_max = 1,
+        .words_max = 2,
         .run = cli_help,
     },
 };
 const size_t CLI_COMMAND_COUNT = sizeof CLI_COMMANDS / sizeof CLI_COMMANDS[0];
 
-const cli_command *cli_find(const char *name)
+/* How many of `count` words are the command's name; 0: they are not. */
+static size_t name_words(const char *name, const char *const *words, size_t count)
 {
-    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
-        if (strcmp(CLI_COMMANDS[i].name, name) == 0)
+    for (size_t used = 0; used < count; used++) {
+        size_t len = strlen(words[used]);
+        if (strncmp(name, words[used], len) != 0)
+            return 0;
+        if (name[len] == '\0')
+            return used + 1;
+        if (len == 0 || name[len] != ' ')
+            return 0;
+        name += len + 1;
+    }
+    return 0;
+}
+
+const cli_command *cli_find(const char *const *words, size_t count, size_t *ret_used)
+{
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+        *ret_used = name_words(CLI_COMMANDS[i].name, words, count);
+        if (*ret_used)
             return &CLI_COMMANDS[i];
+    }
     return NULL;
+}
+
+bool cli_in_group(const cli_command *c, const char *word)
+{
+    size_t len = strlen(word);
+    return strncmp(c->name, word, len) == 0 && c->name[len] == ' ';
 }
 
 const char *cli_config_file(const char *given)
@@ -127,38 +152,57 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
             return usage_error(c, "unknown option", word);
         }
     }
+    if (!ret->help && ret->count < c->words_min) {
+        fprintf(stderr, "usage: steward %s\n", c->usage);
+        return CLI_USAGE;
+    }
     return CLI_OK;
 }
 
-static int unknown_command(const char *name)
+/* "plugin" alone and "plugin show" are answered by the commands of that group. */
+static int unknown_command(const char *const *words, size_t count)
 {
-    fprintf(stderr, "steward: unknown command \"%s\"; there are:", name);
+    bool group = false;
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
-        fprintf(stderr, " %s", CLI_COMMANDS[i].name);
+        group = group || cli_in_group(&CLI_COMMANDS[i], words[0]);
+    bool second = group && count > 1 && words[1][0] != '-';
+    fprintf(stderr, "steward: %s \"%s%s%s\"; there are:", group && !second ? "incomplete command" : "unknown command",
+            words[0], second ? " " : "", second ? words[1] : "");
+    const char *before = " ";
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
+        if (!group || cli_in_group(&CLI_COMMANDS[i], words[0])) {
+            fprintf(stderr, "%s%s", before, CLI_COMMANDS[i].name);
+            before = ", ";
+        }
     fprintf(stderr, "\ntry: steward help\n");
     return CLI_USAGE;
 }
 
 int cli_main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "help";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        name = "help";
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-        name = "version";
-    const cli_command *c = cli_find(name);
+    const char *const *words = (const char *const *)argv + 1;
+    size_t count = argc > 1 ? (size_t)argc - 1 : 0, used = 1;
+    static const char *const HELP[] = {"help"}, *const VERSION[] = {"version"};
+    const cli_command *c;
+    if (count == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)
+        c = cli_find(HELP, 1, &used);
+    else if (strcmp(words[0], "--version") == 0 || strcmp(words[0], "-V") == 0)
+        c = cli_find(VERSION, 1, &used);
+    else
+        c = cli_find(words, count, &used);
     if (!c)
-        return unknown_command(name);
+        return unknown_command(words, count);
     cli_args args = {0};
-    if (parse(c, argc - 2 > 0 ? argc - 2 : 0, argv + 2, &args) != CLI_OK)
+    if (count > 0 && parse(c, (int)(count - used), argv + 1 + used, &args) != CLI_OK)
         return CLI_USAGE;
+    int code;
     if (args.help) {
-        args.words[0] = c->name;
-        args.count = 1;
-        return cli_help(&args);
+        cli_explain(c);
+        code = CLI_OK;
+    } else {
+        code = c->run(&args);
     }
-    int code = c->run(&args);
-    if (argc < 2)
+    if (count == 0)
         code = CLI_USAGE;
     return fflush(stdout) == 0 ? code : CLI_FAILED;
 }

@@ -25,12 +25,12 @@ typedef struct {
 } cli_args;
 
 typedef struct {
-    const char *name;
+    const char *name;    /* one word, or two: "plugin inspect" */
     const char *usage;   /* "serve [-c FILE]" */
     const char *summary; /* one sentence */
     const char *details; /* further lines for `steward help NAME`; "" when none */
     unsigned options;    /* CLI_* ored */
-    size_t words_max;
+    size_t words_min, words_max;
     int (*run)(const cli_args *args);
 } cli_command;
 
@@ -38,8 +38,12 @@ extern const cli_command CLI_COMMANDS[];
 extern const size_t CLI_COMMAND_COUNT;
 
 int cli_main(int argc, char **argv);
-/* NULL: there is none. */
-const cli_command *cli_find(const char *name);
+/* The command that `words` begin with, and how many of them are its name. NULL: there is none. */
+const cli_command *cli_find(const char *const *words, size_t count, size_t *ret_used);
+/* Is its name `word` and a second one? */
+bool cli_in_group(const cli_command *c, const char *word);
+/* help.c: all there is to say about a command, to stdout. */
+void cli_explain(const cli_command *c);
 /* The config file to read: `given`, else /etc/steward/steward.conf if there is one, else NULL. */
 const char *cli_config_file(const char *given);
 
@@ -47,7 +51,7 @@ int cli_serve(const cli_args *args);
 int cli_check(const cli_args *args);
 int cli_routes(const cli_args *args);
 int cli_options(const cli_args *args);
-int cli_plugin(const cli_args *args);
+int cli_plugin_inspect(const cli_args *args);
 int cli_version(const cli_args *args);
 int cli_help(const cli_args *args);
 

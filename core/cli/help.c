@@ -3,20 +3,41 @@
 
 #include <stdio.h>
 
+void cli_explain(const cli_command *c)
+{
+    printf("usage: steward %s\n\n%s\n%s", c->usage, c->summary, c->details);
+    if (c->options & CLI_CONFIG)
+        printf("-c FILE: the configuration; without it /etc/steward/steward.conf if there is one, else the defaults.\n"
+               "conf.d/*.conf beside it and the environment are read after it.\n");
+}
+
+/* The commands that begin with `word`: false when there are none. */
+static bool explain_group(const char *word)
+{
+    bool any = false;
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
+        if (cli_in_group(&CLI_COMMANDS[i], word)) {
+            printf("%s", any ? "\n" : "");
+            cli_explain(&CLI_COMMANDS[i]);
+            any = true;
+        }
+    return any;
+}
+
 int cli_help(const cli_args *args)
 {
     if (args->count) {
-        const cli_command *c = cli_find(args->words[0]);
-        if (!c) {
-            fprintf(stderr, "steward help: there is no command \"%s\"\ntry: steward help\n", args->words[0]);
-            return CLI_USAGE;
+        size_t used = 0;
+        const cli_command *c = cli_find(args->words, args->count, &used);
+        if (c && used == args->count) {
+            cli_explain(c);
+            return CLI_OK;
         }
-        printf("usage: steward %s\n\n%s\n%s", c->usage, c->summary, c->details);
-        if (c->options & CLI_CONFIG)
-            printf(
-                "-c FILE: the configuration; without it /etc/steward/steward.conf if there is one, else the defaults.\n"
-                "conf.d/*.conf beside it and the environment are read after it.\n");
-        return CLI_OK;
+        if (args->count == 1 && explain_group(args->words[0]))
+            return CLI_OK;
+        fprintf(stderr, "steward help: there is no command \"%s%s%s\"\ntry: steward help\n", args->words[0],
+                args->count > 1 ? " " : "", args->count > 1 ? args->words[1] : "");
+        return CLI_USAGE;
     }
     printf("usage: steward COMMAND\n\n");
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)

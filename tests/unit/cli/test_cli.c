@@ -61,9 +61,14 @@ END_TEST
 START_TEST(every_command_explains_itself)
 {
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-        ck_assert_int_eq(run(CLI_COMMANDS[i].name, "--help", NULL), CLI_OK);
+        char first[64];
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(CLI_COMMANDS[i].name, " "), CLI_COMMANDS[i].name);
+        const char *second = strchr(CLI_COMMANDS[i].name, ' ');
+        ck_assert_int_eq(run("help", first, second ? second + 1 : NULL), CLI_OK);
+        says(CLI_COMMANDS[i].summary);
+        ck_assert_int_eq(run(first, second ? second + 1 : "--help", second ? "--help" : NULL), CLI_OK);
         says(CLI_COMMANDS[i].usage);
-        ck_assert_int_eq(run("help", CLI_COMMANDS[i].name, NULL), CLI_OK);
+        ck_assert_int_eq(run("help", first, NULL), CLI_OK);
         says(CLI_COMMANDS[i].summary);
     }
 }
@@ -79,7 +84,22 @@ START_TEST(unknown_options_and_surplus_words_are_refused)
     ck_assert_int_eq(run("version", "twice", NULL), CLI_USAGE);
     says("unexpected argument: twice");
     ck_assert_int_eq(run("help", "nothing", NULL), CLI_USAGE);
+}
+END_TEST
+
+START_TEST(half_a_command_of_two_words_is_answered_by_those_there_are)
+{
     ck_assert_int_eq(run("plugin", "show", "x.so"), CLI_USAGE);
+    says("unknown command \"plugin show\"");
+    says("plugin inspect");
+    ck_assert_ptr_null(strstr(said, "serve"));
+    ck_assert_int_eq(run("plugin", NULL, NULL), CLI_USAGE);
+    says("incomplete command \"plugin\"");
+    ck_assert_int_eq(run("plugin", "inspect", NULL), CLI_USAGE);
+    says("usage: steward plugin inspect FILE.so");
+    ck_assert_int_eq(run("help", "plugin", "show"), CLI_USAGE);
+    ck_assert_int_eq(run("help", "serve", "plugin"), CLI_USAGE);
+    ck_assert_int_eq(run("", NULL, NULL), CLI_USAGE);
 }
 END_TEST
 
@@ -105,6 +125,7 @@ static void add(TCase *tests)
     ADD(no_command_shows_the_help_and_exits_with_2);
     ADD(every_command_explains_itself);
     ADD(unknown_options_and_surplus_words_are_refused);
+    ADD(half_a_command_of_two_words_is_answered_by_those_there_are);
     ADD(a_missing_config_file_is_an_error);
     ADD(the_version_names_the_abi);
 }

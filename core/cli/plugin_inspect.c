@@ -78,15 +78,11 @@ static bool split(const char *file, char folder[PATH_MAX], char name[PATH_MAX])
     return true;
 }
 
-int cli_plugin(const cli_args *args)
+int cli_plugin_inspect(const cli_args *args)
 {
-    if (args->count != 2 || strcmp(args->words[0], "inspect") != 0) {
-        fprintf(stderr, "usage: steward plugin inspect FILE.so\n");
-        return CLI_USAGE;
-    }
     char folder[PATH_MAX], name[PATH_MAX], error[LOADER_ERROR_MAX];
-    if (!split(args->words[1], folder, name)) {
-        fprintf(stderr, "steward plugin: %s is no .so file\n", args->words[1]);
+    if (!split(args->words[0], folder, name)) {
+        fprintf(stderr, "steward plugin inspect: %s is no .so file\n", args->words[0]);
         return CLI_FAILED;
     }
     arena memory = {0};
@@ -97,7 +93,7 @@ int cli_plugin(const cli_args *args)
         print_head(&p);
         print_tables(&p);
     } else {
-        fprintf(stderr, "steward plugin: %s %s\n", name, error);
+        fprintf(stderr, "steward plugin inspect: %s %s\n", name, error);
     }
     arena_done(&memory);
     return good ? CLI_OK : CLI_FAILED;
