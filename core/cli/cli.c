@@ -159,9 +159,11 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
     return CLI_OK;
 }
 
-/* "plugin" alone and "plugin show" are answered by the commands of that group. */
+/* "plugin" alone and "plugin show" are answered by the commands of that group; "plugin --help" is no error. */
 static int unknown_command(const char *const *words, size_t count)
 {
+    if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) && cli_explain_group(words[0]))
+        return fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
     bool group = false;
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
         group = group || cli_in_group(&CLI_COMMANDS[i], words[0]);

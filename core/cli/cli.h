@@ -44,6 +44,8 @@ const cli_command *cli_find(const char *const *words, size_t count, size_t *ret_
 bool cli_in_group(const cli_command *c, const char *word);
 /* help.c: all there is to say about a command, to stdout. */
 void cli_explain(const cli_command *c);
+/* The same of every command that begins with `word`. false: there are none. */
+bool cli_explain_group(const char *word);
 /* The config file to read: `given`, else /etc/steward/steward.conf if there is one, else NULL. */
 const char *cli_config_file(const char *given);
 

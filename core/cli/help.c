@@ -11,8 +11,7 @@ void cli_explain(const cli_command *c)
                "conf.d/*.conf beside it and the environment are read after it.\n");
 }
 
-/* The commands that begin with `word`: false when there are none. */
-static bool explain_group(const char *word)
+bool cli_explain_group(const char *word)
 {
     bool any = false;
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
@@ -33,7 +32,7 @@ int cli_help(const cli_args *args)
             cli_explain(c);
             return CLI_OK;
         }
-        if (args->count == 1 && explain_group(args->words[0]))
+        if (args->count == 1 && cli_explain_group(args->words[0]))
             return CLI_OK;
         fprintf(stderr, "steward help: there is no command \"%s%s%s\"\ntry: steward help\n", args->words[0],
                 args->count > 1 ? " " : "", args->count > 1 ? args->words[1] : "");

@@ -369,16 +369,3 @@ def test_the_admin_password_may_come_from_the_config(server):
     assert not os.path.exists(os.path.join(server.data, "initial-admin-password"))
     assert ADMIN_PASSWORD not in json.dumps(server.get("/api/plugins").json())
     assert ADMIN_PASSWORD not in server.log()
-
-
-@pytest.mark.parametrize("name", ["READY=1", "STOPPING=1"])
-def test_systemd_is_told(name, tmp_path):
-    path = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(path)
-        listener.settimeout(30)
-        with Steward(env={"NOTIFY_SOCKET": path}, plugins="auth, users") as server:
-            assert listener.recv(1000) == b"READY=1"
-            server.stop()
-        if name == "STOPPING=1":
-            assert listener.recv(1000) == b"STOPPING=1"

@@ -95,6 +95,8 @@ START_TEST(half_a_command_of_two_words_is_answered_by_those_there_are)
     ck_assert_ptr_null(strstr(said, "serve"));
     ck_assert_int_eq(run("plugin", NULL, NULL), CLI_USAGE);
     says("incomplete command \"plugin\"");
+    ck_assert_int_eq(run("plugin", "--help", NULL), CLI_OK);
+    says("usage: steward plugin inspect FILE.so");
     ck_assert_int_eq(run("plugin", "inspect", NULL), CLI_USAGE);
     says("usage: steward plugin inspect FILE.so");
     ck_assert_int_eq(run("help", "plugin", "show"), CLI_USAGE);
