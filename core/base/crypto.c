@@ -89,6 +89,11 @@ void sw_sha256(const void *data, size_t len, uint8_t out[32])
     SHA256(data, len, out);
 }
 
+sw_status sw_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[32])
+{
+    return hmac_sha256(key, key_len, data, len, out);
+}
+
 void crypto_wipe(void *secret, size_t len)
 {
     OPENSSL_cleanse(secret, len);

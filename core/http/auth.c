@@ -54,20 +54,52 @@ auth_answer auth_begin(exchange *x)
     }
 }
 
-sw_status auth_ask(exchange *x)
+/* The request is the provider's while it asks: its state, its share of the slow lane. */
+static void lend(exchange *x)
 {
-    http_server *h = x->home->server;
-    principals *cache = h->rt->principals;
+    if (x->owner)
+        return;
+    x->owner = x->req.host;
+    request_hand_over(&x->req, x->home->server->provider);
+}
+
+static void take_back(exchange *x)
+{
+    if (x->owner)
+        request_hand_over(&x->req, x->owner);
+    x->owner = NULL;
+}
+
+/* What the provider knows from the database, and else what it hears. */
+static sw_status provider_says(exchange *x, sw_principal *ret, bool *ret_slow)
+{
+    const http_server *h = x->home->server;
+    sw_status status = h->authenticate(h->rt, x->req.db, x->token.at, x->token.len, ret);
+    if (status != SW_OK || ret->role)
+        return status;
+    if (!h->ask)
+        return SW_INTERNAL;
+    lend(x);
+    *ret_slow = x->req.lane != SW_LANE_SLOW;
+    if (*ret_slow)
+        return SW_OK;
+    status = h->ask(&x->req, x->token.at, x->token.len, ret);
+    return status == SW_OK && !ret->role ? SW_INTERNAL : status;
+}
+
+static sw_status ask_and_keep(exchange *x, bool *ret_slow)
+{
+    principals *cache = x->home->server->rt->principals;
     uint8_t key[32];
     sw_sha256(x->token.at, x->token.len, key);
     for (int i = 0; i < ASK_TRIES; i++) {
         /* Taken before asking: an answer that somebody's change overtook is not kept, nor used. */
         uint64_t ticket = principal_ticket(cache);
         sw_principal who = {.size = sizeof who};
-        sw_status status = h->authenticate(h->rt, x->req.db, x->token.at, x->token.len, &who);
+        sw_status status = provider_says(x, &who, ret_slow);
         if (status == SW_UNAUTHENTICATED)
             principal_put_bad_since(cache, key, ticket, sw_now_ms());
-        if (status != SW_OK)
+        if (status != SW_OK || *ret_slow)
             return status;
         if (principal_put_good(cache, key, ticket, &who, &x->req.generation)) {
             x->req.who = who;
@@ -75,6 +107,15 @@ sw_status auth_ask(exchange *x)
         }
     }
     return SW_BUSY;
+}
+
+sw_status auth_ask(exchange *x, bool *ret_slow)
+{
+    *ret_slow = false;
+    sw_status status = ask_and_keep(x, ret_slow);
+    if (!*ret_slow)
+        take_back(x);
+    return status;
 }
 
 sw_status auth_role(exchange *x)
@@ -97,7 +138,10 @@ sw_status auth_then_handle(sw_request *req)
 {
     exchange *x = exchange_of(req);
     bool open = x->route->row.access == SW_PUBLIC;
-    sw_status status = auth_ask(x);
+    bool slow;
+    sw_status status = auth_ask(x, &slow);
+    if (slow)
+        return sw_move(req, SW_LANE_SLOW, auth_then_handle);
     if (!open && status == SW_UNAUTHENTICATED)
         return sw_fail(req, SW_UNAUTHENTICATED, NULL, "invalid token");
     if (!open && status != SW_OK)

@@ -19,6 +19,7 @@ struct exchange {
     const route *route;        /* NULL: none was found (yet) */
     uint8_t method;            /* HEAD_GET … */
     bool busy;
+    sw_host *owner; /* whose request it is again when the provider has asked; NULL: it is not lent */
     bool upgrading; /* a WebSocket whose token is being looked up */
     bool token_in_protocol;
     bool tree_read;

@@ -174,6 +174,12 @@ void http_authenticate_on(http_server *h, sw_lane lane)
     h->authenticate_lane = lane;
 }
 
+void http_ask_with(http_server *h, sw_host *provider, http_ask ask)
+{
+    h->provider = provider;
+    h->ask = ask;
+}
+
 bool http_reload(http_server *h, const config *c, char *error, size_t error_size)
 {
     cors_rules *rules = cors_rules_new(c, error, error_size);

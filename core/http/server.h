@@ -17,6 +17,8 @@ typedef struct {
 
 /* Asks the provider for a principal, on a worker or a slow worker. SW_OK, SW_UNAUTHENTICATED, other: provider failed. */
 typedef sw_status (*http_authenticate)(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
+/* Asks the machine behind the provider, on a slow worker, when http_authenticate said SW_OK with role 0. */
+typedef sw_status (*http_ask)(sw_request *req, const char *token, size_t len, sw_principal *ret);
 /* Takes over the connection of `request`, on its loop, or answers with http_refuse(). Set by core/ws. The handshake is
  * checked: GET, HTTP/1.1, Connection, Upgrade, version 13, a key of 16 bytes. Frames that came with the head are in the
  * bufferevent's input. From then on the bufferevent's callbacks are the taker's and its end is
@@ -33,6 +35,8 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
                        char *error, size_t error_size);
 /* Where `authenticate` is called: SW_LANE_WORKER, or SW_LANE_SLOW for a provider that waits. Before loops_start. */
 void http_authenticate_on(http_server *h, sw_lane lane);
+/* What asks further, as work of `provider`. Before loops_start. */
+void http_ask_with(http_server *h, sw_host *provider, http_ask ask);
 /* Adds the routes of a module. A clash: false, `error` names both. Before loops_start. */
 bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_size);
 /* Is this path and method routed? For tools. */

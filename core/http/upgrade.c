@@ -53,7 +53,10 @@ static bool token_in_protocols(exchange *x)
 
 static sw_status ask(sw_request *req)
 {
-    sw_status status = auth_ask(exchange_of(req));
+    bool slow;
+    sw_status status = auth_ask(exchange_of(req), &slow);
+    if (slow)
+        return sw_move(req, SW_LANE_SLOW, ask);
     if (status == SW_OK) {
         req->http_status = 101; /* ends well, without a reply of its own: upgrade_resume() */
         return SW_OK;

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+static void end_name(sw_principal *ret)
+{
+    ret->name[sizeof ret->name - 1] = '\0';
+}
+
 /* On a worker, or on a slow one when the provider waits for another machine. */
 sw_status registry_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret)
 {
@@ -12,6 +17,18 @@ sw_status registry_authenticate(runtime *rt, sw_db *db, const char *token, size_
         return SW_UNAVAILABLE;
     *ret = (sw_principal){.size = sizeof *ret};
     sw_status status = r->auth_service.authenticate(m->host.state, db, token, len, ret);
-    ret->name[sizeof ret->name - 1] = '\0';
+    end_name(ret);
+    return status;
+}
+
+sw_status registry_ask(sw_request *req, const char *token, size_t len, sw_principal *ret)
+{
+    const registry *r = req->host->rt->registry;
+    const module *m = r->auth;
+    if (!m || m->host.status != MODULE_ENABLED)
+        return SW_UNAVAILABLE;
+    *ret = (sw_principal){.size = sizeof *ret};
+    sw_status status = r->auth_service.ask(m->host.state, req, token, len, ret);
+    end_name(ret);
     return status;
 }

@@ -64,4 +64,7 @@ sw_status registry_enable(registry *r, const char *name, char *error, size_t err
 /* http_authenticate through the service auth/1. */
 sw_status registry_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
 
+/* http_ask through the same, for a provider that has it. */
+sw_status registry_ask(sw_request *req, const char *token, size_t len, sw_principal *ret);
+
 #endif

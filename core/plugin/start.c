@@ -200,6 +200,8 @@ void registry_start(registry *r, http_server *http, hub *h, initial_password_pla
         log_error("plugins", "no memory for subscriptions");
     hub_on_socket(h, events_socket);
     http_authenticate_on(http, r->auth_service.waits ? SW_LANE_SLOW : SW_LANE_WORKER);
+    if (r->auth_service.ask)
+        http_ask_with(http, &r->auth->host, registry_ask);
     for (unsigned i = 0; i < r->order_count; i++) {
         module *m = r->order[i];
         if (module_quarantined(m))

@@ -1,4 +1,4 @@
-/* Inside core/runtime: answers that come later, and timers; both woken by one thread. */
+/* Inside core/runtime: answers that come later, timers, and delayed tasks; all woken by one thread. */
 #ifndef CORE_RUNTIME_DEFERS_H
 #define CORE_RUNTIME_DEFERS_H
 
@@ -24,7 +24,14 @@ typedef struct {
     bool running; /* its task has not finished */
 } timer_entry;
 
-enum { TIMERS_MAX = 128, DEFERS_MAX = 65536 };
+/* One of sw_task_after(). */
+typedef struct {
+    sw_request *req; /* not counted as its module's work before it begins */
+    sw_lane lane;
+    int64_t due_ms;
+} delayed_task;
+
+enum { TIMERS_MAX = 128, DEFERS_MAX = 65536, DELAYS_MAX = 1000 };
 static const uint32_t DEFER_NOWHERE = UINT32_MAX; /* not in the heap */
 
 struct defers {
@@ -39,6 +46,8 @@ struct defers {
     uint32_t heap_count, open;
     timer_entry timers[TIMERS_MAX];
     unsigned timer_count;
+    delayed_task delays[DELAYS_MAX];
+    unsigned delay_count;
 };
 
 /* After the handler that called sw_defer() returned SW_OK: the request waits, or goes on if it was completed by now. */
@@ -59,5 +68,9 @@ int64_t defer_heap_due(const struct defers *d); /* INT64_MAX: none */
 /* timers.c, under the lock: when the next one is due (INT64_MAX: none); starts those that are due. */
 int64_t timers_next(const struct defers *d);
 void timers_run(struct defers *d, int64_t now_ms);
+/* delays.c, under the lock: the same for delayed tasks; those of `host` (NULL: all) are dropped. */
+int64_t delays_next(const struct defers *d);
+void delays_run(struct defers *d, int64_t now_ms);
+void delays_forget(struct defers *d, const sw_host *host);
 
 #endif

@@ -1,4 +1,4 @@
-/* The thread behind defers and timers: ends what has waited too long, starts what is due. */
+/* The thread behind defers, timers and delayed tasks: ends what has waited too long, starts what is due. */
 #include "core/runtime/defers.h"
 #include "core/runtime/thread.h"
 
@@ -33,7 +33,10 @@ static void *clock_run(void *arg)
         while (!d->stopping && expire_one(d, now))
             continue;
         timers_run(d, now);
+        delays_run(d, now);
         int64_t next = timers_next(d);
+        if (delays_next(d) < next)
+            next = delays_next(d);
         if (defer_heap_due(d) < next)
             next = defer_heap_due(d);
         if (d->stopping)
@@ -71,6 +74,9 @@ void defers_halt(struct defers *d)
     pthread_cond_signal(&d->wake);
     pthread_mutex_unlock(&d->lock);
     pthread_join(d->thread, NULL);
+    pthread_mutex_lock(&d->lock);
+    delays_forget(d, NULL);
+    pthread_mutex_unlock(&d->lock);
     for (uint32_t i = 0; i < d->slot_count;
          i++) { /* only this thread releases parked ones now, but for sw_complete() */
         pthread_mutex_lock(&d->lock);

@@ -134,6 +134,15 @@ void request_count(sw_request *req)
     atomic_fetch_add_explicit(&req->host->in_flight, 1, memory_order_relaxed);
 }
 
+void request_hand_over(sw_request *req, sw_host *host)
+{
+    if (req->counted) {
+        atomic_fetch_add_explicit(&host->in_flight, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
+    }
+    req->host = host;
+}
+
 void host_count_call(sw_host *host, int64_t began_ns)
 {
     atomic_fetch_add_explicit(&host->calls, 1, memory_order_relaxed);

@@ -90,6 +90,8 @@ void task_free(sw_request *task);
 sw_status request_check_reply(sw_request *req);
 /* Counts it as work of its module, once; request_finish() ends that. */
 void request_count(sw_request *req);
+/* It is another module's work from here on. On the thread that runs it. */
+void request_hand_over(sw_request *req, sw_host *host);
 /* Adds a call into the module, and its time since `began_ns`. */
 void host_count_call(sw_host *host, int64_t began_ns);
 size_t request_reply_limit(const sw_request *req);

@@ -92,7 +92,7 @@ struct defers *defers_start(runtime *rt);
 void defers_stop(struct defers *d);   /* timers end; open defers finish with SW_BUSY */
 /* Runs a plugin's timer on the worker lane every every_ms, never twice at once. `timer` must outlive it. */
 bool timer_add(runtime *rt, sw_host *host, const sw_timer *timer);
-/* No further run of that module's timers begins. */
+/* No further run of that module's timers begins; its delayed tasks are dropped. */
 void timers_remove(runtime *rt, sw_host *host);
 
 /* ---- loops (runtime/loop.c) ---- */

@@ -102,5 +102,6 @@ void timers_remove(runtime *rt, sw_host *host)
     for (unsigned i = 0; i < d->timer_count; i++)
         if (d->timers[i].host == host)
             d->timers[i].host = NULL;
+    delays_forget(d, host);
     pthread_mutex_unlock(&d->lock);
 }

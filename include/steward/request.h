@@ -46,7 +46,8 @@ SW_EXPORT sw_db *sw_request_db(sw_request *req);
 SW_EXPORT const char *sw_request_address(const sw_request *req);
 /* The X-Request-Id of an HTTP request; "" otherwise. */
 SW_EXPORT const char *sw_request_id(const sw_request *req);
-/* A number the host chose for a task: a timer's 0, an event's id, a receipt's tag. */
+/* The number that a task was given: by sw_task_run(), by sw_frame_mark() for a receipt; 0 for timers, events and all
+ * other work. */
 SW_EXPORT int64_t sw_request_tag(const sw_request *req);
 
 /* Memory of the request: zeroed, freed at its end. NULL only when memory or the limit is out. */
@@ -64,7 +65,8 @@ SW_EXPORT void sw_fail_detail(sw_request *req, const char *format, ...) SW_PRINT
 /* Seconds for the Retry-After of a 429 or 503. */
 SW_EXPORT void sw_fail_retry_after(sw_request *req, int seconds);
 
-/* Goes on with `next` on another lane. Call it last: return sw_move(…). SW_BUSY when it is full. */
+/* Goes on with `next` on another lane. Call it last: return sw_move(…). When it is full
+ * the client gets 503. */
 SW_EXPORT SW_MUST_USE sw_status sw_move(sw_request *req, sw_lane lane, sw_handler next);
 
 /* A pointer that the handlers of one request pass on, over sw_move() and sw_defer(); from the request's memory.
@@ -76,15 +78,19 @@ SW_EXPORT void *sw_request_kept(const sw_request *req);
  * memory. The worker does not wait; the reply leaves when the batch is durable. */
 SW_EXPORT SW_MUST_USE sw_status sw_write(sw_request *req, sw_step step, void *arg);
 
-/* An answer that comes later: the request stays open until sw_complete() or the host's timeout
- * (503). The handle is a number: completing one whose client is gone, or twice, does nothing.
- * `next` then runs on `lane`. Call it last in the handler, after giving the handle away. */
+/* An answer that comes later: the request stays open until sw_complete(), or for `timeout_ms` (0: 30 s; then
+ * 503). Give the handle away, and return sw_deferred(req); `next` runs on `lane` after sw_complete(). The
+ * handle is a number: completing one whose client is gone, or twice, does nothing. 0: too many are open, and
+ * sw_deferred() says SW_BUSY. */
 SW_EXPORT uint64_t sw_defer(sw_request *req, sw_lane lane, sw_handler next, int timeout_ms);
 SW_EXPORT SW_MUST_USE sw_status sw_deferred(sw_request *req);    /* return sw_deferred(req) */
 SW_EXPORT bool sw_complete(sw_host *host, uint64_t handle);      /* any thread; false: gone */
 
 /* Runs `handler` as a task on a lane, later, with `tag`. Any thread. false: the lane is full. */
 SW_EXPORT bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag);
+/* The same once, `delay_ms` from now, for what is due at a time of its own: a retry, say. It is not kept over a restart.
+ * While the plugin is disabled or the lane is full it waits on. Any thread. false: a thousand wait already. */
+SW_EXPORT bool sw_task_after(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag, int64_t delay_ms);
 
 SW_END_DECLS
 #endif

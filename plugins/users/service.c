@@ -3,45 +3,62 @@
 
 #include <string.h>
 
+enum { SW_USER_FIRST = offsetof(sw_user, db) + sizeof(sw_db *) }; /* what ABI 1.0 has of it */
+
+/* What was found, as much of it as the caller's headers know. */
+static sw_status give(const users_state *state, sw_status status, const sw_user *found, sw_user *ret)
+{
+    SW_TRY(status);
+    uint32_t size = ret->size < sizeof *found ? ret->size : (uint32_t)sizeof *found;
+    if (size < SW_USER_FIRST) {
+        sw_log(state->host, SW_LOG_ERROR, "a plugin asked for a user without setting the size of its sw_user");
+        return SW_INTERNAL;
+    }
+    memcpy(ret, found, size);
+    ret->size = size;
+    return SW_OK;
+}
+
 static sw_status by_id(void *self, sw_db *db, int64_t id, sw_user *ret)
 {
-    (void)self;
-    return store_by_id(db, id, ret);
+    sw_user found;
+    return give(self, store_by_id(db, id, &found), &found, ret);
 }
 
 static sw_status by_id_any(void *self, sw_db *db, int64_t id, sw_user *ret)
 {
-    (void)self;
-    return store_by_id_any(db, id, ret);
+    sw_user found;
+    return give(self, store_by_id_any(db, id, &found), &found, ret);
 }
 
 static sw_status by_name(void *self, sw_db *db, const char *name, sw_user *ret)
 {
-    (void)self;
-    return store_by_name(db, name, ret);
+    sw_user found;
+    return give(self, store_by_name(db, name, &found), &found, ret);
 }
 
 static sw_status by_api_token(void *self, sw_db *db, const char *token, size_t len, sw_user *ret)
 {
     const users_state *state = self;
     uint8_t hash[32];
+    sw_user found;
 
     if (len < USERS_TOKEN_MIN || len > USERS_TOKEN_MAX)
         return SW_NOT_FOUND;
     SW_TRY(token_hash(state->host, token, len, hash));
-    return store_by_token(db, hash, ret);
+    return give(state, store_by_token(db, hash, &found), &found, ret);
 }
 
 static sw_status butler(void *self, sw_db *db, sw_user *ret)
 {
-    (void)self;
-    return store_butler(db, ret);
+    sw_user found;
+    return give(self, store_butler(db, &found), &found, ret);
 }
 
 static sw_status first_admin(void *self, sw_db *db, sw_user *ret)
 {
-    (void)self;
-    return store_first_admin(db, ret);
+    sw_user found;
+    return give(self, store_first_admin(db, &found), &found, ret);
 }
 
 static sw_status each_admin(void *self, sw_db *db, bool (*each)(void *arg, const sw_user *user), void *arg)
@@ -93,6 +110,53 @@ static void write_user(void *self, sw_host *host, sw_json *out, const char *key,
         sw_log(host, SW_LOG_WARN, "user %lld could not be read in full", (long long)user->id);
 }
 
+static sw_status add_human(sw_tx *tx, const char *name, sw_role role)
+{
+    new_user user = {
+        .name = name, .role = role, .password_hash = "", .agent_kind = "", .runtime_kind = "", .description = ""};
+
+    SW_TRY(store_add(tx, &user));
+    sw_user_event event = {.user_id = user.id, .username = name, .role = role, .at_ms = sw_tx_now(tx)};
+    return sw_tx_publish(tx, SW_EVENT_USER_CREATED, &event, sizeof event);
+}
+
+static sw_status change_role(sw_tx *tx, const sw_user *user, sw_role role)
+{
+    int64_t others;
+
+    if (user->role == SW_ROLE_ADMIN) {
+        SW_TRY(store_other_admins(sw_tx_db(tx), user->id, &others));
+        if (others == 0)
+            return SW_CONFLICT;
+    }
+    SW_TRY(store_update(tx, user->id, NULL, role, NULL, true));
+    sw_tx_user_changed(tx, user->id, true);
+    return SW_OK;
+}
+
+static sw_status provide(void *self, sw_tx *tx, const char *name, sw_role role, sw_user *ret)
+{
+    sw_user user;
+
+    (void)self;
+    if (!username_valid(name) || !(SW_ROLE_BIT(role) & SW_ROLES_HUMAN))
+        return SW_INVALID;
+    sw_status found = store_by_name(sw_tx_db(tx), name, &user);
+    if (found == SW_NOT_FOUND) {
+        SW_TRY(add_human(tx, name, role));
+        return store_by_name(sw_tx_db(tx), name, ret);
+    }
+    SW_TRY(found);
+    if (!(SW_ROLE_BIT(user.role) & SW_ROLES_HUMAN))
+        return SW_CONFLICT;
+    if (user.role != role) {
+        SW_TRY(change_role(tx, &user, role));
+        return store_by_id(sw_tx_db(tx), user.id, ret);
+    }
+    *ret = user;
+    return SW_OK;
+}
+
 const sw_users_service USERS_SERVICE = {
     .size = sizeof USERS_SERVICE,
     .by_id = by_id,
@@ -105,4 +169,5 @@ const sw_users_service USERS_SERVICE = {
     .set_password_hash = set_password_hash,
     .note_report = note_report,
     .write = write_user,
+    .provide = provide,
 };

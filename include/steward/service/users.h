@@ -8,9 +8,11 @@
 
 SW_BEGIN_DECLS
 
+/* `size` is set by the caller of the functions that fill one: sw_user user = {.size = sizeof user}. */
 typedef struct {
-    int64_t id;
+    uint32_t size;              /* sizeof(sw_user)         */
     sw_role role;
+    int64_t id;
     const char *name;
     const char *password_hash;  /* "" for AGENT and BUTLER */
     int64_t generation;         /* the JWT claim `ver`     */
@@ -21,7 +23,8 @@ typedef struct {
 
 typedef struct {
     uint32_t size;   /* sizeof(sw_users_service) */
-    /* SW_NOT_FOUND when there is none (removed users are not found, but by by_id_any). */
+    /* SW_NOT_FOUND when there is none (removed users are not found, but by by_id_any), and *ret is as it was.
+     * SW_INTERNAL: its size was not set. Worker or writer; they read the database. */
     sw_status (*by_id)(void *self, sw_db *db, int64_t id, sw_user *ret);
     sw_status (*by_id_any)(void *self, sw_db *db, int64_t id, sw_user *ret);
     sw_status (*by_name)(void *self, sw_db *db, const char *name, sw_user *ret);       /* any case */
@@ -38,6 +41,11 @@ typedef struct {
     /* Writes the user object of the contract (login's answer has its own, shorter form). `hint`: include
      * token_hint. */
     void (*write)(void *self, sw_host *host, sw_json *out, const char *key, const sw_user *user, bool hint);
+    /* The human of that name (any case) with that role, for a plugin whose people another machine knows: a row without
+     * a password is made when there is none; another role is stored as PATCH does it (a new generation, sockets close).
+     * SW_INVALID: no name or role of a human's; SW_CONFLICT: an agent or Butler has the name, or it is the last ADMIN
+     * who would be none. */
+    sw_status (*provide)(void *self, sw_tx *tx, const char *name, sw_role role, sw_user *ret);
 } sw_users_service;
 
 SW_END_DECLS

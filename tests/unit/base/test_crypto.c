@@ -42,6 +42,8 @@ START_TEST(hmac_matches_rfc_4231)
     expect_hex(out, 32, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
     ck_assert_int_eq(hmac_sha256((const uint8_t *)"Jefe", 4, "what do ya want for nothing?", 28, out), SW_OK);
     expect_hex(out, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    ck_assert_int_eq(sw_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, out), SW_OK);
+    expect_hex(out, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     memset(key, 0xaa, 131);
     ck_assert_int_eq(hmac_sha256(key, 131, "Test Using Larger Than Block-Size Key - Hash Key First", 54, out), SW_OK);
     expect_hex(out, 32, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");

@@ -17,7 +17,7 @@
 typedef struct {
     test_store store;
     runtime rt;
-    sw_host module;
+    sw_host module, provider;
     sw_db *db;
     http_server *http;
     int port;
@@ -128,6 +128,7 @@ static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1",
 
 static test_server *the_server; /* the provider and ws have no argument of their own */
 static sw_lane provider_lane;   /* of the next server; 0: as http_open() has it */
+static http_ask provider_ask;   /* of the next server; NULL: none */
 
 /* "admin", "member", "agent", "butler" are tokens; "broken": the provider fails. */
 static inline sw_status test_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret)
@@ -140,6 +141,8 @@ static inline sw_status test_authenticate(runtime *rt, sw_db *db, const char *to
     pthread_getname_np(pthread_self(), the_server->asked_on, sizeof the_server->asked_on);
     if (len == 6 && memcmp(token, "broken", 6) == 0)
         return SW_UNAVAILABLE;
+    if (len == 7 && memcmp(token, "distant", 7) == 0)
+        return SW_OK; /* role 0: ask */
     for (int role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)
         if (strlen(NAMES[role]) == len && memcmp(NAMES[role], token, len) == 0) {
             *ret = (sw_principal){
@@ -168,6 +171,7 @@ static inline void test_server_config(test_server *s, const char *const *options
     s->rt.principals = principals_new(1024, 1024);
     s->rt.version = "test";
     s->module = (sw_host){.rt = &s->rt, .name = "probe", .plugin = &PROBE, .status = MODULE_ENABLED};
+    s->provider = (sw_host){.rt = &s->rt, .name = "provider", .state = &s->provider, .status = MODULE_ENABLED};
     s->rt.modules[0] = &s->module;
     s->rt.module_count = 1;
     ck_assert(loops_open(&s->rt, 2));
@@ -176,6 +180,8 @@ static inline void test_server_config(test_server *s, const char *const *options
     ck_assert_msg(http_add_routes(s->http, &s->module, error, sizeof error), "%s", error);
     if (provider_lane)
         http_authenticate_on(s->http, provider_lane);
+    if (provider_ask)
+        http_ask_with(s->http, &s->provider, provider_ask);
     ck_assert_ptr_nonnull(lanes_start(&s->rt, 2, 1, 2, 64));
     s->rt.writer = writer_start(&s->rt, s->db);
     ck_assert_ptr_nonnull(s->rt.writer);

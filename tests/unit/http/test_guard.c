@@ -93,6 +93,53 @@ START_TEST(a_provider_that_waits_is_asked_on_the_slow_lane)
 }
 END_TEST
 
+static sw_status answer_of_afar;
+
+/* A provider's request of its own: its state, a thread that may wait, a database. */
+static sw_status ask_afar(sw_request *req, const char *token, size_t len, sw_principal *ret)
+{
+    ck_assert_ptr_eq(sw_request_state(req), &s.provider);
+    ck_assert_ptr_nonnull(sw_request_db(req));
+    ck_assert(len == 7 && memcmp(token, "distant", 7) == 0);
+    pthread_getname_np(pthread_self(), s.asked_on, sizeof s.asked_on);
+    *ret = (sw_principal){.size = sizeof *ret, .role = SW_ROLE_MEMBER, .user_id = 9, .name = "distant"};
+    return answer_of_afar;
+}
+
+START_TEST(a_provider_asks_another_machine_about_some_tokens_on_the_slow_lane)
+{
+    static const char *const REQUESTS[] = {GET("/p/signed", BEARER("distant")), GET("/p/signed-loop", BEARER("distant")),
+                                           GET("/p/hash", BEARER("distant"))};
+    provider_ask = ask_afar;
+    answer_of_afar = SW_OK;
+    for (int i = 0; i < 3; i++) {
+        with(NULL);
+        ck_assert_int_eq(ask(REQUESTS[i]), 200);
+        HAS("\"user\":\"distant\"");
+        ck_assert_int_eq(strncmp(s.asked_on, "slow-", 5), 0);
+        int asked = s.asked;
+        ck_assert_int_eq(ask(REQUESTS[i]), 200); /* remembered */
+        ck_assert_int_eq(s.asked, asked);
+        ck_assert_int_eq(ask(GET("/p/admin", BEARER("distant"))), 403);
+        ck_assert_int_eq(ask(GET("/p/signed", BEARER("agent"))), 200);
+        ck_assert_int_eq(strncmp(s.asked_on, "worker-", 7), 0);
+        ck_assert_int_eq(atomic_load(&s.provider.in_flight), 0);
+    }
+    answer_of_afar = SW_UNAUTHENTICATED;
+    with(NULL);
+    ck_assert_int_eq(ask(REQUESTS[0]), 401);
+    HAS("\"error\":\"invalid token\"");
+    ck_assert_int_eq(ask(GET("/p/echo", BEARER("distant"))), 200); /* public */
+    answer_of_afar = SW_TIMED_OUT;
+    with(NULL);
+    ck_assert_int_eq(ask(REQUESTS[0]), 503);
+    ck_assert_int_eq(atomic_load(&s.provider.in_flight), 0);
+    provider_ask = NULL;
+    with(NULL);
+    ck_assert_int_eq(ask(REQUESTS[0]), 503); /* it says "ask", but has nothing to ask with */
+}
+END_TEST
+
 START_TEST(roles_are_checked_with_and_without_the_cache)
 {
     for (int i = 0; i < 2; i++) {
@@ -290,6 +337,7 @@ static void add(TCase *tests)
     ADD(protected_routes_want_a_token);
     ADD(tokens_are_asked_for_once);
     ADD(a_provider_that_waits_is_asked_on_the_slow_lane);
+    ADD(a_provider_asks_another_machine_about_some_tokens_on_the_slow_lane);
     ADD(roles_are_checked_with_and_without_the_cache);
     ADD(public_routes_ignore_bad_tokens);
     ADD(listed_origins_get_cors_headers);

@@ -210,6 +210,65 @@ START_TEST(a_timer_runs_again_and_never_twice_at_once)
 }
 END_TEST
 
+/* ---- delayed tasks ---- */
+
+static atomic_int begun;
+static _Atomic int64_t begun_ms, begun_tag;
+
+static sw_status begin_late(sw_request *req)
+{
+    atomic_store(&begun_ms, sw_monotonic_ms());
+    atomic_store(&begun_tag, sw_request_tag(req));
+    atomic_fetch_add(&begun, 1);
+    return SW_OK;
+}
+
+static bool begun_within(int count, int ms)
+{
+    for (int i = 0; i < ms / 5 && atomic_load(&begun) < count; i++)
+        test_sleep(5);
+    return atomic_load(&begun) == count;
+}
+
+START_TEST(a_delayed_task_runs_once_and_not_before_its_time)
+{
+    int64_t asked_ms = sw_monotonic_ms();
+    atomic_store(&begun, 0);
+    ck_assert(sw_task_after(&t.host, SW_LANE_WORKER, begin_late, 7, 80));
+    ck_assert(begun_within(1, 5000));
+    ck_assert_int_ge(atomic_load(&begun_ms) - asked_ms, 80);
+    ck_assert_int_eq(atomic_load(&begun_tag), 7);
+    test_sleep(50);
+    ck_assert_int_eq(atomic_load(&begun), 1);
+    ck_assert_int_eq(atomic_load(&t.host.in_flight), 0);
+}
+END_TEST
+
+START_TEST(delayed_tasks_wait_while_their_module_is_disabled)
+{
+    atomic_store(&begun, 0);
+    t.host.status = MODULE_DISABLED;
+    ck_assert(sw_task_after(&t.host, SW_LANE_WORKER, begin_late, 0, 0));
+    test_sleep(50);
+    ck_assert_int_eq(atomic_load(&begun), 0);
+    t.host.status = MODULE_ENABLED;
+    ck_assert(begun_within(1, 5000));
+}
+END_TEST
+
+START_TEST(delayed_tasks_are_bounded_and_end_with_their_module)
+{
+    int taken = 0;
+    atomic_store(&begun, 0);
+    while (taken < 5000 && sw_task_after(&t.host, SW_LANE_WORKER, begin_late, taken, 60000))
+        taken++;
+    ck_assert_int_eq(taken, 1000);
+    timers_remove(&t.rt, &t.host);
+    ck_assert(sw_task_after(&t.other, SW_LANE_WORKER, begin_late, 0, 0));
+    ck_assert(begun_within(1, 5000));
+}
+END_TEST
+
 START_TEST(timers_of_a_disabled_module_rest)
 {
     static const sw_timer TIMER = {"tick", 10, tick};
@@ -233,6 +292,9 @@ static void add(TCase *tests)
     ADD(many_open_answers_each_end_exactly_once);
     ADD(a_timer_runs_again_and_never_twice_at_once);
     ADD(timers_of_a_disabled_module_rest);
+    ADD(a_delayed_task_runs_once_and_not_before_its_time);
+    ADD(delayed_tasks_wait_while_their_module_is_disabled);
+    ADD(delayed_tasks_are_bounded_and_end_with_their_module);
 }
 
 int main(void)
