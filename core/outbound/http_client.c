@@ -1,5 +1,6 @@
 /* HTTP requests to other machines: libcurl's multi interface on a thread of its own. */
 #include "core/base/buf.h"
+#include "core/base/table.h"
 #include "core/outbound/outbound.h"
 #include "core/runtime/thread.h"
 #include <curl/curl.h>
@@ -138,11 +139,15 @@ static bool set_options(const http_client *client, http_call *c, const sw_http_c
     return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK && set_headers(c, call->headers);
 }
 
-sw_status http_client_call(http_client *client, const sw_http_call *call, sw_http_done done, void *arg)
+sw_status http_client_call(http_client *client, const sw_http_call *given, sw_http_done done, void *arg)
 {
     outbound_url url;
+    sw_http_call whole;
+    const sw_http_call *call = &whole;
     sw_status status = SW_OK;
 
+    if (!struct_read(&whole, sizeof whole, given, STRUCT_THROUGH(sw_http_call, max_answer)))
+        return SW_INTERNAL;
     if (!outbound_url_parse(call->url, "https", "http", &url))
         return SW_INVALID;
     http_call *c = calloc(1, sizeof *c);

@@ -1,7 +1,10 @@
 /* sw_http_wait(): a handler on the slow lane waits for its answer. */
+#include "core/base/table.h"
 #include "core/outbound/outbound.h"
 #include <pthread.h>
 #include <string.h>
+
+enum { ANSWER_FIRST = STRUCT_THROUGH(sw_http_answer, unsent) };
 
 /* Shared by the waiting handler and the outbound thread; lives on the handler's stack until `finished`. */
 typedef struct {
@@ -9,7 +12,7 @@ typedef struct {
     pthread_cond_t wake;
     bool finished;
     sw_request *req;
-    sw_http_answer *ret;
+    sw_http_answer answer;
 } waiter;
 
 /* On the outbound thread, while the handler sleeps: so the request's memory has one user at a time. */
@@ -19,12 +22,12 @@ static void wake_up(void *arg, const sw_http_answer *answer)
     const char *empty = "";
 
     pthread_mutex_lock(&w->lock);
-    *w->ret = *answer;
-    w->ret->error = sw_strdup(w->req, answer->error);
-    w->ret->body = sw_strndup(w->req, answer->body, answer->body_len);
-    w->ret->headers = sw_strdup(w->req, answer->headers);
-    if (!w->ret->error || !w->ret->body || !w->ret->headers)
-        *w->ret = (sw_http_answer){ .size = sizeof *answer, .error = "out of memory", .body = empty, .headers = empty };
+    w->answer = *answer;
+    w->answer.error = sw_strdup(w->req, answer->error);
+    w->answer.body = sw_strndup(w->req, answer->body, answer->body_len);
+    w->answer.headers = sw_strdup(w->req, answer->headers);
+    if (!w->answer.error || !w->answer.body || !w->answer.headers)
+        w->answer = (sw_http_answer){ .size = sizeof *answer, .error = "out of memory", .body = empty, .headers = empty };
     w->finished = true;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
@@ -32,8 +35,10 @@ static void wake_up(void *arg, const sw_http_answer *answer)
 
 sw_status sw_http_wait(sw_request *req, const sw_http_call *call, sw_http_answer *ret)
 {
-    waiter w = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .req = req, .ret = ret };
+    waiter w = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .req = req };
 
+    if (ret->size < ANSWER_FIRST)
+        return SW_INTERNAL;
     SW_TRY(sw_http_start(sw_request_host(req), call, wake_up, &w));
     pthread_mutex_lock(&w.lock);
     while (!w.finished)
@@ -41,5 +46,5 @@ sw_status sw_http_wait(sw_request *req, const sw_http_call *call, sw_http_answer
     pthread_mutex_unlock(&w.lock);
     pthread_cond_destroy(&w.wake);
     pthread_mutex_destroy(&w.lock);
-    return SW_OK;
+    return struct_give(ret, &w.answer, sizeof w.answer, ANSWER_FIRST) ? SW_OK : SW_INTERNAL;
 }

@@ -3,6 +3,7 @@
  * Any thread leaves commands under the lock and wakes the service loop, still under it: the loop ends its context only
  * after it has seen `stopping` there. Everything else of libwebsockets, and every callback of a plugin, runs on that one
  * thread. What ws_client_lws.c does with a connection is told there. */
+#include "core/base/table.h"
 #include "core/outbound/ws_client.h"
 #include "core/runtime/thread.h"
 #include <stdlib.h>
@@ -33,13 +34,16 @@ static char *own_path(const char *path)
     return own;
 }
 
-sw_status ws_client_connect(ws_client *c, const sw_ws_call *call, void *arg, uint64_t *ret_handle)
+sw_status ws_client_connect(ws_client *c, const sw_ws_call *given, void *arg, uint64_t *ret_handle)
 {
     outbound_url url;
+    sw_ws_call call;
     sw_status status = SW_OK;
     uint64_t handle = 0;
 
-    if (!outbound_url_parse(call->url, "wss", "ws", &url))
+    if (!struct_read(&call, sizeof call, given, STRUCT_THROUGH(sw_ws_call, ended)))
+        return SW_INTERNAL;
+    if (!outbound_url_parse(call.url, "wss", "ws", &url))
         return SW_INVALID;
     ws_connection *n = calloc(1, sizeof *n);
     char *path = own_path(url.path);
@@ -48,11 +52,11 @@ sw_status ws_client_connect(ws_client *c, const sw_ws_call *call, void *arg, uin
         free(path);
         return SW_NO_MEMORY;
     }
-    *n = (ws_connection){ .client = c, .path = path, .call = *call, .arg = arg, .url = url };
+    *n = (ws_connection){ .client = c, .path = path, .call = call, .arg = arg, .url = url };
     n->call.url = NULL; /* the caller's */
     n->url.path = path;
     n->last = &n->first;
-    buf_init(&n->incoming, call->max_message ? call->max_message : WS_MESSAGE_MAX);
+    buf_init(&n->incoming, call.max_message ? call.max_message : WS_MESSAGE_MAX);
     pthread_mutex_lock(&c->lock);
     if (c->stopping || c->count >= CONNECTIONS_MAX) {
         status = SW_BUSY;

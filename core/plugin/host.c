@@ -69,7 +69,7 @@ sw_status sw_seal(sw_host *host, const char *label, const void *plain, size_t le
     return status;
 }
 
-sw_status sw_open(sw_host *host, const char *label, const void *sealed, size_t len, uint8_t *out)
+sw_status sw_unseal(sw_host *host, const char *label, const void *sealed, size_t len, uint8_t *out)
 {
     uint8_t key[32];
     sw_status status = derive(host, label, key);

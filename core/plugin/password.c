@@ -1,6 +1,7 @@
 /* Passwords for plugins: the configured method and cost, and the dummy hash of unknown users. */
 #include "core/plugin/module.h"
 
+#include "core/base/crypto.h"
 #include "core/base/password.h"
 
 #include <crypt.h>
@@ -32,10 +33,17 @@ void password_prepare(registry *r)
         memcpy(r->password_setting, setting, strlen(setting) + 1);
 }
 
-sw_status sw_password_hash(sw_host *host, const char *password, char out[192])
+sw_status sw_password_hash(sw_host *host, const char *password, char *out, size_t out_size)
 {
     const config *c = host->rt->config;
-    return password_hash(configured_method(c), configured_cost(c), password, out);
+    char made[PASSWORD_HASH_SIZE];
+    sw_status status = password_hash(configured_method(c), configured_cost(c), password, made);
+    if (status == SW_OK && strlen(made) >= out_size)
+        status = SW_TOO_LARGE;
+    if (status == SW_OK)
+        memcpy(out, made, strlen(made) + 1);
+    crypto_wipe(made, sizeof made);
+    return status;
 }
 
 bool sw_password_verify(sw_host *host, const char *password, const char *hash, bool *ret_weak)

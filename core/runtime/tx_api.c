@@ -26,6 +26,11 @@ int64_t sw_tx_last_id(sw_tx *tx)
     return db_last_id(tx->db);
 }
 
+sw_host *sw_tx_host(const sw_tx *tx)
+{
+    return tx->host;
+}
+
 sw_request *sw_tx_request(sw_tx *tx)
 {
     return tx->housekeeping ? NULL : tx->req;

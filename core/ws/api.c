@@ -1,6 +1,8 @@
 /* <steward/ws.h> for plugins: reading the frame that came, building and sending frames. */
 #include "core/ws/dispatch.h"
 
+#include "core/base/log.h"
+#include "core/base/table.h"
 #include "core/ws/hub_types.h"
 
 #include <stdlib.h>
@@ -133,11 +135,20 @@ static void queue_in_tx(sw_tx *tx, delivery *d)
         delivery_free(d);
 }
 
+static bool read_audience(const sw_host *host, const sw_audience *given, sw_audience *ret)
+{
+    if (struct_read(ret, sizeof *ret, given, STRUCT_THROUGH(sw_audience, except_user)))
+        return true;
+    log_error(host->name, "a frame goes to nobody: the size of its sw_audience is not set");
+    return false;
+}
+
 void sw_tx_send(sw_tx *tx, sw_frame *frame, const sw_audience *to)
 {
     struct hub *h = tx->host->rt->hub;
-    if (h != NULL)
-        queue_in_tx(tx, delivery_new(h, frame, to, NULL));
+    sw_audience whole;
+    if (h != NULL && read_audience(tx->host, to, &whole))
+        queue_in_tx(tx, delivery_new(h, frame, &whole, NULL));
 }
 
 void sw_tx_send_origin(sw_tx *tx, sw_frame *frame)
@@ -152,17 +163,18 @@ void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
     struct hub *h = req->host->rt->hub;
     ws_event *ev = event_of(req);
     loop *here = loop_current();
-    if (h == NULL)
+    sw_audience whole;
+    if (h == NULL || !read_audience(req->host, to, &whole))
         return;
     if (ev != NULL && !ev->on_loop)
-        delivery_list_add(&ev->sends, delivery_new(h, frame, to, NULL));
+        delivery_list_add(&ev->sends, delivery_new(h, frame, &whole, NULL));
     else if (here != NULL && here->ws != NULL)
-        deliver_from_loop(here->ws, frame, to);
+        deliver_from_loop(here->ws, frame, &whole);
     else
-        delivery_post(delivery_new(h, frame, to, NULL));
+        delivery_post(delivery_new(h, frame, &whole, NULL));
 }
 
-bool sw_user_online(sw_host *host, int64_t user_id)
+bool sw_user_online(const sw_host *host, int64_t user_id)
 {
     const struct hub *h = host->rt->hub;
     return h != NULL && hub_user_online(h, user_id);

@@ -1,8 +1,10 @@
 /* Types that every other header of the plugin ABI uses.
  *
- * Rules of the ABI: enumerators start at 1 (0 means "not given") and only grow at the end; structs
- * that cross the border begin with their size, or travel in an sw_table that carries the row size;
- * functions are only ever added. C11, also valid C++17. */
+ * Rules of the ABI: enumerators start at 1 (0 means "not given") and only grow at the end, so a plugin's
+ * switch has a default; structs that cross the border begin with their size (whoever makes one sets it,
+ * also of one that the other side fills), travel in an sw_table that carries the row size, or are an
+ * event's (event.h); functions are only ever added. sw_str, sw_table and the first four members of
+ * sw_plugin never change. C11, also valid C++17. */
 #ifndef STEWARD_BASE_H
 #define STEWARD_BASE_H
 
@@ -76,6 +78,10 @@ typedef struct {
 
 /* The table of a whole array, for a designated initialiser: .routes = SW_TABLE(ROUTES). */
 #define SW_TABLE(array) { (array), (uint32_t)sizeof((array)[0]), (uint32_t)(sizeof(array) / sizeof((array)[0])) }
+
+/* Does this struct, which begins with its size and came from the host or from another plugin, have the member? For
+ * members younger than ABI 1.0: if (SW_HAS(users, by_email)) … */
+#define SW_HAS(at, member) ((size_t)((const char *)(&(at)->member + 1) - (const char *)(at)) <= (at)->size)
 
 /* Opaque types of the host. */
 typedef struct sw_host sw_host;       /* one loaded plugin's view of the server               */

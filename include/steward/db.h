@@ -26,7 +26,8 @@ typedef struct {
 } sw_migration;
 
 /* Runs a statement. `statement` must be a row of the statement table of a loaded plugin. `format` has
- * one letter an argument, in the order ?1, ?2, …:
+ * one letter an argument, in the order ?1, ?2, … (cast what is not of the
+ * type already: a literal 1 is no int64_t):
  *   s  const char *, NUL-ended (NULL binds NULL)      i  int64_t
  *   b  const void *, size_t (blob)                    t  const char *, size_t (text, may hold NUL)
  *   d  double                                         n  nothing: binds NULL
@@ -35,7 +36,9 @@ typedef struct {
 SW_EXPORT SW_MUST_USE sw_status sw_db_query(sw_db *db, const sw_statement *statement, uint32_t mask, sw_rows **ret_rows,
                                             const char *format, ...);
 
-/* One row further. false: the end or an error, which sw_rows_done() tells. */
+/* Columns count from 0. On the thread of the query.
+ *
+ * One row further. false: the end or an error, which sw_rows_done() tells. */
 SW_EXPORT bool sw_rows_next(sw_rows *rows);
 SW_EXPORT int64_t sw_rows_int(const sw_rows *rows, int column);
 SW_EXPORT double sw_rows_double(const sw_rows *rows, int column);
@@ -49,7 +52,7 @@ SW_EXPORT SW_MUST_USE sw_status sw_rows_done(sw_rows *rows);
 
 /* After SW_CONFLICT: "table.column" of the broken rule (SQLite's wording), "" if unknown. */
 SW_EXPORT const char *sw_db_conflict(const sw_db *db);
-/* Memory of the piece of work this connection is lent to. */
+/* Memory of the piece of work this connection is lent to, as sw_alloc(). */
 SW_EXPORT void *sw_db_alloc(sw_db *db, size_t count, size_t size);
 SW_EXPORT char *sw_db_strdup(sw_db *db, const char *text);
 

@@ -1,4 +1,6 @@
-/* Events between plugins. A name, and a struct per event; the struct only grows at its end.
+/* Events between plugins. A name, and a struct per event; the struct only grows at its end. Of those below a
+ * subscriber sees every member that the server's headers have: what an older publisher does not know is zero.
+ * Begin the struct of an event of your own with its size.
  *
  * in_tx:  called on the writer inside the publisher's savepoint; a failure undoes the publisher's step.
  * after:  called on a worker as a task after the commit, in commit order per subscriber, at most once. The data is

@@ -62,10 +62,11 @@ SW_EXPORT bool sw_body_has(sw_request *req, const char *name);
 SW_EXPORT const char *sw_body_text(sw_request *req, const char *name, size_t min, size_t max);
 /* As sw_body_text, but absent or null gives `fallback`. */
 SW_EXPORT const char *sw_body_text_or(sw_request *req, const char *name, size_t max, const char *fallback);
+/* An integer; absent or null: `fallback`; above `max`: cut to it; below `min`, or another type: sticky "invalid <name>". */
 SW_EXPORT int64_t sw_body_int(sw_request *req, const char *name, int64_t fallback, int64_t min, int64_t max);
 /* true, false, or `fallback` when absent; another type is sticky "<name> must be a boolean". */
 SW_EXPORT int sw_body_bool(sw_request *req, const char *name, int fallback);
-/* The body's bytes, as they came. */
+/* The body's bytes, as they came; none for a request without a body. */
 SW_EXPORT sw_str sw_body_raw(sw_request *req);
 
 /* A sticky 400 of the handler's own making, like those above. The first one counts. */

@@ -37,7 +37,7 @@ SW_EXPORT sw_json *sw_json_new_tx(sw_tx *tx);
 /* What was written; NUL-ended. {NULL,0} after a failure. */
 SW_EXPORT sw_str sw_json_str(sw_json *j);
 
-/* ---- reading ---- */
+/* ---- reading: NULL is fine everywhere, and has nothing in it ---- */
 
 typedef enum {
     SW_JSON_NULL = 1, SW_JSON_BOOL, SW_JSON_INT, SW_JSON_REAL, SW_JSON_TEXT, SW_JSON_ARRAY, SW_JSON_OBJECT

@@ -37,12 +37,13 @@ typedef struct {
 /* Exactly once, on an outbound thread; also when the host stops (status 0, "stopped"). */
 typedef void (*sw_http_done)(void *arg, const sw_http_answer *answer);
 
-/* Any thread. SW_INVALID: URL not allowed. SW_BUSY: too many at once, or stopping. On failure `done` is not called. */
+/* Any thread. SW_INVALID: URL not allowed. SW_BUSY: too many at once, or stopping. SW_INTERNAL: no size. On failure
+ * `done` is not called. */
 SW_EXPORT SW_MUST_USE sw_status sw_http_start(sw_host *host, const sw_http_call *call, sw_http_done done, void *arg);
 /* The same, waited for. Slow lane only. The answer lives in the request's memory. SW_TIMED_OUT etc. are told by
- * status 0 and error; SW_OK means only that `ret` is filled. */
+ * status 0 and error; SW_OK means only that *ret, whose size you set, is filled; failures as of sw_http_start(). */
 SW_EXPORT SW_MUST_USE sw_status sw_http_wait(sw_request *req, const sw_http_call *call, sw_http_answer *ret);
-/* A header of an answer (any case), copied to `out` ("" when absent). */
+/* A header of an answer (any case), copied to `out` and cut to fit ("" when absent; the last one of several). */
 SW_EXPORT void sw_http_header(const sw_http_answer *answer, const char *name, char *out, size_t out_size);
 
 /* ---- WebSocket ---- */
@@ -69,7 +70,7 @@ typedef struct {
     void (*ended)(void *arg, uint64_t handle, const sw_ws_end *why);
 } sw_ws_call;
 
-/* Any thread. *ret_handle is set before any callback runs. */
+/* Any thread. *ret_handle is set before any callback runs. Failures as of sw_http_start(); then no callback runs. */
 SW_EXPORT SW_MUST_USE sw_status sw_ws_connect(sw_host *host, const sw_ws_call *call, void *arg, uint64_t *ret_handle);
 /* Queues one message. false: the connection is gone or its queue (8 MiB) is full. Any thread. */
 SW_EXPORT bool sw_ws_send(sw_host *host, uint64_t handle, bool binary, const void *data, size_t len);

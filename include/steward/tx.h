@@ -14,15 +14,20 @@ SW_BEGIN_DECLS
 
 /* The writer's connection, for sw_db_query(). */
 SW_EXPORT sw_db *sw_tx_db(sw_tx *tx);
-/* Runs a statement that returns no rows. `ret_changes` (may be NULL): rows changed. */
+/* Runs a statement that returns no rows; format and errors as of sw_db_query(). `ret_changes` (may be NULL): rows
+ * changed. */
 SW_EXPORT SW_MUST_USE sw_status sw_tx_exec(sw_tx *tx, const sw_statement *statement, int64_t *ret_changes,
                                            const char *format, ...);
+/* The rowid of the last row that was inserted here. */
 SW_EXPORT int64_t sw_tx_last_id(sw_tx *tx);
 
-/* The request this step belongs to; NULL in housekeeping. */
+/* The plugin whose step or callback this is. */
+SW_EXPORT sw_host *sw_tx_host(const sw_tx *tx);
+/* The request this step belongs to, in a subscriber the publisher's; NULL in housekeeping. */
 SW_EXPORT sw_request *sw_tx_request(sw_tx *tx);
 /* The state of the plugin whose step or callback this is. */
 SW_EXPORT void *sw_tx_state(sw_tx *tx);
+/* As sw_alloc(): until the step has committed, or its request ends. */
 SW_EXPORT void *sw_tx_alloc(sw_tx *tx, size_t count, size_t size);
 /* Unix milliseconds, the same for the whole step; never goes back from step to step. */
 SW_EXPORT int64_t sw_tx_now(sw_tx *tx);

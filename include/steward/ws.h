@@ -67,7 +67,7 @@ SW_EXPORT void sw_tx_send_origin(sw_tx *tx, sw_frame *frame);
 SW_EXPORT void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to);
 
 /* Is a socket of that user open now? Any thread. */
-SW_EXPORT bool sw_user_online(sw_host *host, int64_t user_id);
+SW_EXPORT bool sw_user_online(const sw_host *host, int64_t user_id);
 
 /* ---- recovery: one plugin owns the stored frames ---- */
 

@@ -28,7 +28,7 @@ static void fill(sw_principal *ret, const sw_user *user)
 static sw_status by_jwt(const auth_state *state, sw_db *db, const char *token, size_t len, sw_principal *ret)
 {
     jwt_claims claims;
-    sw_user user;
+    sw_user user = {.size = sizeof user};
 
     SW_TRY(jwt_check(state, token, len, &claims));
     SW_TRY(unauthenticated(state->users->by_id(state->users_self, db, claims.user_id, &user)));
@@ -42,7 +42,7 @@ static sw_status by_jwt(const auth_state *state, sw_db *db, const char *token, s
 
 static sw_status by_api_token(const auth_state *state, sw_db *db, const char *token, size_t len, sw_principal *ret)
 {
-    sw_user user;
+    sw_user user = {.size = sizeof user};
 
     SW_TRY(unauthenticated(state->users->by_api_token(state->users_self, db, token, len, &user)));
     fill(ret, &user);

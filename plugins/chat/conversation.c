@@ -56,7 +56,7 @@ static sw_status read_user(const chat *c, sw_db *db, int64_t id, sw_role *ret)
 {
     cache_key key = {CACHE_USER, id, 0};
     uint64_t ticket = cache_ticket(c->cache, key);
-    sw_user user = {.id = 0};
+    sw_user user = {.size = sizeof user};
     sw_status found = c->users->by_id(c->users_self, db, id, &user);
 
     if (found == SW_OK)

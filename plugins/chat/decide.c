@@ -7,7 +7,7 @@
 /* An ADMIN, or the human who was asked. *ret_user is filled when so. */
 static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *ret_user, bool *ret_may)
 {
-    sw_user user = {.id = 0};
+    sw_user user = {.size = sizeof user};
     sw_status found = c->users->by_id(c->users_self, sw_tx_db(tx), a->user_id, &user);
 
     if (found != SW_OK && found != SW_NOT_FOUND)
@@ -60,7 +60,7 @@ static approval decided_by(const answer *a, const sw_user *user, int64_t now_ms)
 
 sw_status decide(const chat *c, sw_tx *tx, answer *a)
 {
-    sw_user user = {.id = 0};
+    sw_user user = {.size = sizeof user};
     bool may = false, done = false;
 
     a->fault = FAULT_NONE;

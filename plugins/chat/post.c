@@ -10,7 +10,7 @@ static sw_status refused(const posting *p)
 
 static sw_status find_target(const chat *c, sw_tx *tx, route *r)
 {
-    sw_user user = {.id = 0};
+    sw_user user = {.size = sizeof user};
 
     r->target_role = (sw_role)0;
     if (!r->target_id)

@@ -28,7 +28,7 @@ static sw_status known_action(sw_tx *tx, asking *ask, bool *ret_known)
 static sw_status find_target(const chat *c, sw_tx *tx, asking *ask)
 {
     route *r = &ask->frame.route;
-    sw_user user = {.id = 0};
+    sw_user user = {.size = sizeof user};
     sw_status found = r->target_id ? c->users->by_id(c->users_self, sw_tx_db(tx), r->target_id, &user)
                                    : c->users->first_admin(c->users_self, sw_tx_db(tx), &user);
 
@@ -44,7 +44,7 @@ static sw_status find_target(const chat *c, sw_tx *tx, asking *ask)
 
 static sw_status find_agent(const chat *c, sw_tx *tx, asking *ask, const char **ret_name)
 {
-    sw_user agent = {.id = 0};
+    sw_user agent = {.size = sizeof agent};
     sw_status found = c->users->by_id(c->users_self, sw_tx_db(tx), ask->target_agent_id, &agent);
 
     if (found == SW_NOT_FOUND || (found == SW_OK && agent.role != SW_ROLE_AGENT))

@@ -5,7 +5,7 @@
 
 static sw_status find_sender(const chat *c, sw_tx *tx, posting *p)
 {
-    sw_user user = {.id = 0};
+    sw_user user = {.size = sizeof user};
 
     SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), p->route.sender_id, &user));
     p->route.sender_role = user.role;
@@ -30,6 +30,8 @@ static sw_status check_payload(const chat *c, sw_tx *tx, posting *p)
     return SW_OK;
 }
 
+enum { SW_CHAT_POST_FIRST = offsetof(sw_chat_post, source) + sizeof(char *) }; /* what ABI 1.0 has of it */
+
 static sw_str str_of(const char *text)
 {
     return (sw_str){text, text ? strlen(text) : 0};
@@ -38,6 +40,9 @@ static sw_str str_of(const char *text)
 static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_id, int64_t *ret_at_ms)
 {
     chat *c = self;
+
+    if (what->size < SW_CHAT_POST_FIRST)
+        return SW_INTERNAL;
     posting p = {
         .route = {.sender_id = what->sender_id, .target_id = what->target_id, .asked = what->conversation_id},
         .local_id = str_of(what->local_id),
@@ -75,7 +80,7 @@ static char *cut_title(sw_tx *tx, const char *title)
 static sw_status open_thread(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title, int64_t *ret_id)
 {
     chat *c = self;
-    sw_user owner = {.id = 0}, peer = {.id = 0};
+    sw_user owner = {.size = sizeof owner}, peer = {.size = sizeof peer};
 
     SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), owner_id, &owner));
     SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), peer_id, &peer));
@@ -96,9 +101,23 @@ static sw_status open_thread(void *self, sw_tx *tx, int64_t owner_id, int64_t pe
 
 const sw_chat_service CHAT_SERVICE = {.size = sizeof CHAT_SERVICE, .post = post, .open_thread = open_thread};
 
-static void tell(const approval *a, sw_approval *ret, int64_t now_ms)
+enum { SW_APPROVAL_FIRST = offsetof(sw_approval, decided_ms) + sizeof(int64_t) }; /* what ABI 1.0 has of it */
+
+/* As much of it as the caller's headers know. */
+static sw_status give(const sw_approval *whole, sw_approval *ret)
 {
-    *ret = (sw_approval){
+    uint32_t size = ret->size < sizeof *whole ? ret->size : (uint32_t)sizeof *whole;
+
+    if (size < SW_APPROVAL_FIRST)
+        return SW_INTERNAL;
+    memcpy(ret, whole, size);
+    ret->size = size;
+    return SW_OK;
+}
+
+static sw_status tell(const approval *a, sw_approval *ret, int64_t now_ms)
+{
+    sw_approval whole = {
         .approval_id = a->id,
         .action_id = a->action_id,
         .status = approval_status(a, now_ms),
@@ -110,6 +129,22 @@ static void tell(const approval *a, sw_approval *ret, int64_t now_ms)
         .expires_ms = a->expires_ms,
         .decided_ms = a->decided_ms,
     };
+    return give(&whole, ret);
+}
+
+/* Of a request that is not there. */
+static sw_status tell_unknown(const char *action_id, sw_approval *ret)
+{
+    sw_approval whole = {
+        .action_id = action_id,
+        .status = "",
+        .decided_by = "",
+        .command = "",
+        .reason = "",
+        .target_agent_name = "",
+        .channel = "",
+    };
+    return give(&whole, ret);
 }
 
 static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
@@ -125,17 +160,9 @@ static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool a
     };
     SW_TRY(decide(self, tx, &a));
     *ret_decision = a.outcome;
-    if (ret && a.outcome == SW_DECISION_UNKNOWN)
-        *ret = (sw_approval){.action_id = action_id,
-                             .status = "",
-                             .decided_by = "",
-                             .command = "",
-                             .reason = "",
-                             .target_agent_name = "",
-                             .channel = ""};
-    else if (ret)
-        tell(&a.now, ret, sw_tx_now(tx));
-    return SW_OK;
+    if (!ret)
+        return SW_OK;
+    return a.outcome == SW_DECISION_UNKNOWN ? tell_unknown(action_id, ret) : tell(&a.now, ret, sw_tx_now(tx));
 }
 
 static sw_status find(void *self, sw_db *db, const char *action_id, sw_approval *ret)
@@ -144,8 +171,7 @@ static sw_status find(void *self, sw_db *db, const char *action_id, sw_approval 
 
     (void)self;
     SW_TRY(approval_by_action(db, action_id, &a));
-    tell(&a, ret, sw_now_ms());
-    return SW_OK;
+    return tell(&a, ret, sw_now_ms());
 }
 
 const sw_approvals_service APPROVALS_SERVICE = {

@@ -81,7 +81,7 @@ static sw_status over_rate(const message *m, bool *ret_over)
 
 sw_status bridge_admin(feishu *f, sw_db *db, sw_user *ret)
 {
-    sw_user user = { .id = 0 };
+    sw_user user = { .size = sizeof user };
     sw_status found = f->users->by_name(f->users_self, db, "admin", &user);
 
     if (found == SW_OK && user.role != SW_ROLE_ADMIN)
@@ -162,7 +162,7 @@ static sw_status post_pieces(const message *m, int64_t admin, int64_t butler, in
 static sw_status route(const message *m)
 {
     sw_db *db = sw_tx_db(m->tx);
-    sw_user admin = { .id = 0 }, butler = { .id = 0 };
+    sw_user admin = { .size = sizeof admin }, butler = { .size = sizeof butler };
     const char *source = source_of(m);
     int64_t thread = 0;
 

@@ -93,9 +93,9 @@ static sw_status decide(sw_tx *tx, arrival *a, const connector *c)
 {
     feishu *f = a->f;
     const event *e = &a->e;
-    sw_user admin = { .id = 0 };
+    sw_user admin = { .size = sizeof admin };
     sw_decision decision = SW_DECISION_UNKNOWN;
-    sw_approval now;
+    sw_approval now = { .size = sizeof now };
 
     if (!*e->action_id)
         return say(tx, a, "error", "缺少 action_id");

@@ -36,7 +36,7 @@ static sw_status unseal(feishu *f, sw_db *db, const char *label, const sw_rows *
     char *plain = sw_db_alloc(db, 1, sealed.len - SEAL_OVERHEAD + 1);
     if (!plain)
         return SW_NO_MEMORY;
-    if (sw_open(f->host, label, sealed.at, sealed.len, (uint8_t *)plain) == SW_OK)
+    if (sw_unseal(f->host, label, sealed.at, sealed.len, (uint8_t *)plain) == SW_OK)
         *ret = plain;
     else
         sw_log(f->host, SW_LOG_ERROR, "%s cannot be decrypted with this master key: set it again", label + 7);

@@ -91,9 +91,9 @@ static sw_status hash_first_password(users_state *state)
     char made[GENERATED_SIZE];
 
     if (*configured)
-        return sw_password_hash(state->host, configured, state->admin_hash);
+        return sw_password_hash(state->host, configured, state->admin_hash, sizeof state->admin_hash);
     SW_TRY(sw_initial_admin_generate(state->host, made));
-    sw_status hashed = sw_password_hash(state->host, made, state->admin_hash);
+    sw_status hashed = sw_password_hash(state->host, made, state->admin_hash, sizeof state->admin_hash);
     explicit_bzero(made, sizeof made);
     return hashed;
 }

@@ -136,25 +136,22 @@ static sw_status change_role(sw_tx *tx, const sw_user *user, sw_role role)
 
 static sw_status provide(void *self, sw_tx *tx, const char *name, sw_role role, sw_user *ret)
 {
+    sw_db *db = sw_tx_db(tx);
     sw_user user;
 
-    (void)self;
     if (!username_valid(name) || !(SW_ROLE_BIT(role) & SW_ROLES_HUMAN))
         return SW_INVALID;
-    sw_status found = store_by_name(sw_tx_db(tx), name, &user);
+    sw_status found = store_by_name(db, name, &user);
     if (found == SW_NOT_FOUND) {
         SW_TRY(add_human(tx, name, role));
-        return store_by_name(sw_tx_db(tx), name, ret);
+        return give(self, store_by_name(db, name, &user), &user, ret);
     }
     SW_TRY(found);
     if (!(SW_ROLE_BIT(user.role) & SW_ROLES_HUMAN))
         return SW_CONFLICT;
-    if (user.role != role) {
+    if (user.role != role)
         SW_TRY(change_role(tx, &user, role));
-        return store_by_id(sw_tx_db(tx), user.id, ret);
-    }
-    *ret = user;
-    return SW_OK;
+    return give(self, store_by_id(db, user.id, &user), &user, ret);
 }
 
 const sw_users_service USERS_SERVICE = {

@@ -54,6 +54,7 @@ static bool next_user(sw_db *db, sw_rows *rows, sw_user *ret)
     if (!sw_rows_next(rows))
         return false;
     *ret = (sw_user){
+        .size = sizeof *ret,
         .id = sw_rows_int(rows, 0),
         .role = sw_role_of(sw_rows_text(rows, 1)),
         .name = sw_rows_text(rows, 2),

@@ -17,7 +17,7 @@ enum {
     USERS_TOKEN_MAX = 256,
     USERS_TOKEN_SIZE = 48, /* of one that the server makes: "ec_", 43 characters, NUL */
     USERS_HINT_SIZE = 12,  /* "abcd...wxyz" */
-    USERS_HASH_SIZE = 192, /* sw_password_hash()'s */
+    USERS_HASH_SIZE = 192, /* of a password, by every method there is */
     USERS_ADMIN_ID = 1,
     USERS_BUTLER_ID = 2
 };

@@ -37,7 +37,9 @@ typedef enum {
     SW_DECISION_FORBIDDEN   /* this user may not answer it                            */
 } sw_decision;
 
+/* `size` is set by the caller of the functions that fill one. */
 typedef struct {
+    uint32_t size;               /* sizeof(sw_approval) */
     int64_t approval_id;
     const char *action_id;
     const char *status;          /* PENDING, APPROVED, REJECTED, EXPIRED */
@@ -51,7 +53,7 @@ typedef struct {
     uint32_t size;   /* sizeof(sw_approvals_service) */
     /* One conditional update in this write step; the first decision wins, and is announced after the commit.
      * `user_id` answers; `responder_name` NULL: the user's own name; `channel`: "http", "ws", "feishu". *ret (may be
-     * NULL) is what is stored now. */
+     * NULL) is what is stored now. SW_INTERNAL: its size was not set. */
     sw_status (*decide)(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
                         const char *responder_name, const char *channel, sw_decision *ret_decision, sw_approval *ret);
     /* SW_NOT_FOUND when there is none. */

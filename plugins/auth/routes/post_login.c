@@ -126,7 +126,7 @@ static sw_status verify(sw_request *req) /* hash lane */
     note_first_login(state, a);
     SW_TRY(jwt_make(state, req, &a->user, &a->token));
     if (weak && may_rehash(state, a)) {
-        SW_TRY(sw_password_hash(state->host, a->password, a->better));
+        SW_TRY(sw_password_hash(state->host, a->password, a->better, sizeof a->better));
         return sw_write(req, rehash_and_reply, a);
     }
     write_answer(sw_reply_json(req, 200), a);
@@ -139,7 +139,7 @@ static sw_status look_up(sw_request *req, attempt *a)
 {
     const auth_state *state = sw_request_state(req);
     size_t len = strlen(a->password);
-    sw_user user;
+    sw_user user = {.size = sizeof user};
 
     sw_status found = state->users->by_name(state->users_self, sw_request_db(req), a->username, &user);
     if (found != SW_OK && found != SW_NOT_FOUND)

@@ -6,7 +6,7 @@ sw_status get_butler_agent(sw_request *req)
     const chat *c = sw_request_state(req);
     sw_db *db = sw_request_db(req);
     int64_t ids[CHAT_PAGE_MAX], agent_id = sw_path_id(req, "agent_id");
-    sw_user butler = {.id = 0}, agent = {.id = 0};
+    sw_user butler = {.size = sizeof butler}, agent = {.size = sizeof agent};
     id_range range;
     size_t count = 0;
 

@@ -26,7 +26,7 @@ sw_status get_history(sw_request *req)
     const chat *c = sw_request_state(req);
     const sw_principal *who = sw_request_principal(req);
     int64_t ids[CHAT_PAGE_MAX], peer = sw_path_id(req, "peer_id");
-    sw_user butler = {.id = 0};
+    sw_user butler = {.size = sizeof butler};
     id_range range;
     size_t count = 0;
 

@@ -50,7 +50,7 @@ sw_status post_threads(sw_request *req)
     int64_t peer = sw_body_int(req, "peer_id", 0, 0, INT64_MAX);
     const char *kind = sw_body_text_or(req, "channel_kind", 64, "");
     const char *title = title_read(req, "New conversation");
-    sw_user user = {.id = 0};
+    sw_user user = {.size = sizeof user};
 
     if (!peer || !*kind)
         sw_invalid(req, "missing_field", "peer_id and channel_kind are required");

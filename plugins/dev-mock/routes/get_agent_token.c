@@ -5,7 +5,7 @@ sw_status get_agent_token(sw_request *req)
 {
     const dev_mock_state *state = sw_request_state(req);
     const char *token;
-    sw_user user;
+    sw_user user = {.size = sizeof user};
 
     sw_status found = state->users->by_name(state->users_self, sw_request_db(req), sw_path_text(req, "username"), &user);
     if (found == SW_NOT_FOUND)

@@ -40,7 +40,7 @@ static sw_status post(sw_tx *tx, void *arg)
     void *self = NULL;
     const sw_chat_service *chat = sw_service(state->host, "chat/1", &self);
     sw_json *payload = sw_json_new_tx(tx);
-    sw_user sender, receiver;
+    sw_user sender = {.size = sizeof sender}, receiver = {.size = sizeof receiver};
     int64_t id, at_ms;
 
     if (!chat)

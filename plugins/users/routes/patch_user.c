@@ -49,7 +49,7 @@ static sw_status hash_password(sw_request *req)
 {
     change *c = sw_request_kept(req);
 
-    SW_TRY(sw_password_hash(sw_request_host(req), c->password, c->hash));
+    SW_TRY(sw_password_hash(sw_request_host(req), c->password, c->hash, sizeof c->hash));
     c->password_hash = c->hash;
     return sw_write(req, store_and_reply, c);
 }

@@ -28,7 +28,7 @@ static sw_status hash_password(sw_request *req)
 {
     signup *s = sw_request_kept(req);
 
-    SW_TRY(sw_password_hash(sw_request_host(req), s->password, s->hash));
+    SW_TRY(sw_password_hash(sw_request_host(req), s->password, s->hash, sizeof s->hash));
     s->user.password_hash = s->hash;
     return sw_write(req, store_and_reply, s);
 }
