@@ -5,8 +5,10 @@ target_include_directories(steward_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJE
 target_compile_definitions(steward_flags INTERFACE _GNU_SOURCE)
 target_compile_options(steward_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-  -Wformat=2 -Wvla -Wimplicit-fallthrough -fno-common -fvisibility=hidden
-  -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+  -Wformat=2 -Wvla -Wimplicit-fallthrough -fno-common -fvisibility=hidden)
+if(STEWARD_MAP_PATHS)
+  target_compile_options(steward_flags INTERFACE -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+endif()
 if(STEWARD_WERROR)
   target_compile_options(steward_flags INTERFACE -Werror)
 endif()
