@@ -2,6 +2,7 @@
 #include "core/cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,19 @@ const cli_command CLI_COMMANDS[] = {
         .options = CLI_CONFIG | CLI_TEMPLATE,
         .words_max = 1,
         .run = cli_options,
+    },
+    {
+        .name = "db backup",
+        .usage = "db backup [-c FILE] [--keep N] [FILE]",
+        .summary = "Copy the store, also while a server writes to it.",
+        .details =
+            "Without FILE into backups in the data folder, by a name that says when; of those the latest N stay\n"
+            "(storage.backups_kept, 10; 0: all). A FILE must not exist yet; it belongs to who runs the command, in a\n"
+            "folder of the server's user to that. master.key is not part of it: keep a copy of that elsewhere.\n"
+            "When there is no store yet it says so and exits with 0.\n",
+        .options = CLI_CONFIG | CLI_KEEP,
+        .words_max = 1,
+        .run = cli_db_backup,
     },
     {
         .name = "plugin inspect",
@@ -124,6 +138,16 @@ static bool takes(const cli_command *c, const char *word, const char *option, un
     return (c->options & bit) && strcmp(word, option) == 0;
 }
 
+/* A number of digits alone, up to six. */
+static bool read_count(const char *text, long *ret)
+{
+    size_t len = strspn(text, "0123456789");
+    if (len == 0 || len > 6 || text[len] != '\0')
+        return false;
+    *ret = strtol(text, NULL, 10);
+    return true;
+}
+
 /* CLI_OK, or CLI_USAGE after a message. */
 static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
 {
@@ -144,6 +168,10 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
             ret->config = argv[i];
         } else if ((c->options & CLI_CONFIG) && strncmp(word, "--config=", 9) == 0) {
             ret->config = word + 9;
+        } else if (takes(c, word, "--keep", CLI_KEEP)) {
+            if (++i == argc || !read_count(argv[i], &ret->keep_count))
+                return usage_error(c, "needs a number", word);
+            ret->keep = true;
         } else if (takes(c, word, "--print-initial-password", CLI_INITIAL_PASSWORD)) {
             ret->print_initial_password = true;
         } else if (takes(c, word, "--template", CLI_TEMPLATE)) {

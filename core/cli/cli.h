@@ -12,7 +12,8 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 enum {
     CLI_CONFIG = 1,           /* -c FILE, --config FILE                     */
     CLI_INITIAL_PASSWORD = 2, /* --print-initial-password                   */
-    CLI_TEMPLATE = 4          /* --template                                 */
+    CLI_TEMPLATE = 4,         /* --template                                 */
+    CLI_KEEP = 8              /* --keep N                                   */
 };
 
 enum { CLI_WORDS_MAX = 4 };
@@ -20,6 +21,8 @@ enum { CLI_WORDS_MAX = 4 };
 typedef struct {
     const char *config; /* NULL: not given */
     bool print_initial_password, template, help;
+    bool keep; /* --keep was given: keep_count */
+    long keep_count;
     const char *words[CLI_WORDS_MAX]; /* what is no option */
     size_t count;
 } cli_args;
@@ -53,6 +56,7 @@ int cli_serve(const cli_args *args);
 int cli_check(const cli_args *args);
 int cli_routes(const cli_args *args);
 int cli_options(const cli_args *args);
+int cli_db_backup(const cli_args *args);
 int cli_plugin_inspect(const cli_args *args);
 int cli_version(const cli_args *args);
 int cli_help(const cli_args *args);

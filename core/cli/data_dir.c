@@ -10,8 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* server.data_dir, else the first folder of $STATE_DIRECTORY, else ./data. */
-static bool choose(const config *c, char out[PATH_MAX])
+bool data_dir_choose(const config *c, char out[PATH_MAX])
 {
     const char *dir = config_text(c, "server.data_dir");
     if (!*dir)
@@ -19,6 +18,13 @@ static bool choose(const config *c, char out[PATH_MAX])
     if (!dir || !*dir)
         dir = "data";
     int len = snprintf(out, PATH_MAX, "%.*s", (int)strcspn(dir, *config_text(c, "server.data_dir") ? "" : ":"), dir);
+    return len > 0 && len < PATH_MAX;
+}
+
+bool data_dir_store(const config *c, const char *data_dir, char out[PATH_MAX])
+{
+    const char *path = config_text(c, "storage.path");
+    int len = *path ? snprintf(out, PATH_MAX, "%s", path) : snprintf(out, PATH_MAX, "%s/steward.db", data_dir);
     return len > 0 && len < PATH_MAX;
 }
 
@@ -57,7 +63,7 @@ bool data_dir_open(server *s, char *error, size_t error_size)
 {
     const config *c = s->rt.config;
     char chosen[PATH_MAX];
-    if (!choose(c, chosen)) {
+    if (!data_dir_choose(c, chosen)) {
         snprintf(error, error_size, "the path of the data folder is too long");
         return false;
     }
@@ -66,10 +72,7 @@ bool data_dir_open(server *s, char *error, size_t error_size)
         return false;
     }
     s->rt.data_dir = s->data_dir;
-    const char *path = config_text(c, "storage.path");
-    int len = *path ? snprintf(s->store_path, sizeof s->store_path, "%s", path)
-                    : snprintf(s->store_path, sizeof s->store_path, "%s/steward.db", s->data_dir);
-    if (len < 0 || (size_t)len >= sizeof s->store_path) {
+    if (!data_dir_store(c, s->data_dir, s->store_path)) {
         snprintf(error, error_size, "the path of the store is too long");
         return false;
     }

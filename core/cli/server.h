@@ -30,7 +30,12 @@ void plugin_folder(const config *c, char out[PATH_MAX]);
 /* log.level by this configuration. */
 sw_log_level configured_level(const config *c);
 
-/* data_dir.c: finds or makes the data folder and takes its lock. false: `error` is one line. */
+/* data_dir.c: server.data_dir, else the first folder of $STATE_DIRECTORY, else ./data. Makes nothing. false: it is too
+ * long. */
+bool data_dir_choose(const config *c, char out[PATH_MAX]);
+/* Where the store of that data folder is: storage.path, or in it. */
+bool data_dir_store(const config *c, const char *data_dir, char out[PATH_MAX]);
+/* Finds or makes the data folder and takes its lock. false: `error` is one line. */
 bool data_dir_open(server *s, char *error, size_t error_size);
 void data_dir_close(server *s);
 
@@ -43,6 +48,8 @@ void server_close(server *s);
 
 /* signals.c: blocks the signals that the main thread waits for; before any thread starts. */
 void signals_block(void);
+/* Has one of them come since? It stays pending. */
+bool signals_pending(void);
 /* Serves until SIGTERM or SIGINT. */
 void signals_serve(server *s);
 

@@ -29,6 +29,16 @@ void signals_block(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+bool signals_pending(void)
+{
+    sigset_t set;
+    sigpending(&set);
+    for (size_t i = 0; i < sizeof WAITED / sizeof WAITED[0]; i++)
+        if (sigismember(&set, WAITED[i]))
+            return true;
+    return false;
+}
+
 /* The next signal; 0: none for `ms`. */
 static int next_signal(int64_t ms)
 {

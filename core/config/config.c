@@ -48,9 +48,27 @@ bool config_load(config *c, const char *file, char **environment)
     config_environment_keep(c, environment);
     apply_settings(c, NULL);
     for (size_t i = 0; i < CORE_SECTION_COUNT; i++)
-        apply_environment(c, CORE_SECTIONS[i].section);
-    config_check_core(c);
+        if (config_section_wanted(c, CORE_SECTIONS[i].section))
+            apply_environment(c, CORE_SECTIONS[i].section);
+    if (c->only == NULL)
+        config_check_core(c);
     return is_good(c);
+}
+
+bool config_load_sections(config *c, const char *file, char **environment, const char *const *sections)
+{
+    c->only = sections;
+    return config_load(c, file, environment);
+}
+
+bool config_section_wanted(const config *c, const char *section)
+{
+    for (size_t i = 0; c->only != NULL; i++)
+        if (c->only[i] == NULL)
+            return false;
+        else if (strcmp(c->only[i], section) == 0)
+            return true;
+    return true;
 }
 
 /* Every plugin has it, declared or not: config_plugin_required(). */

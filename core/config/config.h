@@ -28,6 +28,10 @@ void config_free(config *c);
 /* Step 1: reads the text of FILE (NULL: none), conf.d/ *.conf beside it, and the environment; core sections are checked.
  * Plugin sections are kept until step 2. false: errors, see config_errors. */
 bool config_load(config *c, const char *file, char **environment);
+/* For commands that need a few options, and shall work while others are wrong: as config_load(), but what stands in other
+ * sections than those of `sections` (NULL-ended, of the core) is not looked at, and has its defaults. Lines that are no
+ * options and sections that nobody knows stay errors. No step 2 and 3. */
+bool config_load_sections(config *c, const char *file, char **environment, const char *const *sections);
 /* Step 2: declares and checks the options of a plugin ([plugin:NAME]). */
 bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32_t row_size, uint32_t count);
 /* Step 3: what is left over (a [plugin:X] of no known plugin, unknown keys) becomes errors. `known` tells whether a

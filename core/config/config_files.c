@@ -95,6 +95,8 @@ static void on_setting(void *arg, int line, sw_str section, sw_str key, sw_str v
         config_error_no_memory(c);
         return;
     }
+    if (!config_section_wanted(c, s->section))
+        return;
     for (const config_setting *old = r->before == NULL ? c->settings : r->before->next; old != NULL; old = old->next)
         if (strcmp(old->section, s->section) == 0 && strcmp(old->key, s->key) == 0) {
             config_error_at(c, r->name, line, "%s is set already in line %d", s->key, old->line);

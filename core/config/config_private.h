@@ -37,11 +37,14 @@ struct config {
     size_t table_size, entry_count;
     const char **environment; /* copies, NULL-ended */
     bool *environment_used;
+    const char *const *only; /* the sections that count, NULL-ended; NULL: all. The caller's */
 };
 
 /* config.c */
 config_entry *config_entry_find(const config *c, const char *name);
 bool config_section_declared(const config *c, const char *section);
+/* false: what stands in it is not looked at. */
+bool config_section_wanted(const config *c, const char *section);
 /* The last word on a bool of a plugin that has declared nothing, by the files and the environment. */
 bool config_setting_true(const config *c, const char *plugin, const char *key);
 

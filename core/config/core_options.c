@@ -114,6 +114,11 @@ static const sw_option STORAGE[] = {
      .min = 1,
      .max = 1000000,
      .summary = "Write steps that may wait for the writer; beyond that clients get 503."},
+    {.name = "backups_kept",
+     .type = SW_OPTION_INT,
+     .default_value = "10",
+     .max = 100000,
+     .summary = "How many backups of \"steward db backup\" stay in backups in the data folder, the latest ones; 0 for all."},
 };
 
 static const sw_option AUTH[] = {

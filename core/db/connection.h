@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 
 enum {
+    STORE_APPLICATION_ID = 0x53575244, /* "SWRD", in the header of every store */
+    STORE_SCHEMA = 1,                  /* of the core's own tables: user_version */
     STORE_TABLES_MAX = 66,      /* one per module, and the core's */
     STORE_TEXT_MAX = 64 * 1024, /* of one statement with its clauses */
     PREPARED_MAX = 64,          /* per statement: masks and second instances */

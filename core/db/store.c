@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x53575244, CORE_SCHEMA = 1 }; /* "SWRD" */
-
 static const char CREATE_CORE[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE steward_core (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
@@ -21,7 +19,7 @@ static const char CREATE_CORE[] =
 static const char PUT_KEY_CHECK[] = "INSERT INTO steward_core (key, value) VALUES ('key_check', ?1)";
 static const char GET_KEY_CHECK[] = "SELECT value FROM steward_core WHERE key = 'key_check'";
 
-_Static_assert(APPLICATION_ID == 1398231620 && CORE_SCHEMA == 1, "CREATE_CORE says the same");
+_Static_assert(STORE_APPLICATION_ID == 1398231620 && STORE_SCHEMA == 1, "CREATE_CORE says the same");
 
 typedef struct {
     char *text;
@@ -104,13 +102,13 @@ static sw_status check_identity(sqlite3 *raw, const store_options *o, const comp
         return complain(c, SW_UNAVAILABLE, "cannot read the store %s: %s", o->path, sqlite3_errmsg(raw));
     if (id == 0 && version == 0 && things == 0)
         return create_core(raw, o, c);
-    if (id != APPLICATION_ID)
+    if (id != STORE_APPLICATION_ID)
         return complain(c, SW_INVALID, "%s is a database of another program, not a store of this server", o->path);
-    if (version > CORE_SCHEMA)
+    if (version > STORE_SCHEMA)
         return complain(c, SW_INVALID,
                         "the store %s was written by a newer server (schema %lld, this one knows %d): "
                         "install that version again or restore a backup",
-                        o->path, (long long)version, CORE_SCHEMA);
+                        o->path, (long long)version, STORE_SCHEMA);
     return check_key(raw, o, c);
 }
 

@@ -1,0 +1,172 @@
+/* steward db backup */
+#include "core/cli/backup_folder.h"
+#include "core/cli/cli.h"
+#include "core/cli/place.h"
+#include "core/cli/server.h"
+#include "core/db/snapshot.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ERROR_MAX = PATH_MAX + 512 };
+
+typedef struct {
+    place place;
+    snapshot *from;
+    int64_t at_ms;             /* when the snapshot began */
+    const char *file;          /* NULL: a name of ours in the default folder */
+    char folder[PATH_MAX + 8]; /* of the target */
+    char made[PATH_MAX];       /* the backup */
+    long keep;
+} backup;
+
+static int fail(const char *format, ...) SW_PRINTF(1, 2);
+
+static int fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("steward db backup: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+static int fail_at(const char *path)
+{
+    return fail("%s: %s", path, strerror(errno));
+}
+
+/* The folder that FILE will stand in; "." when it has none. */
+static bool folder_of(const char *file, char *out, size_t size)
+{
+    const char *slash = strrchr(file, '/');
+    int len = slash == file ? snprintf(out, size, "/")
+                            : snprintf(out, size, "%.*s", slash ? (int)(slash - file) : 1, slash ? file : ".");
+    return len > 0 && (size_t)len < size;
+}
+
+/* The default one belongs to the owner of the data folder, and so does what is put into any other folder of theirs:
+ * root makes no files where somebody else could put a link. Elsewhere a backup is the caller's. */
+static int prepare_folder(backup *b)
+{
+    struct stat about;
+    if (b->file == NULL) {
+        snprintf(b->folder, sizeof b->folder, "%s/backups", b->place.data_dir);
+        return mkdir(b->folder, 0700) == 0 || errno == EEXIST ? CLI_OK : fail_at(b->folder);
+    }
+    if (!place_as_caller(&b->place))
+        return fail("cannot act as its caller again: %s", strerror(errno));
+    if (!folder_of(b->file, b->folder, sizeof b->folder))
+        return fail("the path is too long");
+    if (lstat(b->file, &about) == 0)
+        return fail("%s exists already", b->file);
+    if (stat(b->folder, &about) != 0)
+        return fail_at(b->folder);
+    if (about.st_uid == b->place.owner && !place_as_owner(&b->place))
+        return fail("cannot act as the owner of %s: %s", b->folder, strerror(errno));
+    return CLI_OK;
+}
+
+static int publish(backup *b, const char *temporary)
+{
+    if (b->file == NULL)
+        return backup_publish_dated(temporary, b->folder, b->at_ms, b->made) ? CLI_OK : fail_at(b->made);
+    snprintf(b->made, sizeof b->made, "%s", b->file);
+    if (backup_publish(temporary, b->made))
+        return CLI_OK;
+    return errno == EEXIST ? fail("%s exists already", b->file) : fail_at(b->file);
+}
+
+/* Nothing is left behind unless it has its name. */
+static int make(backup *b)
+{
+    char temporary[PATH_MAX], error[ERROR_MAX];
+    int fd = backup_temporary(b->folder, temporary);
+    if (fd < 0)
+        return fail_at(b->folder);
+    int code;
+    if (snapshot_copy(b->from, temporary, signals_pending, error, sizeof error) != SW_OK)
+        code = fail("%s", error);
+    else
+        code = publish(b, temporary);
+    if (code != CLI_OK)
+        (void)unlink(temporary);
+    close(fd);
+    return code;
+}
+
+static int tell(const backup *b)
+{
+    struct stat about;
+    if (stat(b->made, &about) != 0)
+        return fail_at(b->made);
+    printf("%s: %lld bytes\n", b->made, (long long)about.st_size);
+    fprintf(stderr,
+            "It is of use only with the key that the store was made with (master.key in %s, or what "
+            "auth.master_key_file names): keep a copy of that in another place.\n",
+            b->place.data_dir);
+    return CLI_OK;
+}
+
+/* Old ones go only once the new one is safe; that they could not be removed is no failed backup. */
+static void prune(const backup *b)
+{
+    if (b->file == NULL && backup_prune(b->folder, b->keep, b->made) < 0)
+        fprintf(stderr, "steward db backup: old backups stay: %s: %s\n", b->folder, strerror(errno));
+}
+
+static int run(backup *b)
+{
+    char error[ERROR_MAX];
+    if (!place_as_owner(&b->place))
+        return fail("cannot act as the owner of %s: %s", b->place.data_dir, strerror(errno));
+    b->at_ms = sw_now_ms();
+    sw_status status =
+        b->place.exists ? snapshot_open(b->place.store_path, &b->from, error, sizeof error) : SW_NOT_FOUND;
+    if (status == SW_NOT_FOUND) { /* a server that was installed and never started: an upgrade goes on */
+        printf("nothing to back up: there is no store at %s\n", b->place.store_path);
+        return CLI_OK;
+    }
+    if (status != SW_OK)
+        return fail("%s", error);
+    int code = prepare_folder(b);
+    if (code == CLI_OK)
+        code = make(b);
+    if (code == CLI_OK)
+        code = tell(b);
+    if (code == CLI_OK)
+        prune(b);
+    if (!place_as_owner(&b->place)) /* closing may fold the WAL in */
+        return fail("cannot act as the owner of %s: %s", b->place.data_dir, strerror(errno));
+    snapshot_close(b->from);
+    return code;
+}
+
+int cli_db_backup(const cli_args *args)
+{
+    if (args->keep && args->count) {
+        fail("--keep is for backups without FILE");
+        return CLI_USAGE;
+    }
+    backup *b = calloc(1, sizeof *b);
+    if (!b)
+        return fail("no memory");
+    signals_block();
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error to tell, not an end */
+    int code = CLI_FAILED;
+    if (place_find(&b->place, "db backup", args->config)) {
+        b->file = args->count ? args->words[0] : NULL;
+        b->keep = args->keep ? args->keep_count : (long)config_int(b->place.config, "storage.backups_kept");
+        code = run(b);
+    }
+    place_done(&b->place);
+    free(b);
+    return code;
+}

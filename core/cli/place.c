@@ -1,0 +1,83 @@
+#include "core/cli/place.h"
+
+#include "core/cli/cli.h"
+#include "core/cli/server.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static bool read_config(place *p, const char *command, const char *config_given)
+{
+    static const char *const SECTIONS[] = {"server", "storage", NULL};
+    p->config = config_new();
+    if (p->config && config_load_sections(p->config, cli_config_file(config_given), environ, SECTIONS))
+        return true;
+    fputs(p->config ? config_errors(p->config) : "no memory\n", stderr);
+    fprintf(stderr, "steward %s: the configuration does not say where the store is\n", command);
+    return false;
+}
+
+/* With the groups that it would have as the server. */
+static bool join_groups(const place *p)
+{
+    const struct passwd *user = getpwuid(p->owner);
+    return user ? initgroups(user->pw_name, p->group) == 0 : setgroups(1, &p->group) == 0;
+}
+
+static bool find_owner(place *p)
+{
+    struct stat about;
+    if (stat(p->data_dir, &about) != 0)
+        return errno == ENOENT;
+    p->exists = true;
+    p->owner = about.st_uid;
+    p->group = about.st_gid;
+    p->root_for_owner = geteuid() == 0 && p->owner != 0;
+    return !p->root_for_owner || join_groups(p);
+}
+
+bool place_find(place *p, const char *command, const char *config_given)
+{
+    char chosen[PATH_MAX];
+    *p = (place){.config = NULL};
+    if (!read_config(p, command, config_given))
+        return false;
+    if (!data_dir_choose(p->config, chosen)) {
+        fprintf(stderr, "steward %s: the path of the data folder is too long\n", command);
+        return false;
+    }
+    if (!realpath(chosen, p->data_dir))
+        snprintf(p->data_dir, sizeof p->data_dir, "%s", chosen);
+    if (!data_dir_store(p->config, p->data_dir, p->store_path)) {
+        fprintf(stderr, "steward %s: the path of the store is too long\n", command);
+        return false;
+    }
+    if (!find_owner(p)) {
+        fprintf(stderr, "steward %s: %s: %s\n", command, p->data_dir, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+void place_done(place *p)
+{
+    config_free(p->config);
+}
+
+bool place_as_owner(const place *p)
+{
+    return !p->root_for_owner || (setegid(p->group) == 0 && seteuid(p->owner) == 0);
+}
+
+bool place_as_caller(const place *p)
+{
+    return !p->root_for_owner || (seteuid(getuid()) == 0 && setegid(getgid()) == 0);
+}

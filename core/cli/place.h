@@ -1,0 +1,30 @@
+/* Where the store of a command is, and as whom it may be touched: for commands beside or instead of a server. */
+#ifndef CORE_CLI_PLACE_H
+#define CORE_CLI_PLACE_H
+
+#include "core/config/config.h"
+#include <limits.h>
+#include <sys/types.h>
+
+typedef struct {
+    config *config; /* sections server and storage alone, the rest has its defaults */
+    char data_dir[PATH_MAX], store_path[PATH_MAX];
+    bool exists; /* the data folder */
+    /* root touches the store as the owner of the data folder: files beside it that were root's would lock the server
+     * out, and so would a store. */
+    bool root_for_owner;
+    uid_t owner;
+    gid_t group;
+} place;
+
+/* Reads the configuration as far as these need it: errors of plugins and of other sections do not count. Makes nothing.
+ * false after saying why on stderr, with `command` before it. place_done() either way. */
+bool place_find(place *p, const char *command, const char *config_given);
+void place_done(place *p);
+
+/* From now on files are opened and made as the owner of the data folder, or again as who called. Nothing changes unless
+ * root acts for another. One thread. false: the system refuses, errno. */
+bool place_as_owner(const place *p);
+bool place_as_caller(const place *p);
+
+#endif
