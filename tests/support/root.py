@@ -27,8 +27,10 @@ PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY
 HOLDER = r"""
 set -eu
 cd "$1"
-mount -t overlay overlay -o lowerdir="$2",upperdir="$1/upper",workdir="$1/work" root 2>/dev/null ||
+if ! mount -t overlay overlay -o lowerdir="$2",upperdir="$1/upper",workdir="$1/work" root 2>/dev/null; then
   cp -a --reflink=auto "$2/." root
+  mount --bind root root
+fi
 mount -t proc proc root/proc
 mount -t tmpfs -o mode=755 dev root/dev
 for node in null zero full random urandom tty; do
@@ -43,6 +45,10 @@ ln -s /proc/self/fd root/dev/fd
 ln -s /proc/self/fd/0 root/dev/stdin
 ln -s /proc/self/fd/1 root/dev/stdout
 ln -s /proc/self/fd/2 root/dev/stderr
+cd root
+pivot_root . . # the machine's root lies above the new one then, and goes
+umount -l .
+cd /
 echo ready
 exec cat
 """
@@ -115,7 +121,7 @@ class Root:
         values = [f"{name}={value}" for name, value in {**self.environment, **(env or {})}.items()]
         space = f"/proc/{self.holder.pid}/ns"
         return ["nsenter", f"--mount={space}/mnt", f"--pid={space}/pid_for_children", "--",
-                "chroot", self.folder / "root", "env", "-i", "-C", cwd, *values, *become, *shell]
+                "env", "-i", "-C", cwd, *values, *become, *shell]
 
     def run(self, command, user=None, env=None, cwd="/", check=True, timeout=300, **options):
         """What it printed, both streams in one. check=False: the CompletedProcess instead. A string is run by bash."""
@@ -137,7 +143,7 @@ class Root:
 
     def path(self, name):
         """Where the machine sees a file of the root, for open(), stat() and the like. Absolute links in it lead astray."""
-        return pathlib.Path(f"/proc/{self.holder.pid}/root{self.folder}/root") / os.fspath(name).lstrip("/")
+        return pathlib.Path(f"/proc/{self.holder.pid}/root") / os.fspath(name).lstrip("/")
 
     def copy_in(self, source, name, mode=None, owner=None):
         """A file or a folder of the machine into the root, under this very name."""
