@@ -2,28 +2,10 @@
 
 #include <steward/host.h>
 #include <string.h>
-#include <time.h>
 
 enum { DAY_MS = 86400000 };
 static const int64_t FIRST_MS = -62167219200000; /* 0000-01-01T00:00:00.000Z */
 static const int64_t LAST_MS = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
-
-static int64_t read_clock(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t sw_now_ms(void)
-{
-    return read_clock(CLOCK_REALTIME);
-}
-
-int64_t sw_monotonic_ms(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
 
 /* The two digits of a number below 100. */
 static void two_digits(char *out, uint32_t value)

@@ -55,15 +55,21 @@ static bool open_log(const config *c)
 
 bool server_configure(server *s, const char *config_file)
 {
-    *s = (server){.config_file = config_file, .lock_fd = -1, .rt = {.version = STEWARD_VERSION}};
+    return server_configure_from(s, &(server_source){.config_file = config_file, .environment = environ});
+}
+
+bool server_configure_from(server *s, const server_source *from)
+{
+    *s = (server){.from = *from, .lock_fd = -1, .rt = {.version = STEWARD_VERSION}};
     config *c = config_new();
     if (!c)
         return false;
     s->configs[s->config_count++] = c;
     s->rt.config = c;
+    s->rt.listen_fd = from->listen_fd;
     s->rt.started_ms = sw_monotonic_ms();
     pthread_mutex_init(&s->rt.readers.lock, NULL);
-    bool good = config_load(c, config_file, environ);
+    bool good = config_load(c, from->config_file, from->environment);
     if (good && !open_log(c)) {
         config_value_error(c, "log.file", "log.file: %s cannot be opened", config_text(c, "log.file"));
         good = false;
@@ -71,6 +77,7 @@ bool server_configure(server *s, const char *config_file)
     s->plugins = registry_new(&s->rt);
     if (!s->plugins)
         return false;
+    registry_offer(s->plugins, from->linked);
     plugin_folder(c, s->plugin_dir);
     registry_load(s->plugins, s->plugin_dir);
     good = config_finish(c, registry_knows, s->plugins) && good;

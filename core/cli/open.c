@@ -103,6 +103,10 @@ static bool open_runtime(server *s, const thread_counts *t)
     rt->outbound = outbound_start(config_text(c, "outbound.ca_file"), config_text(c, "outbound.proxy"));
     if (!rt->outbound)
         return say("the outbound threads cannot be started");
+    if (s->from.outbound)
+        rt->outbound->stub = *s->from.outbound;
+    if (s->from.by_hand)
+        delays_hold(rt);
     return true;
 }
 
@@ -152,7 +156,8 @@ bool server_open(server *s, initial_password_place place)
         return false;
     if (!loops_start(&s->rt))
         return say("the event loops cannot be started");
-    registry_run(s->plugins);
+    if (!s->from.by_hand)
+        registry_run(s->plugins);
     s->rt.ready = true;
     return true;
 }

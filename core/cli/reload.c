@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-extern char **environ;
-
 typedef struct {
     unsigned live, fixed;
 } changes;
@@ -39,7 +37,7 @@ static config *read_again(const server *s)
     config *c = config_new();
     if (!c)
         return NULL;
-    config_load(c, s->config_file, environ);
+    config_load(c, s->from.config_file, s->from.environment);
     for (unsigned i = 1; i < s->rt.module_count; i++) {
         const sw_table *options = &s->rt.modules[i]->plugin->options;
         if (s->rt.modules[i]->plugin->version)

@@ -2,14 +2,26 @@
 #ifndef CORE_CLI_SERVER_H
 #define CORE_CLI_SERVER_H
 
+#include "core/outbound/outbound.h"
 #include "core/plugin/metrics/listener.h"
 #include <limits.h>
 
 enum { SERVER_CONFIGS_MAX = 16 };
 
+/* What a server is made from. */
+typedef struct {
+    const char *config_file; /* NULL: none */
+    char **environment;
+    const sw_plugin *const *linked; /* plugins that are no files, NULL-ended; NULL: none */
+    /* Of tests of plugins. */
+    int listen_fd;                 /* above 0: instead of a port; taken over */
+    const outbound_stub *outbound; /* NULL: the network */
+    bool by_hand;                  /* timers, housekeeping and delayed tasks do not begin by themselves */
+} server_source;
+
 typedef struct {
     runtime rt;
-    const char *config_file;             /* NULL: none */
+    server_source from;
     config *configs[SERVER_CONFIGS_MAX]; /* the first one, then the latest: texts of an older one may still be read */
     unsigned config_count;
     registry *plugins;
@@ -25,6 +37,8 @@ typedef struct {
 /* configure.c: the configuration and the plugins' descriptors; opens the log; touches no data. false: errors, see
  * config_errors(s->rt.config), or no memory (then it is NULL). Either way server_close() ends it. */
 bool server_configure(server *s, const char *config_file);
+/* The same from elsewhere than a file and the process's environment. */
+bool server_configure_from(server *s, const server_source *from);
 /* The folder of the plugins by this configuration. */
 void plugin_folder(const config *c, char out[PATH_MAX]);
 /* log.level by this configuration. */

@@ -6,6 +6,7 @@
 #include "core/http/tick.h"
 #include <assert.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -93,6 +94,16 @@ static void turn_away(conn *c)
     conn_free(c);
 }
 
+/* Who comes by a socket of the file system has no address, and is on this machine. */
+static bool local_peer(conn *c)
+{
+    const struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    return getsockname(bufferevent_getfd(c->bev), (struct sockaddr *)&own, &len) == 0 && own.ss_family == AF_UNIX &&
+           address_of_sockaddr((const struct sockaddr *)&loopback, &c->peer);
+}
+
 static void welcome(conn *c)
 {
     bufferevent_event_cb event = NULL;
@@ -106,7 +117,7 @@ static void welcome(conn *c)
     }
     c->evcon = arg;
     evhttp_connection_set_closecb(c->evcon, on_closed, c);
-    if (address_of_sockaddr(evhttp_connection_get_addr(c->evcon), &c->peer))
+    if (address_of_sockaddr(evhttp_connection_get_addr(c->evcon), &c->peer) || local_peer(c))
         address_format(&c->peer, c->peer_text);
     count(&c->home->accepted);
     conn_wrap(c);

@@ -159,7 +159,7 @@ static int systemd_socket(void)
     return SYSTEMD_FIRST;
 }
 
-/* Every loop accepts from the one socket. */
+/* Every loop accepts from the one socket, which is closed here. */
 static bool open_passed(http_server *h, int passed, int *ret_port, char *error, size_t error_size)
 {
     int on = 1;
@@ -169,7 +169,7 @@ static bool open_passed(http_server *h, int passed, int *ret_port, char *error, 
     for (unsigned i = 0; i < h->loop_count; i++) {
         int fd = fcntl(passed, F_DUPFD_CLOEXEC, SYSTEMD_FIRST);
         if (fd < 0) {
-            snprintf(error, error_size, "the socket passed by systemd: %s", strerror(errno));
+            snprintf(error, error_size, "the socket that was passed: %s", strerror(errno));
             return false;
         }
         if (!listen_on(h->loops[i], fd, error, error_size))
@@ -181,7 +181,8 @@ static bool open_passed(http_server *h, int passed, int *ret_port, char *error, 
 
 bool listener_open(http_server *h, int *ret_port, char *error, size_t error_size)
 {
-    int passed = systemd_socket();
+    int passed = h->rt->listen_fd > 0 ? h->rt->listen_fd : systemd_socket();
+    h->rt->listen_fd = 0;
     if (passed >= 0)
         return open_passed(h, passed, ret_port, error, error_size);
     char port[16];

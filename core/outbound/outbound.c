@@ -24,6 +24,8 @@ void outbound_halt(struct outbound *o)
 {
     if (!o)
         return;
+    if (o->stub.halt)
+        o->stub.halt(o->stub.self);
     ws_client_halt(o->ws);
     http_client_halt(o->http);
 }
@@ -118,6 +120,8 @@ sw_status sw_http_start(sw_host *host, const sw_http_call *call, sw_http_done do
 {
     struct outbound *o = host->rt->outbound;
 
+    if (o && o->stub.http)
+        return o->stub.http(o->stub.self, call, done, arg);
     return o ? http_client_call(o->http, call, done, arg) : SW_BUSY;
 }
 
@@ -125,7 +129,7 @@ sw_status sw_ws_connect(sw_host *host, const sw_ws_call *call, void *arg, uint64
 {
     struct outbound *o = host->rt->outbound;
 
-    return o ? ws_client_connect(o->ws, call, arg, ret_handle) : SW_BUSY;
+    return o && !o->stub.http ? ws_client_connect(o->ws, call, arg, ret_handle) : SW_BUSY;
 }
 
 bool sw_ws_send(sw_host *host, uint64_t handle, bool binary, const void *data, size_t len)

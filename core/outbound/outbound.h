@@ -10,9 +10,17 @@
 typedef struct http_client http_client;
 typedef struct ws_client ws_client;
 
+/* Stands in the network's place, for tests of plugins. `http` as http_client_call(), `halt` as http_client_halt(). */
+typedef struct {
+    sw_status (*http)(void *self, const sw_http_call *call, sw_http_done done, void *arg);
+    void (*halt)(void *self);
+    void *self;
+} outbound_stub;
+
 struct outbound {
     http_client *http;
     ws_client *ws;
+    outbound_stub stub; /* http NULL: the network. Set before anybody calls */
 };
 
 /* `ca_file`, `proxy`: "" for the system's. NULL: no memory or no thread. */

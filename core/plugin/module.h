@@ -36,6 +36,7 @@ struct registry {
     module *auth;                 /* provides auth/1 */
     sw_auth_service auth_service; /* its table in our size */
     char dir[PATH_MAX];           /* of the plugins */
+    const sw_plugin *const *linked; /* plugins that are no files, NULL-ended; NULL: none */
     char *jwt_secret;             /* owned */
     char password_setting[192];   /* crypt(3) setting of the dummy hash */
     http_server *http;            /* from registry_start() on */
@@ -43,6 +44,8 @@ struct registry {
     _Atomic bool initial_file; /* DATA/initial-admin-password may exist */
 };
 
+/* The descriptor of that name that was offered; NULL: none, so it is a file. */
+const sw_plugin *registry_linked(const registry *r, const char *name);
 module *module_new(registry *r, const char *name);
 void module_free(module *m);
 /* NULL: a host that is no module's (http and ws have some). */

@@ -132,6 +132,19 @@ sw_host *registry_find(const registry *r, const char *name)
     return NULL;
 }
 
+void registry_offer(registry *r, const sw_plugin *const *linked)
+{
+    r->linked = linked;
+}
+
+const sw_plugin *registry_linked(const registry *r, const char *name)
+{
+    for (size_t i = 0; r->linked && r->linked[i]; i++)
+        if (strcmp(r->linked[i]->name, name) == 0)
+            return r->linked[i];
+    return NULL;
+}
+
 bool registry_knows(void *arg, const char *plugin)
 {
     const registry *r = arg;

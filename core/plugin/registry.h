@@ -19,6 +19,8 @@ registry *registry_new(runtime *rt);
 /* The JWT secret in effect, for the provider of auth/1; malloc'ed, owned by the registry from here on. */
 void registry_give_jwt_secret(registry *r, char *secret);
 
+/* Plugins that are no files, for registry_load(): by name they come before files. NULL-ended; both must outlive it. */
+void registry_offer(registry *r, const sw_plugin *const *linked);
 /* Opens DIR/NAME.so of every plugin in plugins.enabled and declares its options with rt->config. */
 void registry_load(registry *r, const char *dir);
 /* For config_finish: is there a plugin of that name, loaded or not? `arg` is the registry. */

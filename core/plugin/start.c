@@ -23,7 +23,9 @@ static void load_one(registry *r, const char *name)
         config_add_error(r->rt->config, "plugins.enabled: no room for more than %d plugins", RUNTIME_MODULES_MAX - 1);
         return;
     }
-    if (!loader_open(r->dir, name, &m->memory, &m->plugin, &m->host.handle, error)) {
+    const sw_plugin *linked = registry_linked(r, name);
+    if (linked ? !loader_copy(linked, name, &m->memory, &m->plugin, error)
+               : !loader_open(r->dir, name, &m->memory, &m->plugin, &m->host.handle, error)) {
         m->plugin = (sw_plugin){.name = m->host.name};
         module_quarantine(m, "%s", error);
         return;

@@ -48,6 +48,7 @@ struct defers {
     unsigned timer_count;
     delayed_task delays[DELAYS_MAX];
     unsigned delay_count;
+    bool delays_held; /* none is ever due */
 };
 
 /* After the handler that called sw_defer() returned SW_OK: the request waits, or goes on if it was completed by now. */

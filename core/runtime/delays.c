@@ -15,7 +15,7 @@ bool sw_task_after(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag,
     pthread_mutex_lock(&d->lock);
     bool room = !d->stopping && d->delay_count < DELAYS_MAX;
     if (room) {
-        int64_t due_ms = sw_monotonic_ms() + (delay_ms > 0 ? delay_ms : 0);
+        int64_t due_ms = d->delays_held ? INT64_MAX : sw_monotonic_ms() + (delay_ms > 0 ? delay_ms : 0);
         d->delays[d->delay_count++] = (delayed_task){.req = task, .lane = lane, .due_ms = due_ms};
         pthread_cond_signal(&d->wake);
     }
@@ -62,6 +62,28 @@ void delays_run(struct defers *d, int64_t now_ms)
             i++;
         }
     }
+}
+
+void delays_hold(runtime *rt)
+{
+    rt->defers->delays_held = true;
+}
+
+unsigned delays_begin(runtime *rt)
+{
+    struct defers *d = rt->defers;
+    unsigned begun = 0;
+    pthread_mutex_lock(&d->lock);
+    for (unsigned i = 0; i < d->delay_count;) {
+        if (begin(d, &d->delays[i])) {
+            d->delays[i] = d->delays[--d->delay_count];
+            begun++;
+        } else {
+            i++;
+        }
+    }
+    pthread_mutex_unlock(&d->lock);
+    return begun;
 }
 
 void delays_forget(struct defers *d, const sw_host *host)

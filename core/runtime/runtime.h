@@ -52,6 +52,7 @@ struct runtime {
     unsigned module_count;
     const char *data_dir;
     const char *version;
+    int listen_fd;                /* above 0: http listens on it instead of a port, and closes it */
     _Atomic bool draining, ready;
     int64_t started_ms;           /* monotonic */
     struct registry *registry;    /* core/plugin's */
@@ -90,6 +91,10 @@ lane_numbers lanes_read(struct lanes *l, sw_lane lane);
 /* ---- answers that come later, and timers (runtime/defers.c, timers.c): one thread of their own ---- */
 struct defers *defers_start(runtime *rt);
 void defers_stop(struct defers *d);   /* timers end; open defers finish with SW_BUSY */
+/* Tasks of sw_task_after() wait for delays_begin() however long that takes: for tests of plugins. Before any is there. */
+void delays_hold(runtime *rt);
+/* Begins all that wait now; how many. What finds its lane full waits on. Any thread. */
+unsigned delays_begin(runtime *rt);
 /* Runs a plugin's timer on the worker lane every every_ms, never twice at once. `timer` must outlive it. */
 bool timer_add(runtime *rt, sw_host *host, const sw_timer *timer);
 /* No further run of that module's timers begins; its delayed tasks are dropped. */

@@ -1,0 +1,135 @@
+/* One HTTP request over the host's socket, and its answer. A connection each, as from many clients. */
+#include "core/testhost/testhost.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 256 * 1024 * 1024 };
+
+/* The answer of a call that came to nothing. */
+static const sw_test_reply NONE = {.status = 0, .body = "", .headers = ""};
+
+static const sw_test_reply *none(sw_test *t, const char *why)
+{
+    (void)host_fail(t, "%s", why);
+    return &NONE;
+}
+
+static bool has_header(const char *const *headers, const char *name)
+{
+    size_t len = strlen(name);
+    for (; headers && *headers; headers++)
+        if (strncasecmp(*headers, name, len) == 0 && (*headers)[len] == ':')
+            return true;
+    return false;
+}
+
+static void write_request(buf *out, const char *token, const char *method, const char *path, const char *body,
+                          const char *const *headers)
+{
+    size_t len = body ? strlen(body) : 0;
+    buf_printf(out, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", method, path);
+    if (*token)
+        buf_printf(out, "Authorization: Bearer %s\r\n", token);
+    if (body && !has_header(headers, "Content-Type"))
+        buf_add_text(out, "Content-Type: application/json\r\n");
+    if (body && !has_header(headers, "Content-Length"))
+        buf_printf(out, "Content-Length: %zu\r\n", len);
+    for (const char *const *h = headers; h && *h; h++)
+        buf_printf(out, "%s\r\n", *h);
+    buf_add_text(out, "\r\n");
+    buf_add(out, body ? body : "", len);
+}
+
+/* The number behind "Content-Length:", -1: there is none. */
+static long long content_length(const char *head, const char *end)
+{
+    static const char NAME[] = "\r\nContent-Length:";
+    for (const char *at = head; at + sizeof NAME < end; at++)
+        if (strncasecmp(at, NAME, sizeof NAME - 1) == 0)
+            return strtoll(at + sizeof NAME - 1, NULL, 10);
+    return -1;
+}
+
+/* The whole answer, once it is there; NULL: not yet. */
+static const sw_test_reply *parse(sw_test *t, buf *in, bool head_only, bool ended)
+{
+    buf_add(in, "", 1); /* a NUL behind it, for searching; not counted */
+    if (in->failed)
+        return none(t, "the answer is too long");
+    in->len--;
+    const char *end = in->len ? strstr(in->at, "\r\n\r\n") : NULL;
+    if (!end || in->len < 12)
+        return NULL;
+    const char *head = strchr(in->at, '\n') + 1, *body = end + 4;
+    size_t there = in->len - (size_t)(body - in->at);
+    int status = (int)strtol(in->at + 9, NULL, 10);
+    long long length = content_length(in->at, body);
+    if (head_only || status == 204 || status == 304)
+        length = 0;
+    if (length < 0 ? !ended : there < (unsigned long long)length)
+        return NULL;
+    size_t headers_len = end + 2 > head ? (size_t)(end + 2 - head) : 0;
+    const sw_test_reply *r = reply_new(t, status, body, length < 0 ? there : (size_t)length, head, headers_len);
+    return r ? r : none(t, "no memory");
+}
+
+static const sw_test_reply *receive(sw_test *t, int fd, bool head_only)
+{
+    buf in;
+    buf_init(&in, ANSWER_MAX);
+    int64_t until = sw_monotonic_ms() + CALL_TIMEOUT_MS;
+    const sw_test_reply *r = NULL;
+    bool more = true;
+    while (!r && more) {
+        more = fd_receive(fd, &in, until);
+        r = parse(t, &in, head_only, !more && sw_monotonic_ms() < until);
+    }
+    if (!r && sw_monotonic_ms() >= until)
+        r = none(t, "no answer came within ten seconds");
+    buf_done(&in);
+    return r ? r : none(t, "the connection ended before the answer was whole");
+}
+
+const sw_test_reply *sw_test_call(sw_test *t, const sw_test_user *who, const char *method, const char *path,
+                                  const char *body, const char *const *headers)
+{
+    char token[TOKEN_TEXT] = "";
+    if (!t->running)
+        return none(t, "the host does not run");
+    if (who && !t->own_users)
+        return none(t, "another plugin provides auth/1: log in there, and give the token in a header Authorization");
+    if (who && !user_token(who, token))
+        return none(t, "a user has an id above 0, one role, and a name of at most 64 bytes");
+    int fd = folder_connect(t);
+    if (fd < 0)
+        return none(t, strerror(errno));
+    buf out;
+    buf_init(&out, 0);
+    write_request(&out, token, method, path, body, headers);
+    /* A refusal may come before all of the body has left. */
+    if (!out.failed)
+        (void)fd_send(fd, out.at, out.len);
+    buf_done(&out);
+    const sw_test_reply *r = receive(t, fd, strcmp(method, "HEAD") == 0);
+    close(fd);
+    return r;
+}
+
+const sw_test_reply *sw_test_get(sw_test *t, const sw_test_user *who, const char *path)
+{
+    return sw_test_call(t, who, "GET", path, NULL, NULL);
+}
+
+const sw_test_reply *sw_test_post(sw_test *t, const sw_test_user *who, const char *path, const char *body)
+{
+    return sw_test_call(t, who, "POST", path, body, NULL);
+}
+
+const sw_test_reply *sw_test_delete(sw_test *t, const sw_test_user *who, const char *path)
+{
+    return sw_test_call(t, who, "DELETE", path, NULL, NULL);
+}

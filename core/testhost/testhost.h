@@ -1,0 +1,115 @@
+/* The inside of <steward/testhost.h>. All on the test's one thread, but where another is named. */
+#ifndef CORE_TESTHOST_TESTHOST_H
+#define CORE_TESTHOST_TESTHOST_H
+
+#include "core/base/buf.h"
+#include "core/cli/server.h"
+#include "core/runtime/lanes.h"
+#include <steward/service/auth.h>
+#include <steward/testhost.h>
+
+enum { HOST_ERROR_MAX = 768, HOST_PLUGINS_MAX = 32, HOST_OPTIONS_MAX = 128, CALL_TIMEOUT_MS = 10000 };
+
+/* A list that one thread adds to while another reads: nodes are never moved, and freed at the end. */
+typedef struct record {
+    _Atomic(struct record *) next;
+    const char *name; /* owned with the record; an event's */
+    void *data;       /* an event_copy, or an outbound_record */
+} record;
+
+typedef struct {
+    record *_Atomic first;
+    record *last; /* the adding thread's */
+} record_list;
+
+typedef struct {
+    const char *name, *value;
+} option_pair;
+
+struct sw_test {
+    server s;       /* first: rt->publish finds the host so */
+    bool made;      /* server_close() is owed */
+    bool running;   /* it answers */
+    bool own_users; /* its own module turns the test's users into principals */
+    arena memory;   /* what is handed out */
+    char error[HOST_ERROR_MAX];
+    char *log;      /* of the latest sw_test_log() */
+
+    /* What it is made from, for a restart. */
+    const sw_plugin *linked[HOST_PLUGINS_MAX + 2]; /* the test's, then the host's own, NULL */
+    option_pair options[HOST_OPTIONS_MAX];
+    unsigned option_count;
+    char *enabled; /* plugins.enabled */
+    char *environment[1]; /* none */
+    char folder[PATH_MAX - 64], config_file[PATH_MAX];
+    int folder_fd;
+
+    /* The network's place. */
+    outbound_stub stub;
+    sw_test_outbound answer;
+    void *answer_arg;
+    pool outbound;
+    _Atomic uint32_t outbound_open;
+    _Atomic uint64_t outbound_total;
+    record_list calls;
+
+    record_list events; /* the writer adds */
+    sw_test_socket *sockets;
+};
+
+/* log.c: the text of sw_test_error(); always false. */
+bool host_fail(sw_test *t, const char *format, ...) SW_PRINTF(2, 3);
+/* The last error of the log as that text. */
+bool host_fail_by_log(sw_test *t);
+
+/* clock.c: one host at a time. false: there is one. */
+bool host_claim(void);
+void host_release(void);
+void host_freeze(int64_t unix_ms);
+
+/* folder.c: the temporary folder, its links to plugin files, its config file and its socket. false: host_fail() */
+bool folder_make(sw_test *t);
+void folder_remove(sw_test *t);
+/* Makes plugins/NAME.so for a file. *ret_name: NAME, in the host's memory. */
+bool folder_link(sw_test *t, const char *file, const char **ret_name);
+/* The same for a plugin of the installed server, by name. */
+bool folder_link_installed(sw_test *t, const char *name);
+bool folder_write_config(sw_test *t);
+bool folder_listen(sw_test *t, int *ret_fd);
+/* A connection to it; -1: errno. */
+int folder_connect(const sw_test *t);
+
+/* options.c */
+bool option_set(sw_test *t, const char *name, const char *value);
+bool options_read(sw_test *t, const char *const *pairs);
+
+/* users.c: the host's own module, that knows the test's users, and publishes. */
+extern const sw_plugin HOST_MODULE, HOST_MODULE_WITH_USERS;
+enum { TOKEN_TEXT = 256 };
+/* The token of that user. false: it has no good name, id or role. */
+bool user_token(const sw_test_user *who, char out[TOKEN_TEXT]);
+
+/* message.c: what came from the server as a reply of the host's memory. NULL: no memory. */
+sw_test_reply *reply_new(sw_test *t, int status, const char *body, size_t len, const char *headers, size_t headers_len);
+/* All of `len` bytes. false: the other side is gone. */
+bool fd_send(int fd, const void *bytes, size_t len);
+/* Adds what comes to `b`; false: the end, or nothing until `until_ms` (monotonic). */
+bool fd_receive(int fd, buf *b, int64_t until_ms);
+
+/* record.c */
+bool record_add(record_list *list, const char *name, void *data);
+record *record_at(const record_list *list, const char *name, size_t index);
+void records_free(record_list *list, void (*free_data)(void *data));
+/* rt->publish: keeps what is committed, and goes on to the subscribers. On the writer. */
+sw_status record_publish(sw_tx *tx, const char *event, const void *data, size_t len);
+void events_free(sw_test *t);
+
+/* outbound.c */
+bool stub_open(sw_test *t);
+void stub_close(sw_test *t);
+void stub_calls_free(sw_test *t);
+
+/* ws.c */
+void sockets_free(sw_test *t);
+
+#endif
