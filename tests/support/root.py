@@ -19,7 +19,7 @@ import tempfile
 import pytest
 
 CACHE = pathlib.Path(__file__).resolve().parents[2] / "build" / "roots"
-RECIPE = "1"  # counts when the way a root is made changes
+RECIPE = "2"  # counts when the way a root is made changes
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -107,6 +107,8 @@ class Root:
             why = self.holder.communicate()[1].strip()
             shutil.rmtree(self.folder)
             pytest.skip(f"no root of a test's own: {why}")
+        space = f"/proc/{self.holder.pid}/ns"
+        self.enter = ["nsenter", f"--mount={space}/mnt", f"--pid={space}/pid_for_children"]
         return self
 
     def __exit__(self, *_):
@@ -119,9 +121,7 @@ class Root:
         shell = ["bash", "-c", command] if isinstance(command, str) else [os.fspath(word) for word in command]
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
         values = [f"{name}={value}" for name, value in {**self.environment, **(env or {})}.items()]
-        space = f"/proc/{self.holder.pid}/ns"
-        return ["nsenter", f"--mount={space}/mnt", f"--pid={space}/pid_for_children", "--",
-                "env", "-i", "-C", cwd, *values, *become, *shell]
+        return [*self.enter, "--", "env", "-i", "-C", cwd, *values, *become, *shell]
 
     def run(self, command, user=None, env=None, cwd="/", check=True, timeout=300, **options):
         """What it printed, both streams in one. check=False: the CompletedProcess instead. A string is run by bash."""
@@ -249,7 +249,8 @@ def _make_with(packages, folder):
     with Root() as root:
         root.install(*packages)
         root.run("apt-get clean")
-        subprocess.run(["cp", "-a", "--one-file-system", root.path("/"), folder], check=True)
+        folder.mkdir()
+        subprocess.run(["cp", "-a", "--one-file-system", f"{root.path('/')}/.", folder], check=True)
 
 
 def _take_settings(folder, sources):
