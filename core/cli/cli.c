@@ -61,6 +61,17 @@ const cli_command CLI_COMMANDS[] = {
         .run = cli_db_backup,
     },
     {
+        .name = "plugin new",
+        .usage = "plugin new NAME [--dir DIR]",
+        .summary = "Make a folder with a plugin of your own, that builds and has tests.",
+        .details = "DIR, by default NAME, must not be there yet, or be empty. steward-plugin(7) goes on from there; it is in the\n"
+                   "package steward-dev, as are the headers that the plugin needs.\n",
+        .options = CLI_DIR,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_plugin_new,
+    },
+    {
         .name = "plugin inspect",
         .usage = "plugin inspect FILE.so",
         .summary = "Show what a plugin declares, without starting it.",
@@ -172,6 +183,12 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
             if (++i == argc || !read_count(argv[i], &ret->keep_count))
                 return usage_error(c, "needs a number", word);
             ret->keep = true;
+        } else if (takes(c, word, "--dir", CLI_DIR)) {
+            if (++i == argc)
+                return usage_error(c, "needs a folder", word);
+            ret->dir = argv[i];
+        } else if ((c->options & CLI_DIR) && strncmp(word, "--dir=", 6) == 0) {
+            ret->dir = word + 6;
         } else if (takes(c, word, "--print-initial-password", CLI_INITIAL_PASSWORD)) {
             ret->print_initial_password = true;
         } else if (takes(c, word, "--template", CLI_TEMPLATE)) {

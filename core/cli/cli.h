@@ -10,6 +10,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* What a command takes. */
 enum {
+    CLI_DIR = 32,             /* --dir DIR                                  */
     CLI_CONFIG = 1,           /* -c FILE, --config FILE                     */
     CLI_INITIAL_PASSWORD = 2, /* --print-initial-password                   */
     CLI_TEMPLATE = 4,         /* --template                                 */
@@ -20,6 +21,7 @@ enum { CLI_WORDS_MAX = 4 };
 
 typedef struct {
     const char *config; /* NULL: not given */
+    const char *dir;    /* NULL: not given */
     bool print_initial_password, template, help;
     bool keep; /* --keep was given: keep_count */
     long keep_count;
@@ -57,6 +59,7 @@ int cli_check(const cli_args *args);
 int cli_routes(const cli_args *args);
 int cli_options(const cli_args *args);
 int cli_db_backup(const cli_args *args);
+int cli_plugin_new(const cli_args *args);
 int cli_plugin_inspect(const cli_args *args);
 int cli_version(const cli_args *args);
 int cli_help(const cli_args *args);
