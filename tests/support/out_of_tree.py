@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from support.steward import BUILD, ROOT, Steward
+from support.steward import BUILD, ROOT, Steward, sanitizer
 
 STRICT = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror"
 
@@ -25,9 +25,11 @@ def plugin_folder(prefix):
 
 
 def install_module(prefix, name, folder):
-    """Builds tests/abi/NAME-plugin in `folder`, with every warning an error, and installs it beside the others."""
+    """Builds tests/abi/NAME-plugin in `folder`, with every warning an error, and installs it beside the others. Under the
+    sanitizers of this build, if it has any."""
+    checks = f" -g -fsanitize={sanitizer()}" if sanitizer() else ""
     _run("cmake", "-S", os.path.join(ROOT, "tests/abi", f"{name}-plugin"), "-B", str(folder),
-         f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_FLAGS={STRICT}")
+         f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_C_FLAGS={STRICT}{checks}")
     _run("cmake", "--build", str(folder))
     shutil.copy(os.path.join(str(folder), f"{name}.so"), plugin_folder(prefix))
 
