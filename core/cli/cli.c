@@ -11,14 +11,16 @@ static const char DEFAULT_CONFIG[] = "/etc/steward/steward.conf";
 const cli_command CLI_COMMANDS[] = {
     {
         .name = "serve",
-        .usage = "serve [-c FILE] [--print-initial-password]",
+        .usage = "serve [-c FILE] [--print-initial-password] [--safe-mode]",
         .summary = "Run the server in the foreground.",
         .details =
             "Prints \"listening on http://HOST:PORT\" once it answers. SIGTERM stops it after what runs has been\n"
             "answered, a second one at once; SIGHUP reads the configuration again.\n"
             "--print-initial-password shows a password made for the first admin here instead of leaving it in\n"
-            "the data folder.\n",
-        .options = CLI_CONFIG | CLI_INITIAL_PASSWORD,
+            "the data folder.\n"
+            "--safe-mode loads no plugins but the server's own auth and users, whatever the configuration enables:\n"
+            "to get in when another plugin keeps the server from running.\n",
+        .options = CLI_CONFIG | CLI_INITIAL_PASSWORD | CLI_SAFE_MODE,
         .run = cli_serve,
     },
     {
@@ -79,6 +81,18 @@ const cli_command CLI_COMMANDS[] = {
         .words_min = 1,
         .words_max = 1,
         .run = cli_plugin_inspect,
+    },
+    {
+        .name = "plugin release",
+        .usage = "plugin release [-c FILE] NAME",
+        .summary = "Let a plugin start again that crashed the server too often.",
+        .details = "It starts with the next start of the server, which may run meanwhile. Its earlier crashes no longer\n"
+                   "count. Another build of the plugin needs no release, and none is needed once plugins.crash_window\n"
+                   "has passed.\n",
+        .options = CLI_CONFIG,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_plugin_release,
     },
     {
         .name = "version",
@@ -191,6 +205,8 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
             ret->dir = word + 6;
         } else if (takes(c, word, "--print-initial-password", CLI_INITIAL_PASSWORD)) {
             ret->print_initial_password = true;
+        } else if (takes(c, word, "--safe-mode", CLI_SAFE_MODE)) {
+            ret->safe_mode = true;
         } else if (takes(c, word, "--template", CLI_TEMPLATE)) {
             ret->template = true;
         } else {

@@ -14,7 +14,8 @@ enum {
     CLI_CONFIG = 1,           /* -c FILE, --config FILE                     */
     CLI_INITIAL_PASSWORD = 2, /* --print-initial-password                   */
     CLI_TEMPLATE = 4,         /* --template                                 */
-    CLI_KEEP = 8              /* --keep N                                   */
+    CLI_KEEP = 8,             /* --keep N                                   */
+    CLI_SAFE_MODE = 16        /* --safe-mode                                */
 };
 
 enum { CLI_WORDS_MAX = 4 };
@@ -22,7 +23,7 @@ enum { CLI_WORDS_MAX = 4 };
 typedef struct {
     const char *config; /* NULL: not given */
     const char *dir;    /* NULL: not given */
-    bool print_initial_password, template, help;
+    bool print_initial_password, template, safe_mode, help;
     bool keep; /* --keep was given: keep_count */
     long keep_count;
     const char *words[CLI_WORDS_MAX]; /* what is no option */
@@ -61,6 +62,7 @@ int cli_options(const cli_args *args);
 int cli_db_backup(const cli_args *args);
 int cli_plugin_new(const cli_args *args);
 int cli_plugin_inspect(const cli_args *args);
+int cli_plugin_release(const cli_args *args);
 int cli_version(const cli_args *args);
 int cli_help(const cli_args *args);
 

@@ -53,6 +53,31 @@ static bool open_log(const config *c)
     return log_open(format, configured_level(c), config_text(c, "log.file"));
 }
 
+/* In safe mode the server's own plugins: those that plugins.dir names may be others' of the same names. */
+static void choose_folder(server *s)
+{
+    char auth[PATH_MAX + 16];
+    const config *c = s->rt.config;
+    if (s->rt.safe_mode) {
+        if (!beside_binary(s->plugin_dir))
+            snprintf(s->plugin_dir, sizeof s->plugin_dir, "%s", STEWARD_PLUGIN_DIR);
+        snprintf(auth, sizeof auth, "%s/auth.so", s->plugin_dir);
+        if (access(auth, R_OK) == 0)
+            return;
+    }
+    plugin_folder(c, s->plugin_dir);
+}
+
+/* Before a plugin is loaded, since that runs code of it. When the folder cannot be used server_open() says why. */
+static void watch_crashes(server *s)
+{
+    char error[512];
+    if (!data_dir_open(s, error, sizeof error))
+        return;
+    s->crashes = crashes_open(s->rt.config, s->data_dir, s->rt.version);
+    registry_watch_crashes(s->plugins, s->crashes);
+}
+
 bool server_configure(server *s, const char *config_file)
 {
     return server_configure_from(s, &(server_source){.config_file = config_file, .environment = environ});
@@ -67,6 +92,7 @@ bool server_configure_from(server *s, const server_source *from)
     s->configs[s->config_count++] = c;
     s->rt.config = c;
     s->rt.listen_fd = from->listen_fd;
+    s->rt.safe_mode = from->safe_mode;
     s->rt.started_ms = sw_monotonic_ms();
     pthread_mutex_init(&s->rt.readers.lock, NULL);
     bool good = config_load(c, from->config_file, from->environment);
@@ -77,8 +103,10 @@ bool server_configure_from(server *s, const server_source *from)
     s->plugins = registry_new(&s->rt);
     if (!s->plugins)
         return false;
+    if (good && from->serves)
+        watch_crashes(s);
     registry_offer(s->plugins, from->linked);
-    plugin_folder(c, s->plugin_dir);
+    choose_folder(s);
     registry_load(s->plugins, s->plugin_dir);
     good = config_finish(c, registry_knows, s->plugins) && good;
     registry_resolve(s->plugins);

@@ -147,7 +147,7 @@ bool server_open(server *s, initial_password_place place)
     raise_files();
     if (!required_run(s))
         return false;
-    if (!data_dir_open(s, error, sizeof error))
+    if (s->lock_fd < 0 && !data_dir_open(s, error, sizeof error))
         return say(error);
     if (!open_keys(s) || !open_store(s, &threads) || !required_run(s) || !open_runtime(s, &threads) || !open_network(s))
         return false;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+extern char **environ;
+
 /* "[::1]" for IPv6. */
 static void print_listening(const server *s)
 {
@@ -21,7 +23,9 @@ static void print_listening(const server *s)
     http_totals totals = http_read_totals(s->http);
     log_info("server", "steward %s (%s) answers on %s: %u plugins, up to %u connections, data in %s", s->rt.version,
              config_text(s->rt.config, "server.env"), address,
-             s->rt.module_count - 1 - registry_quarantined(s->plugins), totals.limit, s->data_dir);
+             registry_running(s->plugins), totals.limit, s->data_dir);
+    if (s->rt.safe_mode)
+        log_warn("server", "safe mode: no plugins but auth and users were loaded, whatever plugins.enabled says");
     printf("listening on %s\n", address);
     fflush(stdout);
 }
@@ -34,7 +38,13 @@ int cli_serve(const cli_args *args)
     signals_block();
     int code = CLI_FAILED;
     bool show = args->print_initial_password || isatty(STDOUT_FILENO);
-    if (!server_configure(s, cli_config_file(args->config))) {
+    const server_source from = {
+        .config_file = cli_config_file(args->config),
+        .environment = environ,
+        .serves = true,
+        .safe_mode = args->safe_mode,
+    };
+    if (!server_configure_from(s, &from)) {
         fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
     } else if (server_open(s, show ? INITIAL_PASSWORD_STDOUT : INITIAL_PASSWORD_FILE)) {
         print_listening(s);

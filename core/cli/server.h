@@ -17,6 +17,8 @@ typedef struct {
     int listen_fd;                 /* above 0: instead of a port; taken over */
     const outbound_stub *outbound; /* NULL: the network */
     bool by_hand;                  /* timers, housekeeping and delayed tasks do not begin by themselves */
+    bool serves;    /* clients, not a test: crashes are recorded, and who crashes too often is not loaded */
+    bool safe_mode; /* plugins auth and users alone */
 } server_source;
 
 typedef struct {
@@ -25,6 +27,7 @@ typedef struct {
     config *configs[SERVER_CONFIGS_MAX]; /* the first one, then the latest: texts of an older one may still be read */
     unsigned config_count;
     registry *plugins;
+    crashes *crashes; /* NULL: nobody watches */
     http_server *http;
     metrics_listener *metrics; /* NULL: none */
     sw_db *writer_db;
@@ -34,7 +37,8 @@ typedef struct {
     char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];
 } server;
 
-/* configure.c: the configuration and the plugins' descriptors; opens the log; touches no data. false: errors, see
+/* configure.c: the configuration and the plugins' descriptors; opens the log; touches no data, but for the crash file and
+ * the folder around it of a server that serves and whose own configuration is good. false: errors, see
  * config_errors(s->rt.config), or no memory (then it is NULL). Either way server_close() ends it. */
 bool server_configure(server *s, const char *config_file);
 /* The same from elsewhere than a file and the process's environment. */

@@ -85,6 +85,7 @@ void server_close(server *s)
     loops_close(rt);
     close_store(s);
     registry_free(s->plugins);
+    crashes_close(s->crashes);
     principals_free(rt->principals);
     crypto_wipe(&rt->keys, sizeof rt->keys);
     data_dir_close(s);

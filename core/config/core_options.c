@@ -247,6 +247,18 @@ static const sw_option PLUGINS[] = {
      .default_value = "",
      .summary =
          "Plugins without which the server shall not start; others that fail are put aside, and the rest runs on."},
+    {.name = "crash_limit",
+     .type = SW_OPTION_INT,
+     .default_value = "3",
+     .max = 100,
+     .summary = "A plugin that crashed the server so often within crash_window is not started, and the rest runs on; 0 to "
+                "start it whatever it did."},
+    {.name = "crash_window",
+     .type = SW_OPTION_DURATION,
+     .default_value = "10m",
+     .min = SECOND,
+     .max = 30 * DAY,
+     .summary = "How long a crash counts; with the next start after that the plugin is tried again."},
 };
 
 static const sw_option OUTBOUND[] = {

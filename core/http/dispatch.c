@@ -119,6 +119,8 @@ static bool overloaded(exchange *x)
 
 static void guard(exchange *x)
 {
+    static const char *const METHODS[] = {
+        [SW_GET] = "GET", [SW_POST] = "POST", [SW_PUT] = "PUT", [SW_PATCH] = "PATCH", [SW_DELETE] = "DELETE"};
     const http_server *h = x->home->server;
     const route_set *set;
     uint32_t slot = client_find(x);
@@ -144,6 +146,8 @@ static void guard(exchange *x)
         return;
     }
     x->req.host = x->route->module;
+    x->req.sort = METHODS[x->route->row.method];
+    x->req.what = x->route->row.path;
     if (!module_serves(x))
         return;
     switch (x->route->kind) {

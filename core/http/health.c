@@ -1,6 +1,7 @@
 #include "core/http/health.h"
 
 #include "core/db/db.h"
+#include "core/runtime/crash.h"
 #include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,9 @@ static bool ask_module(sw_request *req, sw_host *m, sw_json *out)
         return m->status != MODULE_QUARANTINED;
     sw_host *mine = req->host;
     req->host = m;
+    crash_scope before = crash_enter(m, "health", req->sort, req->what);
     bool fine = m->plugin->health(req, out);
+    crash_leave(before);
     req->host = mine;
     return fine;
 }
@@ -167,6 +170,8 @@ static void write_details(sw_json *j, const health *h, exchange *x)
 {
     const runtime *rt = x->home->server->rt;
     sw_json_text(j, "version", rt->version ? rt->version : "");
+    if (rt->safe_mode)
+        sw_json_bool(j, "safe_mode", true);
     sw_json_int(j, "uptime_seconds", (sw_monotonic_ms() - rt->started_ms) / 1000);
     sw_json_object_begin(j, "checks");
     sw_json_object_begin(j, "storage");

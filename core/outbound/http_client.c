@@ -2,6 +2,7 @@
 #include "core/base/buf.h"
 #include "core/base/table.h"
 #include "core/outbound/outbound.h"
+#include "core/runtime/crash.h"
 #include "core/runtime/thread.h"
 #include <curl/curl.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ typedef struct http_call {
     buf body, answer, answer_headers;
     sw_http_done done;
     void *arg;
+    crash_scope asked_by;
 } http_call;
 
 struct http_client {
@@ -88,7 +90,9 @@ static void call_end(http_call *c, CURLcode code, const char *error, bool waitin
         answer.body_len = c->answer.len - 1;
         answer.headers = c->answer_headers.at;
     }
+    crash_scope before = crash_enter(c->asked_by.owner, "answer", c->asked_by.kind, c->asked_by.name);
     c->done(c->arg, &answer);
+    crash_leave(before);
     call_free(c);
 }
 
@@ -155,6 +159,7 @@ sw_status http_client_call(http_client *client, const sw_http_call *given, sw_ht
         return SW_NO_MEMORY;
     c->done = done;
     c->arg = arg;
+    c->asked_by = crash_running;
     buf_init(&c->body, call->body_len + 1);
     buf_init(&c->answer, (call->max_answer ? call->max_answer : ANSWER_MAX) + 1);
     buf_init(&c->answer_headers, HEADERS_MAX);

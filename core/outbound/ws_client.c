@@ -5,6 +5,7 @@
  * thread. What ws_client_lws.c does with a connection is told there. */
 #include "core/base/table.h"
 #include "core/outbound/ws_client.h"
+#include "core/runtime/crash.h"
 #include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ sw_status ws_client_connect(ws_client *c, const sw_ws_call *given, void *arg, ui
         return SW_NO_MEMORY;
     }
     *n = (ws_connection){ .client = c, .path = path, .call = call, .arg = arg, .url = url };
+    n->asked_by = crash_running.owner;
     n->call.url = NULL; /* the caller's */
     n->url.path = path;
     n->last = &n->first;

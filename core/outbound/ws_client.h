@@ -27,6 +27,7 @@ typedef struct ws_connection {
     outbound_url url;
     sw_ws_call call;
     void *arg;
+    const void *asked_by;       /* for a crash report: whose callbacks these are */
     lws_sorted_usec_list_t timer; /* until open */
     /* under the client's lock */
     ws_outgoing *first, **last;

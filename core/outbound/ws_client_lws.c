@@ -1,6 +1,7 @@
 /* The libwebsockets half of the outbound client. Everything here runs on the service thread. Debian's 4.1.6 verifies chain
  * and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with the colon. */
 #include "core/outbound/ws_client.h"
+#include "core/runtime/crash.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -15,6 +16,14 @@ enum {
     UNSENT_MS = 30000,           /* bytes that nobody acknowledges for so long: the connection is dead */
     CLOSE_TIMEOUT_MS = 3000      /* for the other side's half of a close handshake */
 };
+
+/* `ended` of the plugin. */
+static void tell_end(const ws_connection *n, const sw_ws_end *why)
+{
+    crash_scope before = crash_enter(n->asked_by, "socket", "ended", NULL);
+    n->call.ended(n->arg, n->handle, why);
+    crash_leave(before);
+}
 
 static void end_with(ws_connection *n, sw_ws_end *why)
 {
@@ -31,7 +40,7 @@ static void end_with(ws_connection *n, sw_ws_end *why)
     why->close_code = n->received_code;
     if (!why->handshake_status)
         why->handshake_status = why->handshake_message = why->handshake_code = "";
-    n->call.ended(n->arg, n->handle, why);
+    tell_end(n, why);
 }
 
 void ws_connection_end(ws_connection *n, const char *error)
@@ -43,7 +52,7 @@ void ws_connection_end(ws_connection *n, const char *error)
     if (first) {
         sw_ws_end why = { .size = sizeof why, .opened = n->opened, .close_code = n->received_code, .error = error,
                           .handshake_status = "", .handshake_message = "", .handshake_code = "" };
-        n->call.ended(n->arg, n->handle, &why);
+        tell_end(n, &why);
     }
 }
 
@@ -90,7 +99,9 @@ static int on_received(struct lws *wsi, ws_connection *n, const char *bytes, siz
         return -1;
     }
     if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0) {
+        crash_scope before = crash_enter(n->asked_by, "socket", "message", NULL);
         n->call.message(n->arg, n->handle, n->message_binary, n->incoming.at ? n->incoming.at : "", n->incoming.len);
+        crash_leave(before);
         buf_clear(&n->incoming);
     }
     return 0;
@@ -135,7 +146,9 @@ static void on_open(struct lws *wsi, ws_connection *n)
     n->opened = true;
     (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent, sizeof unsent);
     lws_sul_schedule(n->client->context, 0, &n->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
+    crash_scope before = crash_enter(n->asked_by, "socket", "opened", NULL);
     n->call.opened(n->arg, n->handle);
+    crash_leave(before);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)

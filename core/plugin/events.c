@@ -3,6 +3,7 @@
  * Threads: events_publish on the writer, events_socket on a loop. The table of subscribers is fixed before either. */
 #include "core/plugin/event_copy.h"
 #include "core/plugin/module.h"
+#include "core/runtime/crash.h"
 #include "core/runtime/thread.h"
 
 #include <stdlib.h>
@@ -64,7 +65,9 @@ static sw_status call_in_tx(sw_tx *tx, subscriber *s, const void *data)
     sw_host *publisher = tx->host;
     int64_t began = now_ns();
     tx->host = &s->module->host;
+    crash_scope before = crash_enter(tx->host, "subscriber", "event", s->row->event);
     sw_status status = s->row->in_tx(tx, data);
+    crash_leave(before);
     tx->host = publisher;
     host_count_call(&s->module->host, began);
     return status;
@@ -85,6 +88,8 @@ static sw_request *after_task(runtime *rt, subscriber *s, event_copy *copy)
     if (!task)
         return NULL;
     task->arg = s;
+    task->sort = "event";
+    task->what = s->row->event;
     task->data = event_copy_data(copy);
     event_copy_ref(copy);
     if (!arena_defer(&task->arena, event_copy_unref, copy)) {

@@ -2,6 +2,7 @@
 #ifndef CORE_PLUGIN_MODULE_H
 #define CORE_PLUGIN_MODULE_H
 
+#include "core/plugin/crashes.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/registry.h"
 #include "core/runtime/serial.h"
@@ -14,6 +15,7 @@ typedef struct {
     sw_plugin plugin; /* what host.plugin points to                    */
     arena memory;     /* its tables and texts                          */
     bool required;
+    bool left_out; /* by safe mode */
     bool starting;         /* start() or prepare() runs: an error it logs is why it failed */
     _Atomic bool callable; /* start() was fine: subscriptions may be called */
     serial *events;        /* its `after` subscriptions; NULL: it has none  */
@@ -36,6 +38,7 @@ struct registry {
     module *auth;                 /* provides auth/1 */
     sw_auth_service auth_service; /* its table in our size */
     char dir[PATH_MAX];           /* of the plugins */
+    crashes *crashes;             /* NULL: nobody watches */
     const sw_plugin *const *linked; /* plugins that are no files, NULL-ended; NULL: none */
     char *jwt_secret;             /* owned */
     char password_setting[192];   /* crypt(3) setting of the dummy hash */
@@ -47,6 +50,18 @@ struct registry {
 /* The descriptor of that name that was offered; NULL: none, so it is a file. */
 const sw_plugin *registry_linked(const registry *r, const char *name);
 module *module_new(registry *r, const char *name);
+/* start.c: a plugin of that name, loaded, or quarantined. */
+void module_load(registry *r, const char *name);
+/* life.c: the calls that begin and end it. Opens its file, unless it has crashed the server too often; false: `error`
+ * says why not. */
+bool module_open(registry *r, module *m, char error[CRASHES_WHY_MAX]);
+sw_status module_start(module *m);
+sw_status module_prepare(const module *m, sw_tx *tx);
+void module_reconfigure(module *m);
+void module_tell_switched(module *m, bool enabled);
+void module_stop(const module *m);
+/* safe_mode.c */
+void registry_load_safe(registry *r);
 void module_free(module *m);
 /* NULL: a host that is no module's (http and ws have some). */
 module *module_of(const sw_host *host);

@@ -94,6 +94,11 @@ void registry_free(registry *r)
     free(r);
 }
 
+void registry_watch_crashes(registry *r, crashes *c)
+{
+    r->crashes = c;
+}
+
 void registry_give_jwt_secret(registry *r, char *secret)
 {
     r->jwt_secret = secret;
@@ -111,7 +116,7 @@ module *module_of(const sw_host *host)
 const sw_host *registry_failed(const registry *r)
 {
     for (unsigned i = 1; i < r->count; i++)
-        if (r->modules[i]->required && r->modules[i]->host.error[0])
+        if (r->modules[i]->required && !r->modules[i]->left_out && r->modules[i]->host.error[0])
             return &r->modules[i]->host;
     return NULL;
 }
@@ -121,6 +126,14 @@ unsigned registry_quarantined(const registry *r)
     unsigned count = 0;
     for (unsigned i = 1; i < r->count; i++)
         count += module_quarantined(r->modules[i]);
+    return count;
+}
+
+unsigned registry_running(const registry *r)
+{
+    unsigned count = 0;
+    for (unsigned i = 1; i < r->count; i++)
+        count += r->modules[i]->host.status == MODULE_ENABLED;
     return count;
 }
 
@@ -170,12 +183,6 @@ static const module *dependent_of(const registry *r, const module *m)
     return NULL;
 }
 
-static void tell_switched(module *m, bool enabled)
-{
-    if (m->plugin.switched && m->callable)
-        m->plugin.switched(&m->host, m->host.state, enabled);
-}
-
 /* Its routes, frames, events, timers and housekeeping end; its state and its object stay, so what still runs is safe.
  */
 sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size)
@@ -192,7 +199,7 @@ sw_status registry_disable(registry *r, const char *name, char *error, size_t er
     int after = m->host.in_flight ? MODULE_DRAINING : MODULE_DISABLED;
     if (atomic_compare_exchange_strong(&m->host.status, &enabled, after)) {
         log_info("plugins", "plugin %s is disabled", name);
-        tell_switched(m, false);
+        module_tell_switched(m, false);
     } else if (enabled == MODULE_QUARANTINED || enabled == MODULE_LOADED) {
         snprintf(error, error_size, "%s is not enabled", name);
         return SW_CONFLICT;
@@ -217,7 +224,7 @@ sw_status registry_enable(registry *r, const char *name, char *error, size_t err
     while (before == MODULE_DISABLED || before == MODULE_DRAINING)
         if (atomic_compare_exchange_weak(&m->host.status, &before, MODULE_ENABLED)) {
             log_info("plugins", "plugin %s is enabled", name);
-            tell_switched(m, true);
+            module_tell_switched(m, true);
             return SW_OK;
         }
     if (before != MODULE_ENABLED) {

@@ -5,6 +5,7 @@
 #define CORE_PLUGIN_REGISTRY_H
 
 #include "core/http/server.h"
+#include "core/plugin/crashes.h"
 #include "core/runtime/runtime.h"
 #include "core/ws/hub.h"
 
@@ -21,7 +22,10 @@ void registry_give_jwt_secret(registry *r, char *secret);
 
 /* Plugins that are no files, for registry_load(): by name they come before files. NULL-ended; both must outlive it. */
 void registry_offer(registry *r, const sw_plugin *const *linked);
-/* Opens DIR/NAME.so of every plugin in plugins.enabled and declares its options with rt->config. */
+/* Who has crashed too often is not loaded; `c` must outlive the registry. Before registry_load(). */
+void registry_watch_crashes(registry *r, crashes *c);
+/* Opens DIR/NAME.so of every plugin in plugins.enabled and declares its options with rt->config. In safe mode
+ * (rt->safe_mode) of auth and users alone, enabled or not; the others are listed as left out. */
 void registry_load(registry *r, const char *dir);
 /* For config_finish: is there a plugin of that name, loaded or not? `arg` is the registry. */
 bool registry_knows(void *arg, const char *plugin);
@@ -55,8 +59,9 @@ void registry_free(registry *r);
 
 /* The first required plugin that does not run, NULL: none. */
 const sw_host *registry_failed(const registry *r);
-/* How many plugins are quarantined. */
+/* How many plugins are quarantined, and how many run. */
 unsigned registry_quarantined(const registry *r);
+unsigned registry_running(const registry *r);
 /* By name; NULL when there is none. Any thread. */
 sw_host *registry_find(const registry *r, const char *name);
 /* Live switches, any thread. SW_NOT_FOUND; SW_CONFLICT: `error` says why (needed by another, quarantined). */

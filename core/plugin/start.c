@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void load_one(registry *r, const char *name)
+void module_load(registry *r, const char *name)
 {
-    char error[LOADER_ERROR_MAX] = "";
+    char error[CRASHES_WHY_MAX] = "";
     if (strcmp(name, "core") == 0 || registry_find(r, name)) {
         config_value_error(r->rt->config, "plugins.enabled",
                            "plugins.enabled: \"%s\" stands there twice, or is the server's own name", name);
@@ -24,8 +24,7 @@ static void load_one(registry *r, const char *name)
         return;
     }
     const sw_plugin *linked = registry_linked(r, name);
-    if (linked ? !loader_copy(linked, name, &m->memory, &m->plugin, error)
-               : !loader_open(r->dir, name, &m->memory, &m->plugin, &m->host.handle, error)) {
+    if (linked ? !loader_copy(linked, name, &m->memory, &m->plugin, error) : !module_open(r, m, error)) {
         m->plugin = (sw_plugin){.name = m->host.name};
         module_quarantine(m, "%s", error);
         return;
@@ -39,8 +38,12 @@ void registry_load(registry *r, const char *dir)
 {
     snprintf(r->dir, sizeof r->dir, "%s", dir);
     const config *c = r->rt->config;
+    if (r->rt->safe_mode) {
+        registry_load_safe(r);
+        return;
+    }
     for (size_t i = 0; i < config_list_count(c, "plugins.enabled"); i++)
-        load_one(r, config_list_item(c, "plugins.enabled", i));
+        module_load(r, config_list_item(c, "plugins.enabled", i));
     for (size_t i = 0; i < config_list_count(c, "plugins.required"); i++) {
         const char *name = config_list_item(c, "plugins.required", i);
         if (!config_list_has(c, "plugins.enabled", name))
@@ -103,7 +106,7 @@ typedef struct {
 static sw_status prepare_step(sw_tx *tx, void *arg)
 {
     preparation *p = arg;
-    sw_status status = p->module->plugin.prepare(tx);
+    sw_status status = module_prepare(p->module, tx);
     const char *text = tx->req->failure.text;
     snprintf(p->text, sizeof p->text, "%s", text ? text : "");
     return status;
@@ -164,7 +167,7 @@ static bool start_module(registry *r, module *m)
         return false;
     }
     m->starting = true;
-    sw_status status = m->plugin.start ? m->plugin.start(&m->host, &m->host.state) : SW_OK;
+    sw_status status = module_start(m);
     m->callable = status == SW_OK;
     if (status != SW_OK && !m->host.error[0])
         snprintf(m->host.error, sizeof m->host.error, "could not start (%s)", failure_code(status));
@@ -176,10 +179,10 @@ static bool start_module(registry *r, module *m)
 /* Ends a module that has been started and cannot go on. */
 static void abandon(module *m, const char *why)
 {
-    bool stop = m->callable && m->plugin.stop;
+    bool stop = m->callable;
     module_quarantine(m, "%s", why);
     if (stop)
-        m->plugin.stop(m->host.state);
+        module_stop(m);
 }
 
 /* A plugin that is not for production says no there, as it should: that is no fault of the installation. */
@@ -232,6 +235,7 @@ void registry_start(registry *r, http_server *http, hub *h, initial_password_pla
 void registry_run(registry *r)
 {
     runtime *rt = r->rt;
+    crashes_serving(r->crashes, r->auth ? &r->auth->host : NULL);
     for (unsigned i = 0; i < r->order_count; i++) {
         module *m = r->order[i];
         if (m->host.status != MODULE_ENABLED)
@@ -249,11 +253,8 @@ void registry_run(registry *r)
 
 void registry_reconfigure(registry *r)
 {
-    for (unsigned i = 0; i < r->order_count; i++) {
-        module *m = r->order[i];
-        if (m->callable && m->plugin.reconfigure)
-            m->plugin.reconfigure(&m->host, m->host.state);
-    }
+    for (unsigned i = 0; i < r->order_count; i++)
+        module_reconfigure(r->order[i]);
 }
 
 void registry_tick(registry *r)
@@ -291,8 +292,8 @@ void registry_stop(registry *r)
     events_drop(r);
     for (unsigned i = r->order_count; i-- > 0;) {
         module *m = r->order[i];
-        if (m->callable && m->plugin.stop)
-            m->plugin.stop(m->host.state);
+        if (m->callable)
+            module_stop(m);
         m->callable = false;
     }
 }

@@ -76,7 +76,8 @@ static sw_status keep(writer *w, sw_host *host, turn *t)
 {
     sw_request *req = &w->task;
     effect *effects = NULL;
-    *req = (sw_request){.kind = REQUEST_TASK, .host = host, .address = "", .id = ""};
+    *req = (sw_request){.kind = REQUEST_TASK, .host = host, .address = "", .id = "", .sort = "housekeeping"};
+    req->what = t->item->name;
     arena_init(&req->arena, 0);
     batch_reset(w);
     sw_status status = w->wal_full ? SW_UNAVAILABLE : transaction_begin(w);

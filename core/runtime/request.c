@@ -2,6 +2,7 @@
 #include "core/runtime/request.h"
 
 #include "core/base/log.h"
+#include "core/runtime/crash.h"
 #include "core/runtime/defers.h"
 #include "core/runtime/lanes.h"
 #include "core/runtime/thread.h"
@@ -158,7 +159,9 @@ void request_run(sw_request *req, sw_db *db)
     if (db != NULL)
         db_lend(db, &req->arena, lanes_read_deadline(host->rt));
     int64_t began = now_ns();
+    crash_scope before = crash_enter(host, "handler", req->sort, req->what);
     sw_status status = req->handler(req);
+    crash_leave(before);
     host_count_call(host, began);
     if (db != NULL) {
         (void)db_return(db);
@@ -193,6 +196,7 @@ sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag
     req->host = host;
     req->who.size = sizeof req->who;
     req->address = req->id = "";
+    req->sort = "task";
     req->handler = handler;
     req->tag = tag;
     req->finish = task_finish;

@@ -18,7 +18,7 @@ struct sw_host {
     const sw_plugin *plugin;      /* the plugin's own descriptor, or a copy zero-filled to our size */
     void *state;
     _Atomic int status;           /* module_state */
-    char error[256];              /* why it is quarantined */
+    char error[512];              /* why it is quarantined */
     _Atomic uint32_t slow_running; /* of the slow lane */
     _Atomic uint32_t slow_queued;
     _Atomic uint32_t in_flight;    /* requests of this module, from the first handler to finish() */
@@ -54,6 +54,7 @@ struct runtime {
     const char *version;
     int listen_fd;                /* above 0: http listens on it instead of a port, and closes it */
     _Atomic bool draining, ready;
+    bool safe_mode;               /* `serve --safe-mode`: only what people need to sign in */
     int64_t started_ms;           /* monotonic */
     struct registry *registry;    /* core/plugin's */
     /* Set by core/plugin: publishing from a step. */

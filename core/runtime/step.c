@@ -1,5 +1,6 @@
 /* One step: its savepoint, its time limit, and what it queues for after the commit. On the writer. */
 #include "core/base/log.h"
+#include "core/runtime/crash.h"
 #include "core/runtime/write_internal.h"
 
 #include <steward/host.h>
@@ -87,7 +88,9 @@ static sw_status call(writer *w, sw_tx *tx, sw_step step, void *arg)
     sw_host *host = tx->host;
     db_lend(w->db, tx->arena, w->write_step_ms > 0 ? sw_monotonic_ms() + w->write_step_ms : 0);
     int64_t began = now_ns();
+    crash_scope before = crash_enter(host, "step", tx->req->sort, tx->req->what);
     sw_status status = step(tx, arg);
+    crash_leave(before);
     host_count_call(host, began);
     sw_status left = db_return(w->db);
     if (db_interrupted(w->db)) {

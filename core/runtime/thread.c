@@ -1,6 +1,9 @@
 #include "core/runtime/thread.h"
 
+#include "core/runtime/crash.h"
+
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -8,18 +11,41 @@
 
 enum { GIVE_WAY_NICE = 5, PROMPT_SLICE_NS = 500000 };
 
+/* What a new thread is given; it frees it. */
+typedef struct {
+    void *(*run)(void *arg);
+    void *arg;
+} beginning;
+
+static void *begin(void *given)
+{
+    beginning b = *(beginning *)given;
+    free(given);
+    void *stack = crash_stack_give();
+    (void)crash_enter(CRASH_SERVER, NULL, NULL, NULL);
+    void *result = b.run(b.arg);
+    crash_stack_take(stack);
+    return result;
+}
+
 bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg)
 {
+    beginning *b = malloc(sizeof *b);
+    if (b == NULL)
+        return false;
+    *b = (beginning){run, arg};
     sigset_t all, before;
     sigfillset(&all);
-    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++)
         sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(ret, NULL, run, arg) == 0;
+    bool started = pthread_create(ret, NULL, begin, b) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started)
         pthread_setname_np(*ret, name);
+    else
+        free(b);
     return started;
 }
 

@@ -1,5 +1,5 @@
-/* Threads of the server: named, with every signal but those of faults blocked, so that signals reach the main thread.
- */
+/* Threads of the server: named, with every signal but those of faults blocked, so that signals reach the main thread,
+ * and with a stack of their own for the handler of those (crash.h). */
 #ifndef CORE_RUNTIME_THREAD_H
 #define CORE_RUNTIME_THREAD_H
 

@@ -1,4 +1,5 @@
 /* <steward/tx.h>: what a write step may do. On the writer. */
+#include "core/runtime/crash.h"
 #include "core/runtime/write_internal.h"
 
 #include <string.h>
@@ -70,13 +71,17 @@ void sw_tx_ack(sw_tx *tx, int64_t id, int64_t at_ms)
 
 typedef struct {
     void (*fn)(void *state, void *arg);
-    void *state, *arg;
+    const sw_host *host;
+    const sw_request *req;
+    void *arg;
 } on_commit;
 
 static void run_on_commit(void *arg)
 {
     on_commit *c = arg;
-    c->fn(c->state, c->arg);
+    crash_scope before = crash_enter(c->host, "commit", c->req->sort, c->req->what);
+    c->fn(c->host->state, c->arg);
+    crash_leave(before);
 }
 
 void sw_tx_on_commit(sw_tx *tx, void (*fn)(void *state, void *arg), void *arg)
@@ -86,7 +91,7 @@ void sw_tx_on_commit(sw_tx *tx, void (*fn)(void *state, void *arg), void *arg)
         tx->out_of_memory = true;
         return;
     }
-    *c = (on_commit){fn, tx->host->state, arg};
+    *c = (on_commit){fn, tx->host, tx->req, arg};
     tx_effect(tx, run_on_commit, NULL, c);
 }
 

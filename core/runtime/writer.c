@@ -1,5 +1,6 @@
 /* The writer's thread: its queue, and what it does when. */
 #include "core/base/log.h"
+#include "core/runtime/crash.h"
 #include "core/runtime/write_internal.h"
 
 #include <stdlib.h>
@@ -191,9 +192,11 @@ typedef struct {
 static void later_finish(sw_request *req, sw_status status)
 {
     later *l = req->owner;
-    if (l->done != NULL)
+    if (l->done != NULL) {
+        crash_scope before = crash_enter(req->host, "done", req->sort, NULL);
         l->done(l->arg, status);
-    else if (status != SW_OK)
+        crash_leave(before);
+    } else if (status != SW_OK)
         log_warn(req->host->name, "a write failed: %s", req->failure.text);
     request_done(req); /* and `l` with it */
     free(req);
@@ -208,6 +211,7 @@ bool sw_write_later(sw_host *host, sw_step step, void *arg, void (*done)(void *a
     later *l = arena_alloc(&req->arena, sizeof *l);
     if (l != NULL) {
         *l = (later){req, arg, done};
+        req->sort = NULL; /* nothing has a name here */
         req->step = step;
         req->arg = arg;
         req->owner = l;

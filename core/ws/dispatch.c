@@ -1,5 +1,6 @@
 #include "core/ws/dispatch.h"
 
+#include "core/runtime/crash.h"
 #include "core/ws/answer.h"
 #include "core/ws/socket.h"
 
@@ -93,7 +94,9 @@ static void run_here(ws_socket *s, uint16_t type, const char *text, size_t len)
     ev->on_loop = true;
     ev->object = NULL;
     ev->object_read = false;
+    crash_scope before = crash_enter(ev->req.host, "handler", ev->req.sort, ev->req.what);
     sw_status status = ev->handler(&ev->req);
+    crash_leave(before);
     ws_event *moved = NULL;
     if (status == SW_OK && ev->req.next == NEXT_MOVE) {
         moved = event_copy(s, type, &ev->env, text, len);

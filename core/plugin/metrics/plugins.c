@@ -2,6 +2,7 @@
 #include "core/plugin/metrics/metrics.h"
 
 #include "core/base/json_scan.h"
+#include "core/runtime/crash.h"
 
 #include <string.h>
 
@@ -33,6 +34,11 @@ static double interrupted_of(const sw_host *m)
 static double in_flight_of(const sw_host *m)
 {
     return (double)m->in_flight;
+}
+
+static double crashes_of(const sw_host *m)
+{
+    return crashes_tally(m->rt->registry->crashes, m).count;
 }
 
 static double enabled_of(const sw_host *m)
@@ -67,7 +73,9 @@ static void write_health(buf *out, sw_request *req, sw_host *m)
     json_init(&said, HEALTH_BYTES);
     sw_json_object_begin(&said, NULL);
     req->host = m;
+    crash_scope before = crash_enter(m, "health", req->sort, req->what);
     bool fine = m->plugin->health(req, &said);
+    crash_leave(before);
     req->host = mine;
     sw_json_object_end(&said);
     buf_printf(out, "steward_plugin_health{plugin=\"%s\",name=\"\"} %d\n", m->name, fine);
@@ -87,6 +95,8 @@ void metrics_plugins(buf *out, sw_request *req)
                interrupted_of);
     per_plugin(out, rt, "plugin_in_flight", "gauge", "Requests in work.", in_flight_of);
     per_plugin(out, rt, "plugin_enabled", "gauge", "1: it runs.", enabled_of);
+    per_plugin(out, rt, "plugin_crashes", "gauge", "Crashes of the server that counted against it at the start.",
+               crashes_of);
     metric_family(out, "plugin_health", "gauge",
                   "What a plugin says of itself; with an empty name whether it is well.");
     for (unsigned i = 0; i < rt->module_count; i++) {

@@ -29,6 +29,19 @@ static void write_routes(sw_json *out, const sw_plugin *p)
     sw_json_array_end(out);
 }
 
+/* Those that counted against it when the server started. */
+static void write_crashes(sw_json *out, const sw_host *m)
+{
+    char text[CRASH_TEXT_MAX];
+    crash_tally t = crashes_tally(m->rt->registry->crashes, m);
+    if (t.count == 0)
+        return;
+    crash_describe(t.last, text);
+    sw_json_int(out, "crashes", t.count);
+    sw_json_time(out, "crashed_at", t.last->at_ms);
+    sw_json_text(out, "last_crash", text);
+}
+
 typedef struct {
     sw_json *out;
     const char *plugin;
@@ -55,6 +68,7 @@ static void write_plugin(sw_json *out, const sw_host *m)
     sw_json_text_opt(out, "license", p->license);
     sw_json_text_opt(out, "summary", p->summary);
     sw_json_text_opt(out, "error", m->error);
+    write_crashes(out, m);
     write_routes(out, p);
     sw_json_object_begin(out, "config");
     config_each(m->rt->config, write_option, &walk);
