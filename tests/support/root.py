@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ import pytest
 CACHE = pathlib.Path(__file__).resolve().parents[2] / "build" / "roots"
 RECIPE = "2"  # counts when the way a root is made changes
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+STALE = re.compile(r"^E: (?:Failed to fetch|Unable to fetch|Unable to locate|Package .* no installation candidate)", re.M)
 PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 # Runs as process 1 of the root; it and all others end when its standard input is closed.
@@ -89,7 +91,6 @@ class Root:
         self.environment = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb",
                             "DEBIAN_FRONTEND": "noninteractive", **(environment or {})}
         self.environment.update({name: os.environ[name] for name in PASSED_ON if name in os.environ})
-        self.updated = False
 
     # ---- life ----
 
@@ -175,11 +176,18 @@ class Root:
                 self.copy_in(package, f"/var/tmp/{os.path.basename(package)}")
                 package = f"/var/tmp/{os.path.basename(package)}"
             names.append(package)
-        if not self.updated:  # what the mirror has may be newer than the cached root
+        command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "--allow-downgrades",
+                   "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-confold",
+                   "-o", "Dpkg::Options::=--force-unsafe-io", *names]
+        done = self.run(command, check=False)
+        if done.returncode and STALE.search(done.stdout):  # what the mirror has is newer than the cached root
             _reach_mirror(self)
-            self.updated = True
-        return self.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "--allow-downgrades",
-                         "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-confold", *names], check=check)
+            done = self.run(command, check=False)
+        if not check:
+            return done
+        if done.returncode:
+            raise Failed(f"{command}: exit status {done.returncode}\n{done.stdout[-6000:]}")
+        return done.stdout
 
 
 # ---- making what they all lie upon ----
@@ -247,6 +255,7 @@ def _make(folder, codename, sources):
 
 def _make_with(packages, folder):
     with Root() as root:
+        _reach_mirror(root)
         root.install(*packages)
         root.run("apt-get clean")
         folder.mkdir()
