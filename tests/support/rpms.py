@@ -1,0 +1,88 @@
+"""The RPMs of this tree, and what rpm says about them. A machine that cannot build them skips the test and says why."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from support.steward import ROOT
+
+PLUGINS = "/usr/lib64/steward/plugins"
+
+
+def run(*command, **more):
+    done = subprocess.run([os.fspath(word) for word in command], capture_output=True, text=True, check=False, **more)
+    assert done.returncode == 0, f"{command}: exit status {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def tree_version(tree=ROOT):
+    with open(os.path.join(tree, "CMakeLists.txt"), encoding="utf-8") as file:
+        return re.search(r"^project\(steward VERSION (\S+)", file.read(), re.M).group(1)
+
+
+def build(tree=ROOT):
+    """{name of the package: its file}, made by packaging/build."""
+    if not shutil.which("rpmbuild") and os.geteuid() != 0:
+        pytest.skip("no rpmbuild here, and not the administrator who could install it")
+    printed = run(os.path.join(tree, "packaging", "build"), "rpm").splitlines()
+    found = {query(file, "%{NAME}"): file for file in (os.path.join(tree, line) for line in printed)}
+    assert len(found) == len(printed) > 0, printed
+    return found
+
+
+def build_as(version, folder):
+    """The same of a copy of the tree, without its history, that calls itself `version`."""
+    tree = os.path.join(folder, "tree")
+    shutil.copytree(ROOT, tree, ignore=lambda at, names: [n for n in names if n in (".git", "__pycache__") or (
+        at == ROOT and n in ("build", "data"))])
+    path = os.path.join(tree, "CMakeLists.txt")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(f"project(steward VERSION {tree_version()}", f"project(steward VERSION {version}"))
+    return build(tree)
+
+
+def query(file, form):
+    return run("rpm", "-qp", "--qf", form, file)
+
+
+def files(file):
+    """{path: (mode, user, group)} of a package, without the folders and links of build-ids."""
+    rows = [line.split(" ", 3) for line in
+            query(file, "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILENAMES}\n]").splitlines()]
+    return {path: (mode, user, group) for mode, user, group, path in rows if not path.startswith("/usr/lib/.build-id")}
+
+
+def relations(file, kind):
+    """The lines of "provides", "requires" and the like, but for what rpm asks of itself."""
+    return [line for line in run("rpm", "-qp", f"--{kind}", file).splitlines() if not line.startswith("rpmlib(")]
+
+
+SCRIPTS = {"pre": "PREIN", "post": "POSTIN", "preun": "PREUN", "postun": "POSTUN", "transfiletriggerin": "TRANSFILETRIGGERSCRIPTS"}
+
+
+def scripts(file):
+    """{kind: text} of the scripts that a package brings."""
+    found = {kind: query(file, f"%{{{tag}}}") for kind, tag in SCRIPTS.items()}
+    return {kind: text for kind, text in found.items() if text != "(none)"}
+
+
+def extract(file, folder):
+    """What the package puts on a machine, below `folder`, owned by who runs this."""
+    os.makedirs(folder, exist_ok=True)
+    with subprocess.Popen(["rpm2cpio", file], stdout=subprocess.PIPE) as archive:
+        run("cpio", "--extract", "--make-directories", "--quiet", "--no-preserve-owner", cwd=folder, stdin=archive.stdout)
+    assert archive.returncode == 0
+    return folder
+
+
+def libraries(folder):
+    """Debian's packages of the libraries that what lies in `folder` needs."""
+    programs = [os.path.join(folder, "usr/bin/steward")]
+    programs += [os.path.join(folder, PLUGINS[1:], name) for name in os.listdir(folder + PLUGINS)]
+    found = {path.removeprefix("/usr") for path in re.findall(r"=> (/\S+)", run("ldd", *programs))}
+    owners = run("dpkg-query", "--search", *(f"*{path}" for path in sorted(found)))
+    return sorted({line.split(":")[0] for line in owners.splitlines()})
