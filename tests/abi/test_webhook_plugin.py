@@ -15,6 +15,7 @@ import time
 import pytest
 from support import out_of_tree
 from support.steward import eventually
+from support.tls_front import TlsFront
 
 SECRET = "a secret of the webhook, shared with its receiver"
 PLUGINS = "auth, users, messages, webhook"
@@ -86,9 +87,9 @@ def prefix(tmp_path_factory):
     return prefix
 
 
-def steward(prefix, url, plugins=PLUGINS, **options):
+def steward(prefix, url, plugins=PLUGINS, core=None, **options):
     options = {"url": url, "secret": SECRET, "backoff": "20ms", "backoff_max": "200ms", **options}
-    return out_of_tree.server(prefix, plugins, {"plugin:webhook": options})
+    return out_of_tree.server(prefix, plugins, {"plugin:webhook": options, **(core or {})})
 
 
 def say(server, content, level="ERROR", agent="scout"):
@@ -391,6 +392,32 @@ def test_plain_http_to_another_machine_is_never_tried(prefix):
     with steward(prefix, "http://receiver.invalid/hook", attempts="2") as server:
         say(server, "not in the clear")
         assert "https" in in_state(server, "dead")[0]["last_error"]
+
+
+@pytest.fixture
+def secure(tmp_path):
+    """A receiver, and TLS before it by an authority of its own."""
+    with Receiver() as receiver:
+        front = TlsFront(tmp_path, receiver.port)
+        yield receiver, f"https://localhost:{front.port}/hook", front.authority
+        front.close()
+
+
+def test_https_goes_to_a_receiver_whose_certificate_is_believed(prefix, secure):
+    receiver, url, authority = secure
+    with steward(prefix, url, core={"outbound": {"ca_file": authority}}) as server:
+        say(server, "sealed")
+        in_state(server, "delivered")
+        assert receiver.contents() == ["sealed"]
+
+
+def test_a_receiver_with_another_certificate_gets_nothing(prefix, secure):
+    receiver, url, _ = secure
+    with steward(prefix, url, attempts="2") as server:
+        say(server, "not for strangers")
+        row = in_state(server, "dead")[0]
+        assert row["last_error"] and "last_status" not in row
+        assert receiver.requests == []
 
 
 def test_a_full_queue_costs_deliveries_but_never_a_message(prefix):

@@ -10,7 +10,7 @@ enum { ADD, DROP, FIRST, BY_ID, LIST, SETTLE, REVIVE, QUEUED, BACKLOG, FORGET, C
 const sw_migration MIGRATIONS[1] = {
     {"0001_deliveries",
      "CREATE TABLE webhook_deliveries ("
-     " id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, message_id INTEGER NOT NULL, body TEXT NOT NULL,"
+     " id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL, message_id INTEGER NOT NULL, body TEXT NOT NULL,"
      " state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),"
      " attempts INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, settled_ms INTEGER,"
      " last_status INTEGER, last_error TEXT) STRICT;"
