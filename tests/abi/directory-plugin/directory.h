@@ -62,8 +62,9 @@ sw_status store_due(sw_db *db, int64_t before_ms, int64_t *ret_user_ids, size_t 
 sw_status store_confirm(sw_tx *tx, int64_t user_id, int64_t generation);
 /* One session, or (hash NULL) every one of that user. */
 sw_status store_end(sw_tx *tx, int64_t user_id, const uint8_t *hash);
-/* Calls `each` for users whose sessions pass out of the grace now: were last checked before `before_ms`. */
-sw_status store_suspend(sw_tx *tx, int64_t before_ms, void (*each)(sw_tx *tx, int64_t user_id));
+/* Calls `each` for users whose sessions are out of the grace: were last checked before `before_ms`. Those for whom that was
+ * done after `again_ms` are left alone. */
+sw_status store_suspend(sw_tx *tx, int64_t before_ms, int64_t again_ms, void (*each)(sw_tx *tx, int64_t user_id));
 sw_status store_expire(sw_tx *tx, bool *ret_more);
 sw_status store_count(sw_db *db, int64_t *ret_count);
 sw_status store_clear(sw_tx *tx);

@@ -40,7 +40,8 @@ static sw_status confirm(sw_tx *tx, const question *q)
     return store_confirm(tx, user.id, user.generation);
 }
 
-/* Cached decisions are void, and the next one is ask()'s, which cannot be answered now. */
+/* Cached decisions are void, and the next one is ask()'s, which cannot be answered now. Done anew once in `recheck`: the
+ * directory may have answered in between, and a decision been cached. */
 static void suspend(sw_tx *tx, int64_t user_id)
 {
     sw_tx_user_changed(tx, user_id, true);
@@ -49,6 +50,8 @@ static void suspend(sw_tx *tx, int64_t user_id)
 static sw_status conclude(sw_tx *tx, void *arg)
 {
     const round_of *r = arg;
+    const sw_host *host = sw_tx_host(tx);
+    int64_t now_ms = sw_tx_now(tx);
     bool silent = false;
 
     for (size_t i = 0; i < r->count; i++) {
@@ -59,7 +62,9 @@ static sw_status conclude(sw_tx *tx, void *arg)
         if (q->verdict == MAY_NOT)
             SW_TRY(end_sessions(tx, q->user_id));
     }
-    return silent ? store_suspend(tx, sw_tx_now(tx) - sw_option_int(sw_tx_host(tx), "grace"), suspend) : SW_OK;
+    if (!silent)
+        return SW_OK;
+    return store_suspend(tx, now_ms - sw_option_int(host, "grace"), now_ms - sw_option_int(host, "recheck"), suspend);
 }
 
 /* ---- on the slow lane ---- */

@@ -72,12 +72,18 @@ static sw_status ask(void *self, sw_request *req, const char *token, size_t len,
     person p;
 
     SW_TRY(nobody(find(d, sw_request_db(req), token, len, &s, &user)));
-    sw_status found = client_find(d, req, user.name, &p);
-    bool good = found == SW_OK ? p.role == user.role : found == SW_UNAVAILABLE && in_grace(d, &s);
-    if (good)
-        fill(ret, &user, s.expires_ms);
-    else
-        return found == SW_OK || found == SW_NOT_FOUND ? SW_UNAUTHENTICATED : found;
+    switch (client_find(d, req, user.name, &p)) {
+    case SW_OK:
+        if (p.role != user.role)
+            return SW_UNAUTHENTICATED;
+        break;
+    case SW_NOT_FOUND:
+        return SW_UNAUTHENTICATED;
+    default:
+        if (!in_grace(d, &s))
+            return SW_UNAVAILABLE;
+    }
+    fill(ret, &user, s.expires_ms);
     return SW_OK;
 }
 

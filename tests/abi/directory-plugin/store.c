@@ -7,7 +7,7 @@ const sw_migration MIGRATIONS[1] = {
     {"0001_sessions",
      "CREATE TABLE directory_sessions ("
      " token_hash BLOB PRIMARY KEY, user_id INTEGER NOT NULL, generation INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
-     " checked_ms INTEGER NOT NULL, suspended INTEGER NOT NULL DEFAULT 0) STRICT;"
+     " checked_ms INTEGER NOT NULL, suspended_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
      "CREATE INDEX directory_by_user ON directory_sessions (user_id);"
      "CREATE INDEX directory_by_check ON directory_sessions (checked_ms);"
      "CREATE INDEX directory_by_end ON directory_sessions (expires_ms)"},
@@ -56,7 +56,7 @@ sw_status store_due(sw_db *db, int64_t before_ms, int64_t *ret_user_ids, size_t 
 }
 
 static const char SQL_CONFIRM[] =
-    "UPDATE directory_sessions SET checked_ms = ?3, suspended = 0,"
+    "UPDATE directory_sessions SET checked_ms = ?3, suspended_ms = 0,"
     " expires_ms = CASE generation WHEN ?2 THEN expires_ms ELSE 0 END WHERE user_id = ?1";
 
 sw_status store_confirm(sw_tx *tx, int64_t user_id, int64_t generation)
@@ -79,13 +79,13 @@ sw_status store_end(sw_tx *tx, int64_t user_id, const uint8_t *hash)
 }
 
 static const char SQL_SUSPEND[] =
-    "UPDATE directory_sessions SET suspended = 1 WHERE checked_ms < ?1 AND suspended = 0 RETURNING user_id";
+    "UPDATE directory_sessions SET suspended_ms = ?3 WHERE checked_ms < ?1 AND suspended_ms < ?2 RETURNING user_id";
 
-sw_status store_suspend(sw_tx *tx, int64_t before_ms, void (*each)(sw_tx *tx, int64_t user_id))
+sw_status store_suspend(sw_tx *tx, int64_t before_ms, int64_t again_ms, void (*each)(sw_tx *tx, int64_t user_id))
 {
     sw_rows *rows;
 
-    SW_TRY(sw_db_query(sw_tx_db(tx), &STATEMENTS[SUSPEND], 0, &rows, "i", before_ms));
+    SW_TRY(sw_db_query(sw_tx_db(tx), &STATEMENTS[SUSPEND], 0, &rows, "iii", before_ms, again_ms, sw_tx_now(tx)));
     while (sw_rows_next(rows))
         each(tx, sw_rows_int(rows, 0));
     return sw_rows_done(rows);
