@@ -116,7 +116,7 @@ def next_minor():
 def test_the_headers_keep_every_baseline_and_additions_have_a_minor_version_of_their_own(tmp_path):
     assert abi_guard.baselines(), "there is no baseline"
     found = abi_guard.complaints(INCLUDE, tmp_path)
-    assert not found, "\n".join(found) + "\nThe rules are in core/plugin/README.md."
+    assert not found, "\n".join(found) + "\nThe rules are in core/plugin/ABI.md."
 
 
 def test_the_baselines_know_every_function_and_every_type():

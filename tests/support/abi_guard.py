@@ -1,4 +1,4 @@
-"""Is the ABI of these headers still that of every baseline? abidiff is the judge; core/plugin/README.md has the rules.
+"""Is the ABI of these headers still that of every baseline? abidiff is the judge; core/plugin/ABI.md has the rules.
 
 A plugin knows the headers it was built with and nothing younger. So what abidiff compares with a baseline is the present
 ABI as seen by such a plugin: without the members and enumerators that were added behind those it knows. Whatever else
