@@ -226,6 +226,7 @@ static sw_status fill(copy *c, sqlite3 *source)
     sw_status status = rc == SQLITE_OK ? copy_pages(c, source) : failed_by(c, rc);
     sqlite3_close_v2(c->raw);
     c->raw = NULL;
+    (void)sqlite3_exec(source, "COMMIT", NULL, NULL, NULL); /* while it lasts, the server cannot empty its WAL */
     if (status == SW_OK)
         status = leave_wal_mode(c);
     if (status != SW_OK)

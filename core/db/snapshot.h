@@ -23,7 +23,7 @@ sqlite3 *snapshot_raw(snapshot *s);
 
 /* Copies it into the empty file `path`, proves that the copy is whole and makes it durable; its name in the folder is
  * the caller's. The copy is one file that needs no WAL. Blocks as long as the disk takes; writers of the store go on
- * meanwhile. SW_BUSY: `stop` said so. SW_UNAVAILABLE: the disk, or a damaged page. */
+ * meanwhile, and the snapshot ends with it. SW_BUSY: `stop` said so. SW_UNAVAILABLE: the disk, or a damaged page. */
 sw_status snapshot_copy(snapshot *s, const char *path, snapshot_stop stop, char *error, size_t error_size);
 
 #endif

@@ -11,9 +11,12 @@ enum {
     PAUSE_MS = 200,
     LAZY_MS = 5000, /* while the WAL is short */
     SHORT_WAL = 4 * 1024 * 1024,
+    MOMENT_MS = 20, /* most reads are shorter; but many, one after the other, leave no gap for longer */
+    GAP_MS = 250,
     READERS_MS = 1000, /* how long running reads may go on when the writer waits for them */
     READERS_END_MS = 500,
     TRUNCATE_AGAIN_MS = 2000,
+    FULL_AGAIN_MS = 100, /* when nothing can be written until then */
     LOG_EVERY_MS = 10000,
     HARD_FACTOR = 4 /* of storage.wal_limit: above it nothing is written */
 };
@@ -24,7 +27,8 @@ struct checkpointer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stopping; /* under the lock */
+    bool stopping;        /* under the lock */
+    pthread_mutex_t work; /* held during a checkpoint: two of them cannot run at once */
     _Atomic bool grown;
     _Atomic int64_t wal_bytes;
 };
@@ -52,7 +56,9 @@ static bool checkpoint(struct checkpointer *c, int64_t *logged_ms)
 {
     int left = 0;
     atomic_store(&c->grown, false);
+    pthread_mutex_lock(&c->work);
     sw_status status = db_checkpoint(c->db, false, 0, &left);
+    pthread_mutex_unlock(&c->work);
     int64_t now = sw_monotonic_ms();
     if (status == SW_OK)
         atomic_fetch_add_explicit(&c->writer->numbers.checkpoints, 1, memory_order_relaxed);
@@ -104,8 +110,8 @@ struct checkpointer *checkpointer_start(writer *w)
         return NULL;
     c->writer = w;
     c->db = db_open_checkpointer(w->rt->store);
-    if (c->db != NULL && pthread_mutex_init(&c->lock, NULL) == 0 && cond_init(&c->wake) &&
-        thread_start(&c->thread, "checkpointer", checkpointer_run, c))
+    if (c->db != NULL && pthread_mutex_init(&c->lock, NULL) == 0 && pthread_mutex_init(&c->work, NULL) == 0 &&
+        cond_init(&c->wake) && thread_start(&c->thread, "checkpointer", checkpointer_run, c))
         return c;
     db_close(c->db);
     free(c);
@@ -124,6 +130,7 @@ void checkpointer_stop(struct checkpointer *c)
     (void)db_checkpoint(c->db, false, 0, NULL);
     db_close(c->db);
     pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->work);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -133,26 +140,52 @@ static bool far_above(const writer *w)
     return db_wal_bytes(w->db) / HARD_FACTOR > w->wal_limit;
 }
 
-void writer_truncate(writer *w)
+static sw_status try_to_truncate(writer *w, int wait_ms)
 {
-    int64_t began = sw_monotonic_ms();
-    if (began < w->truncate_after_ms) {
-        w->wal_full = far_above(w);
-        return;
-    }
-    sw_status status = db_checkpoint(w->db, true, READERS_MS, NULL);
+    pthread_mutex_lock(&w->checkpointer->work);
+    sw_status status = db_checkpoint(w->db, true, wait_ms, NULL);
+    pthread_mutex_unlock(&w->checkpointer->work);
+    return status;
+}
+
+/* Reads of ours are waited for and then ended. Another program's (a backup) cannot be ended, and waiting for it would
+ * only delay what can still be written. */
+static sw_status truncate_wal(writer *w)
+{
+    sw_status status = try_to_truncate(w, MOMENT_MS); /* moves the pages */
+    if (status != SW_BUSY || (w->wal_held && !far_above(w)))
+        return status;
+    status = try_to_truncate(w, GAP_MS);
+    int64_t began = sw_monotonic_ms() - GAP_MS / 2;
+    if (status != SW_BUSY || readers_since(w->rt, began) == 0)
+        return status;
+    status = db_checkpoint(w->db, true, READERS_MS, NULL);
     if (status == SW_BUSY) {
         unsigned ended = readers_interrupt(w->rt, began);
         log_warn("writer", "the WAL is above storage.wal_limit: %u long reads were ended", ended);
         status = db_checkpoint(w->db, true, READERS_END_MS, NULL);
     }
-    w->wal_full = false;
+    return status;
+}
+
+void writer_truncate(writer *w)
+{
+    bool was_full = w->wal_full, was_held = w->wal_held;
+    if (sw_monotonic_ms() < w->truncate_after_ms) {
+        w->wal_full = far_above(w);
+        return;
+    }
+    sw_status status = truncate_wal(w);
+    w->wal_full = w->wal_held = false;
     if (status == SW_OK) {
         atomic_fetch_add_explicit(&w->numbers.truncations, 1, memory_order_relaxed);
         return;
     }
-    w->truncate_after_ms = sw_monotonic_ms() + TRUNCATE_AGAIN_MS;
     w->wal_full = far_above(w);
+    w->truncate_after_ms = sw_monotonic_ms() + (w->wal_full ? FULL_AGAIN_MS : TRUNCATE_AGAIN_MS);
+    w->wal_held = status == SW_BUSY;
+    if (w->wal_held && was_held && w->wal_full == was_full)
+        return; /* said before */
     log_error("writer", "the WAL is above storage.wal_limit and cannot be emptied%s: %s",
               w->wal_full ? "; nothing is written until it can" : "",
               status == SW_BUSY ? "another program reads the store" : db_error_text(w->db));

@@ -24,18 +24,29 @@ void readers_remove(runtime *rt, sw_db *db)
     pthread_mutex_unlock(&r->lock);
 }
 
-unsigned readers_interrupt(runtime *rt, int64_t before_ms)
+static unsigned each_since(runtime *rt, int64_t before_ms, bool interrupt)
 {
     reader_list *r = &rt->readers;
-    unsigned interrupted = 0;
+    unsigned found = 0;
     pthread_mutex_lock(&r->lock);
     for (unsigned i = 0; i < r->count; i++) {
         int64_t since = db_lent_since(r->all[i]);
-        if (since != 0 && since <= before_ms) {
+        if (since == 0 || since > before_ms)
+            continue;
+        if (interrupt)
             db_interrupt(r->all[i]);
-            interrupted++;
-        }
+        found++;
     }
     pthread_mutex_unlock(&r->lock);
-    return interrupted;
+    return found;
+}
+
+unsigned readers_since(runtime *rt, int64_t before_ms)
+{
+    return each_since(rt, before_ms, false);
+}
+
+unsigned readers_interrupt(runtime *rt, int64_t before_ms)
+{
+    return each_since(rt, before_ms, true);
 }

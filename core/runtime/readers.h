@@ -7,7 +7,9 @@
 bool readers_add(runtime *rt, sw_db *db);
 /* Before the connection is closed. */
 void readers_remove(runtime *rt, sw_db *db);
-/* Ends the reads that have been running since `before_ms` (monotonic) or longer. Returns how many. */
+/* How many reads have been running since `before_ms` (monotonic) or longer. */
+unsigned readers_since(runtime *rt, int64_t before_ms);
+/* Ends those. Returns how many. */
 unsigned readers_interrupt(runtime *rt, int64_t before_ms);
 
 #endif

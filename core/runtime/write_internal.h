@@ -67,6 +67,7 @@ struct writer {
     int64_t complained_ns;     /* when a failed batch was logged */
     int64_t truncate_after_ms; /* after a truncation that did not succeed */
     bool reopen;               /* the connection is in doubt */
+    bool wal_held;             /* another program's read was in the way of it */
     bool wal_full;             /* the WAL is far above its limit and cannot be emptied: no writes */
     sw_request task;           /* what housekeeping runs as */
     struct checkpointer *checkpointer;

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import pytest
 import requests
@@ -128,6 +129,25 @@ def test_it_finishes_while_clients_write_and_holds_a_prefix_of_what_they_wrote(f
         own = [content for content in kept if content.startswith(f"{number} ")]
         assert own == [f"{number} {n}" for n in range(len(own))]
         assert len(own) >= answered[number]
+
+
+def test_a_long_read_by_a_backup_does_not_make_the_writer_wait_for_it():
+    """The WAL cannot be emptied meanwhile: it grows over its limit, and whoever writes is not held up for that."""
+    with Steward(options={"storage": {"wal_limit": "1M"}}) as server:
+        reader = sqlite3.connect(f"file:{server.database()}?mode=ro", uri=True, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM users").fetchall()
+        body = [{"agent_id": "x", "level": "INFO", "content": "y" * 2000} for _ in range(100)]
+        took, wal = [], server.database() + "-wal"
+        while os.path.getsize(wal) < 3 << 20:
+            began = time.monotonic()
+            assert server.post("/api/messages", body).status_code == 201
+            took.append(time.monotonic() - began)
+        eventually(lambda: "cannot be emptied" in server.log())
+        assert max(took) < 1 and "long reads were ended" not in server.log(), took
+        assert server.log().count("another program reads the store") == 1
+        reader.close()
+        eventually(lambda: server.post("/api/messages", body).status_code == 201 and os.path.getsize(wal) < 1 << 20)
 
 
 def test_a_backup_becomes_the_store_of_a_server_again(fresh):
