@@ -210,7 +210,9 @@ def test_wire_stores_answers_and_sends_on(server):
         assert seen["payload"] == {"local": "l1", "streamed": True, "target": 7, "conversation": 8}
         row = human.get("WIRE_ROW")
         assert row["payload"] == {"n": 1}
-        assert agent.get("WIRE_ECHO") and agent.get("ACK")["id"] == row["id"]
+        # The next one, so what was sent to an audience without a size went to nobody.
+        assert agent.get()["type"] == "WIRE_ECHO" and agent.get()["id"] == row["id"]
+        assert "the size of its sw_audience is not set" in server.log()
         eventually(lambda: server.get("/api/wire/online").json()["receipts"] == 100 + row["id"], what="the receipt")
         agent.send({"type": "WIRE", "local_id": "l2", "payload": 5})
         assert agent.get("ERROR")["payload"]["error"] == "the payload of WIRE is no object"

@@ -55,6 +55,7 @@ static sw_status on_frame(sw_request *req)
     const sw_principal *who = sw_request_principal(req);
     sw_str type = sw_frame_type(req), local = sw_frame_local_id(req), stream = sw_frame_stream_id(req);
     sw_audience sender = { .size = sizeof sender, .users = &who->user_id, .user_count = 1 };
+    sw_audience unsized = { .size = 0, .users = &who->user_id, .user_count = 1 };
 
     if (!sw_frame_payload_object(req))
         return sw_fail(req, SW_INVALID, NULL, "the payload of %.*s is no object", (int)type.len, type.at);
@@ -68,6 +69,7 @@ static sw_status on_frame(sw_request *req)
     sw_json_int(out, "conversation", sw_frame_conversation(req));
     sw_json_object_end(out);
     sw_frame_mark(seen, 0, SW_FRAME_DROPPABLE, 0);
+    sw_send(req, seen, &unsized);
     sw_send(req, seen, &sender);
     return sw_write(req, store_frame, NULL);
 }

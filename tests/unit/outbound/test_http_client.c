@@ -187,7 +187,7 @@ START_TEST(an_answer_over_the_limit_is_a_failure)
 }
 END_TEST
 
-START_TEST(addresses_and_headers_that_lie_are_refused_at_once)
+START_TEST(addresses_headers_and_sizes_that_lie_are_refused_at_once)
 {
     begin(say_hello);
     static const char *const HEADERS[] = {"X: y\r\nZ: 1", NULL};
@@ -199,6 +199,9 @@ START_TEST(addresses_and_headers_that_lie_are_refused_at_once)
     call = call_to("/");
     call.headers = HEADERS;
     ck_assert_int_ne(http_client_call(client, &call, on_answer, NULL), SW_OK);
+    call = call_to("/");
+    call.size = 0;
+    ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_INTERNAL);
     end();
     ck_assert_int_eq(finished, 0);
 }
@@ -228,7 +231,7 @@ static void add(TCase *tests)
     ADD(a_connection_that_is_cut_tells_that_something_may_have_left);
     ADD(silence_ends_at_the_time_limit);
     ADD(an_answer_over_the_limit_is_a_failure);
-    ADD(addresses_and_headers_that_lie_are_refused_at_once);
+    ADD(addresses_headers_and_sizes_that_lie_are_refused_at_once);
     ADD(stopping_ends_what_runs_and_what_waits_each_once);
 }
 

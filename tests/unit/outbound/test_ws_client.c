@@ -323,6 +323,17 @@ START_TEST(closing_before_it_is_open_is_an_end)
 }
 END_TEST
 
+START_TEST(a_call_without_its_size_is_refused)
+{
+    begin(refuse);
+    sw_ws_call call = call_to("/");
+    call.size = 0;
+    ck_assert_int_eq(ws_client_connect(client, &call, NULL, &handle), SW_INTERNAL);
+    ws_client_stop(client);
+    test_server_stop(&server);
+}
+END_TEST
+
 START_TEST(addresses_that_are_not_allowed_are_refused_at_once)
 {
     begin(refuse);
@@ -397,6 +408,7 @@ static void add(TCase *tests)
     ADD(code_0_ends_it_at_once);
     ADD(a_close_that_is_not_answered_ends_too_and_code_0_hurries_it);
     ADD(closing_before_it_is_open_is_an_end);
+    ADD(a_call_without_its_size_is_refused);
     ADD(addresses_that_are_not_allowed_are_refused_at_once);
     ADD(a_proxy_is_asked_for_others_and_never_for_the_loopback);
     ADD(stopping_ends_what_is_open);
