@@ -110,8 +110,10 @@ def test_the_development_package_has_every_header_and_what_finds_them(built):
     listed = rpms.files(built["steward-devel"])
     headers = {"/usr/include/" + os.path.relpath(path, f"{ROOT}/include")
                for path in glob.glob(f"{ROOT}/include/steward/**/*.h", recursive=True)}
-    assert {path for path in listed if path.endswith(".h")} == headers and len(headers) > 12
-    assert {"/usr/lib64/steward/libsteward-testhost.so", "/usr/lib64/pkgconfig/steward.pc", "/usr/lib64/cmake/steward/stewardConfig.cmake",
+    assert {path for path in listed if path.startswith("/usr/include/") and path.endswith(".h")} == headers
+    assert len(headers) > 12
+    assert {"/usr/lib64/steward/libsteward-testhost.so", "/usr/lib64/pkgconfig/steward.pc",
+            "/usr/lib64/pkgconfig/steward-testhost.pc", "/usr/lib64/cmake/steward/stewardConfig.cmake",
             "/usr/share/man/man7/steward-plugin.7.gz"} <= set(listed)
     assert not [path for path in listed if path.startswith(("/etc", "/var", "/usr/bin", rpms.PLUGINS))]
 
@@ -237,7 +239,8 @@ def test_the_unpacked_server_answers_the_tour_s_first_lines_as_somebody_without_
                    "STEWARD_PLUGINS_DIR": f"{tree}{rpms.PLUGINS}"}
     command = [*become, tree / "usr/bin/steward", "serve", "-c", tree / "etc/steward/steward.conf"]
     with open(tmp_path / "log", "wb") as log:
-        server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+        server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                  text=True)
     try:
         assert select.select([server.stdout], [], [], START_SECONDS)[0]
         url = re.match(r"listening on (\S+)", server.stdout.readline()).group(1)

@@ -1,16 +1,12 @@
 """The RPMs come, are replaced and go: rpm itself in a Debian root, whose libraries they were built with."""
-import contextlib
 import os
 import re
-import select
-import signal
-import subprocess
 
 import pytest
-import requests
 from support import booted, rpms, tour
 from support.root import Root
-from support.steward import ROOT, START_SECONDS, eventually
+from support.service import Service, any_port
+from support.steward import ROOT, eventually
 
 NEWER = "99.0.0"
 DATA, CONFIG = "/var/lib/steward", "/etc/steward/steward.conf"
@@ -22,8 +18,8 @@ def built():
 
 
 @pytest.fixture(scope="module")
-def newer(tmp_path_factory):
-    return rpms.build_as(NEWER, str(tmp_path_factory.mktemp("newer")))
+def newer():
+    return rpms.build_as(NEWER)
 
 
 @pytest.fixture(scope="module")
@@ -58,34 +54,6 @@ def about(root, path):
     return tuple(root.run(["stat", "--format=%a %U %G", path]).split())
 
 
-def password(root):
-    return root.path(f"{DATA}/initial-admin-password").read_text(encoding="ascii").strip()
-
-
-def login(url, word):
-    answer = requests.post(url + "/api/auth/login", json={"username": "admin", "password": word}, timeout=60)
-    assert answer.status_code == 200, answer.text
-    return {"Authorization": "Bearer " + answer.json()["token"]}
-
-
-@contextlib.contextmanager
-def serving(root):
-    """Its address. The server as its unit starts it: that command, that user, that data folder."""
-    unit = root.path("/usr/lib/systemd/system/steward.service").read_text(encoding="utf-8")
-    command, user = (re.search(rf"^{key}=(.*)$", unit, re.M).group(1) for key in ("ExecStart", "User"))
-    server = root.popen(command.split(), user=user, env={"STATE_DIRECTORY": DATA, "SERVER_PORT": "0"},
-                        stdout=subprocess.PIPE, text=True)
-    try:
-        assert select.select([server.popen.stdout], [], [], START_SECONDS)[0]
-        yield re.match(r"listening on (\S+)", server.popen.stdout.readline()).group(1)
-        server.signal(signal.SIGTERM)
-        assert server.wait() == 0
-    finally:
-        server.popen.kill()
-        server.wait()
-        server.popen.stdout.close()
-
-
 def test_installing_makes_the_user_the_folders_and_the_secret_and_prints_where_the_password_will_be(root, built):
     printed = rpm(root, "-i", built["steward"])
     user = root.run("getent passwd steward").strip().split(":")
@@ -112,11 +80,12 @@ def test_two_installations_have_different_secrets(needed, built):
 
 def test_the_installed_server_runs_as_its_unit_says_with_that_secret_and_answers_the_whole_tour(root, built):
     rpm(root, "-i", built["steward"], built["steward-plugin-feishu"])
+    any_port(root)
     secret = root.path(f"{DATA}/jwt.secret").read_text(encoding="ascii")
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as page:
         text = page.read()
-    with serving(root) as url:
-        done = [line for _, block in tour.run_all(text, url, password(root)) for line in block]
+    with Service(root) as service:
+        done = [line for _, block in tour.run_all(text, service.url, service.initial_password()) for line in block]
     assert len(done) > 10
     for command, shown, got in done:
         assert tour.mask(got) == tour.mask(shown), command
@@ -125,10 +94,11 @@ def test_the_installed_server_runs_as_its_unit_says_with_that_secret_and_answers
 
 def test_an_upgrade_takes_a_backup_first_and_keeps_data_configuration_and_logins(root, built, newer):
     rpm(root, "-i", built["steward"])
-    with serving(root) as url:
-        admin = login(url, password(root))
-        message = {"agent_id": "x", "level": "INFO", "content": "before the upgrade"}
-        assert requests.post(url + "/api/messages", json=message, headers=admin, timeout=60).status_code == 201
+    any_port(root)
+    message = {"agent_id": "x", "level": "INFO", "content": "before the upgrade"}
+    with Service(root) as service:
+        admin = service.login(service.initial_password())
+        assert service.request("POST", "/api/messages", message).status_code == 201
     root.run(f"sed -i 's/^#shutdown_timeout = .*/shutdown_timeout = 9s/' {CONFIG}")
     edited = root.path(CONFIG).read_text(encoding="utf-8")
     assert "\nshutdown_timeout = 9s\n" in edited
@@ -139,13 +109,13 @@ def test_an_upgrade_takes_a_backup_first_and_keeps_data_configuration_and_logins
     assert about(root, CONFIG) == ("640", "root", "steward")
     backup, = root.run(f"ls -d {DATA}/backups/*").split()
     assert about(root, backup) == ("600", "steward", "steward")
-    with serving(root) as url:
-        shown = requests.get(url + "/api/messages", headers=admin, timeout=60).json()
+    with Service(root) as service:
+        shown = service.get("/api/messages", admin)
         assert [row["content"] for row in shown] == ["before the upgrade"]
 
     root.run(f"cp --preserve {backup} {DATA}/steward.db && rm -f {DATA}/steward.db-*")
-    with serving(root) as url:  # what was backed up is whole
-        assert requests.get(url + "/api/messages", headers=admin, timeout=60).json() == shown
+    with Service(root) as service:  # what was backed up is whole
+        assert service.get("/api/messages", admin) == shown
 
 
 def test_an_upgrade_before_the_first_start_needs_no_backup(root, built, newer):
@@ -171,24 +141,24 @@ def test_a_backup_that_fails_stops_the_upgrade_unless_asked_to_go_without(root, 
 def test_removing_keeps_the_data_for_another_installation_and_the_page_s_commands_delete_it(root, built):
     rpm(root, "-i", built["steward"], built["steward-plugin-feishu"])
     root.run(f"echo '# ours' >>{CONFIG}")
-    root.write("/etc/steward/conf.d/50-ours.conf", "[log]\nlevel = debug\n")
-    with serving(root) as url:
-        admin = login(url, password(root))
+    any_port(root)
+    with Service(root) as service:
+        admin = service.login(service.initial_password())
     kept = {name: root.path(f"{DATA}/{name}").read_bytes() for name in ("jwt.secret", "master.key", "steward.db")}
 
     rpm(root, "-e", "steward", "steward-plugin-feishu")
     assert not root.path("/usr/bin/steward").exists() and not root.path("/usr/lib64/steward").exists()
     assert {name: root.path(f"{DATA}/{name}").read_bytes() for name in kept} == kept
-    assert root.path("/etc/steward/conf.d/50-ours.conf").exists()
+    assert root.path("/etc/steward/conf.d/port.conf").exists()
     assert root.path(f"{CONFIG}.rpmsave").read_text(encoding="utf-8").endswith("# ours\n")
 
     rpm(root, "-i", built["steward"])
-    with serving(root) as url:
-        assert requests.get(url + "/api/messages", headers=admin, timeout=60).json() == []
+    with Service(root) as service:
+        assert service.get("/api/messages", admin) == []
     rpm(root, "-e", "steward")
     with open(os.path.join(ROOT, "packaging/rpm/README.md"), encoding="utf-8") as page:
         root.run(re.findall(r"```\n(.*?)```", page.read(), re.S)[-1])
-    left = root.run("find / -xdev -name '*steward*' -not -path '/mnt/*' -not -path '/proc/*'; getent passwd steward || true")
+    left = root.run("find / -xdev -name '*steward*' -not -path '/mnt/*' -not -path '/run/*'; getent passwd steward || true")
     assert left == ""
 
 
@@ -204,7 +174,7 @@ def process(root):
 
 def test_under_systemd_packages_start_restart_and_stop_the_server(needed, built, newer):
     with Root(packages=[*needed, *booted.PACKAGES]) as root, booted.system(root):
-        root.write("/etc/steward/conf.d/50-port.conf", "[server]\nport = 0\n")
+        any_port(root)
         rpm(root, "-i", built["steward"])
         assert state(root) == ["active", "enabled"]
         assert root.run("journalctl --unit=steward --output=cat").count("Starting steward.service") == 1

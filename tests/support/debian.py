@@ -42,13 +42,13 @@ def older():
     return "0.9.0", build_copy("older", lambda tree: _set_version(tree, "0.9.0"))
 
 
-def build_copy(name, change=lambda tree: None, **env):
+def build_copy(name, change=lambda tree: None, make=build, **env):
     """Builds the tree's files, without git's, in another place. That is kept: the same need not be built again."""
     with _lock(name):
         tree = ROOT / "build" / "trees" / name
         _copy(tree)
         change(tree)
-        return build(tree, **env)
+        return make(tree, **env)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from support import debian
 from support.steward import ROOT
 
 PLUGINS = "/usr/lib64/steward/plugins"
@@ -32,17 +33,14 @@ def build(tree=ROOT):
     return found
 
 
-def build_as(version, folder):
+def build_as(version):
     """The same of a copy of the tree, without its history, that calls itself `version`."""
-    tree = os.path.join(folder, "tree")
-    shutil.copytree(ROOT, tree, ignore=lambda at, names: [n for n in names if n in (".git", "__pycache__") or (
-        at == ROOT and n in ("build", "data"))])
-    path = os.path.join(tree, "CMakeLists.txt")
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text.replace(f"project(steward VERSION {tree_version()}", f"project(steward VERSION {version}"))
-    return build(tree)
+    def change(tree):
+        path = tree / "CMakeLists.txt"
+        own = f"project(steward VERSION {tree_version()}"
+        path.write_text(path.read_text(encoding="utf-8").replace(own, f"project(steward VERSION {version}"), encoding="utf-8")
+
+    return debian.build_copy(f"rpm-{version}", change, make=build)
 
 
 def query(file, form):
@@ -61,7 +59,8 @@ def relations(file, kind):
     return [line for line in run("rpm", "-qp", f"--{kind}", file).splitlines() if not line.startswith("rpmlib(")]
 
 
-SCRIPTS = {"pre": "PREIN", "post": "POSTIN", "preun": "PREUN", "postun": "POSTUN", "transfiletriggerin": "TRANSFILETRIGGERSCRIPTS"}
+SCRIPTS = {"pre": "PREIN", "post": "POSTIN", "preun": "PREUN", "postun": "POSTUN",
+           "transfiletriggerin": "TRANSFILETRIGGERSCRIPTS"}
 
 
 def scripts(file):
