@@ -68,6 +68,8 @@ module *module_of(const sw_host *host);
 /* One log line; the text is kept in host.error. */
 void module_quarantine(module *m, const char *format, ...) SW_PRINTF(2, 3);
 bool module_quarantined(const module *m);
+/* Quarantined, or left out: it has no place in the start order. */
+bool module_out(const module *m);
 
 /* services.c: the module that provides `name` and is not quarantined; NULL: none. */
 module *service_provider(const registry *r, const char *name, const void **ret_table);

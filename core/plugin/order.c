@@ -29,7 +29,7 @@ static bool place_next(registry *r, bool with_optional)
 {
     for (unsigned i = 1; i < r->count; i++) {
         module *m = r->modules[i];
-        if (module_quarantined(m) || placed(r, m) || waits_for(r, m, with_optional))
+        if (module_out(m) || placed(r, m) || waits_for(r, m, with_optional))
             continue;
         r->order[r->order_count++] = m;
         return true;
@@ -43,7 +43,7 @@ static void break_circle(registry *r)
 {
     const module *at = NULL;
     for (unsigned i = 1; i < r->count && !at; i++)
-        if (!module_quarantined(r->modules[i]) && !placed(r, r->modules[i]))
+        if (!module_out(r->modules[i]) && !placed(r, r->modules[i]))
             at = r->modules[i];
     for (unsigned steps = 0; at && steps < r->count; steps++)
         at = waits_for(r, at, false);
@@ -72,7 +72,7 @@ void order_resolve(registry *r)
     for (;;) {
         unsigned left = 0;
         for (unsigned i = 1; i < r->count; i++)
-            left += !module_quarantined(r->modules[i]) && !placed(r, r->modules[i]);
+            left += !module_out(r->modules[i]) && !placed(r, r->modules[i]);
         if (left == 0)
             return;
         if (!place_next(r, true) && !place_next(r, false))

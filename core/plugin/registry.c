@@ -58,6 +58,11 @@ bool module_quarantined(const module *m)
     return m->host.status == MODULE_QUARANTINED;
 }
 
+bool module_out(const module *m)
+{
+    return m->left_out || module_quarantined(m);
+}
+
 registry *registry_new(runtime *rt)
 {
     registry *r = calloc(1, sizeof *r);

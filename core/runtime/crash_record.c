@@ -83,7 +83,7 @@ static char *put_field(char *at, size_t index, const crash_record *r)
     *at++ = '=';
     switch (FIELDS[index].type) {
     case TEXT: {
-        size_t len = strnlen(member, FIELDS[index].size);
+        size_t len = strnlen(member, FIELDS[index].size - 1);
         crash_text(at, len + 1, member, len);
         return at + len;
     }

@@ -3,6 +3,7 @@
 #include "core/runtime/crash.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -15,12 +16,14 @@ enum { GIVE_WAY_NICE = 5, PROMPT_SLICE_NS = 500000 };
 typedef struct {
     void *(*run)(void *arg);
     void *arg;
+    char name[16];
 } beginning;
 
 static void *begin(void *given)
 {
     beginning b = *(beginning *)given;
     free(given);
+    pthread_setname_np(pthread_self(), b.name);
     void *stack = crash_stack_give();
     (void)crash_enter(CRASH_SERVER, NULL, NULL, NULL);
     void *result = b.run(b.arg);
@@ -33,7 +36,8 @@ bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), voi
     beginning *b = malloc(sizeof *b);
     if (b == NULL)
         return false;
-    *b = (beginning){run, arg};
+    *b = (beginning){.run = run, .arg = arg};
+    snprintf(b->name, sizeof b->name, "%s", name);
     sigset_t all, before;
     sigfillset(&all);
     const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
@@ -42,9 +46,7 @@ bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), voi
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = pthread_create(ret, NULL, begin, b) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        pthread_setname_np(*ret, name);
-    else
+    if (!started)
         free(b);
     return started;
 }

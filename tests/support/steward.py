@@ -46,6 +46,7 @@ class Steward:
         self.data = os.path.join(self.folder, "data")
         self.env = dict(env or {})
         self.wrapper = list(wrapper) or WRAPPER
+        self.serve_options = []
         self.process = None
         self.tokens = {}
         self.checked = 0
@@ -88,7 +89,7 @@ class Steward:
                                os.path.join(ROOT, "tests", "support", "tsan.supp"))
         environment.update(self.env)
         with open(self.log_path, "ab") as stderr:
-            command = [*self.wrapper, BINARY, "serve", "-c", self.write_config()]
+            command = [*self.wrapper, BINARY, "serve", *self.serve_options, "-c", self.write_config()]
             if threading.current_thread() is threading.main_thread():
                 # It ends with the test program, however that ends: with the thread that started it, in fact.
                 command = ["setpriv", "--pdeathsig", "KILL", "--", *command]

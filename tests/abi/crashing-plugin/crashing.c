@@ -1,9 +1,12 @@
 /* A plugin that crashes the server in every way that the tests ask for. The ways are named in the path of the request,
- * in the option `when`, or, since nothing else is there so early, in the environment variable CRASH_ON_LOAD. */
+ * in the option `when`, or, since nothing else is there so early, in the environment variable CRASH_ON_LOAD.
+ *
+ * Built with -DAUTH it also takes the place of auth: everybody is the administrator, and the token "crash" crashes. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <steward/outbound.h>
 #include <steward/plugin.h>
+#include <steward/service/auth.h>
 #include <string.h>
 
 #ifndef VERSION
@@ -226,6 +229,42 @@ static sw_status on_in_tx(sw_tx *tx, const void *data)
     return SW_OK;
 }
 
+/* ---- services ---- */
+
+static void crash_for_others(void)
+{
+    crash(NULL, "null");
+}
+
+/* "crash/1": for a plugin that uses another. */
+static const struct {
+    uint32_t size;
+    void (*crash)(void);
+} SERVICE = {sizeof SERVICE, crash_for_others};
+
+#ifdef AUTH
+static sw_status authenticate(void *self, sw_db *db, const char *token, size_t len, sw_principal *ret)
+{
+    (void)self;
+    (void)db;
+    if (len == 5 && memcmp(token, "crash", 5) == 0)
+        crash(NULL, "null");
+    ret->role = SW_ROLE_ADMIN;
+    ret->user_id = 1;
+    memcpy(ret->name, "admin", 6);
+    return SW_OK;
+}
+
+static const sw_auth_service AUTH_SERVICE = {.size = sizeof AUTH_SERVICE, .authenticate = authenticate};
+#endif
+
+static const sw_provided PROVIDED[] = {
+    {"crash/1", &SERVICE},
+#ifdef AUTH
+    {"auth/1", &AUTH_SERVICE},
+#endif
+};
+
 /* ---- life ---- */
 
 __attribute__((constructor)) static void load(void)
@@ -339,6 +378,7 @@ const sw_plugin sw_plugin_v1 = {
     .subscriptions = SW_TABLE(SUBSCRIPTIONS),
     .housekeeping = SW_TABLE(HOUSEKEEPING),
     .timers = SW_TABLE(TIMERS),
+    .provides = SW_TABLE(PROVIDED),
     .health = health,
     .start = start,
     .prepare = prepare,
