@@ -13,13 +13,13 @@ DATA, CONFIG = "/var/lib/steward", "/etc/steward/steward.conf"
 
 
 @pytest.fixture(scope="module")
-def built():
-    return rpms.build()
+def built(tmp_path_factory):
+    return rpms.build(tmp_path_factory.mktemp("built"))
 
 
 @pytest.fixture(scope="module")
-def newer():
-    return rpms.build_as(NEWER)
+def newer(tmp_path_factory):
+    return rpms.build_as(NEWER, tmp_path_factory.mktemp("newer"))
 
 
 @pytest.fixture(scope="module")

@@ -23,24 +23,25 @@ def tree_version(tree=ROOT):
         return re.search(r"^project\(steward VERSION (\S+)", file.read(), re.M).group(1)
 
 
-def build(tree=ROOT):
-    """{name of the package: its file}, made by packaging/build."""
+def build(folder, tree=ROOT):
+    """{name of the package: its file}, made by packaging/build; copied into `folder`, since a next build replaces them."""
     if not shutil.which("rpmbuild") and os.geteuid() != 0:
         pytest.skip("no rpmbuild here, and not the administrator who could install it")
     printed = run(os.path.join(tree, "packaging", "build"), "rpm").splitlines()
-    found = {query(file, "%{NAME}"): file for file in (os.path.join(tree, line) for line in printed)}
+    files_made = [shutil.copy(os.path.join(tree, line), folder) for line in printed]
+    found = {query(file, "%{NAME}"): file for file in files_made}
     assert len(found) == len(printed) > 0, printed
     return found
 
 
-def build_as(version):
+def build_as(version, folder):
     """The same of a copy of the tree, without its history, that calls itself `version`."""
     def change(tree):
         path = tree / "CMakeLists.txt"
         own = f"project(steward VERSION {tree_version()}"
         path.write_text(path.read_text(encoding="utf-8").replace(own, f"project(steward VERSION {version}"), encoding="utf-8")
 
-    return debian.build_copy(f"rpm-{version}", change, make=build)
+    return debian.build_copy(f"rpm-{version}", change, make=lambda tree: build(folder, tree))
 
 
 def query(file, form):
