@@ -108,7 +108,7 @@ static void describe_work(const crash_record *r, char out[CRASH_TEXT_MAX])
 void crash_describe(const crash_record *r, char out[CRASH_TEXT_MAX])
 {
     out[0] = '\0';
-    append(out, "%s", signal_name(r->signal));
+    append(out, "%s", r->signal == 0 ? "exit() was called" : signal_name(r->signal));
     if (r->sender) {
         append(out, " sent by process %lld", (long long)r->sender);
         return;

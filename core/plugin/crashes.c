@@ -246,9 +246,9 @@ void crashes_loaded(crashes *c, const sw_host *host, const char *version)
     look_around(c, row);
 }
 
-void crashes_serving(crashes *c, const sw_host *authenticator)
+void crashes_vital(crashes *c, const sw_host *host)
 {
-    unsigned row = row_of(c, authenticator);
+    unsigned row = row_of(c, host);
     if (row != 0)
         c->map.modules[row - 1].vital = true;
 }

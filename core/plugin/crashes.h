@@ -22,8 +22,8 @@ void crashes_close(crashes *c);
 bool crashes_admit(crashes *c, const sw_host *host, const char *path, bool exempt, char why[CRASHES_WHY_MAX]);
 /* It has been opened, or tried to: its code is mapped now. `plugin` version NULL: unknown. */
 void crashes_loaded(crashes *c, const sw_host *host, const char *version);
-/* The server begins to serve; nobody can sign in without this one (NULL: nobody can anyway). */
-void crashes_serving(crashes *c, const sw_host *authenticator);
+/* The server begins to serve, and nobody can sign in without this one: its crashes do not count from here on. */
+void crashes_vital(crashes *c, const sw_host *host);
 
 /* What counted against it when the server started. Any thread. `c` NULL: none. */
 crash_tally crashes_tally(const crashes *c, const sw_host *host);

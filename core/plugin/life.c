@@ -66,3 +66,15 @@ void module_stop(const module *m)
     m->plugin.stop(m->host.state);
     crash_leave(before);
 }
+
+/* Needs in a circle have been quarantined. */
+void module_mark_vital(registry *r, const module *m)
+{
+    const sw_need *need = m ? m->plugin.needs.rows : NULL;
+    if (!m || m->host.status != MODULE_ENABLED)
+        return;
+    crashes_vital(r->crashes, &m->host);
+    for (uint32_t i = 0; i < m->plugin.needs.count; i++)
+        if (!need[i].optional)
+            module_mark_vital(r, service_provider(r, need[i].name, NULL));
+}

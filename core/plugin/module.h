@@ -60,6 +60,8 @@ sw_status module_prepare(const module *m, sw_tx *tx);
 void module_reconfigure(module *m);
 void module_tell_switched(module *m, bool enabled);
 void module_stop(const module *m);
+/* Without this one (NULL: nobody), and what it needs, nobody can sign in: crashes_vital(). */
+void module_mark_vital(registry *r, const module *m);
 /* safe_mode.c */
 void registry_load_safe(registry *r);
 void module_free(module *m);

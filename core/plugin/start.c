@@ -235,7 +235,7 @@ void registry_start(registry *r, http_server *http, hub *h, initial_password_pla
 void registry_run(registry *r)
 {
     runtime *rt = r->rt;
-    crashes_serving(r->crashes, r->auth ? &r->auth->host : NULL);
+    module_mark_vital(r, r->auth);
     for (unsigned i = 0; i < r->order_count; i++) {
         module *m = r->order[i];
         if (m->host.status != MODULE_ENABLED)

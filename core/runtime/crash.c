@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum { STACK_BYTES = 128 * 1024, GUARD_BYTES = 4096, WAIT_TURNS = 100, WAIT_NS = 50 * 1000000 };
@@ -24,7 +26,7 @@ enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof SIGNALS[0] };
 static struct {
     crash_tools tools;
     int fd;
-    bool on;
+    bool on, at_exit;
     struct sigaction before[SIGNAL_COUNT];
     _Atomic pid_t reporter; /* the thread that came first, 0: none yet */
 } armed;
@@ -80,10 +82,22 @@ static void on_fault(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
+/* exit() from inside ends the server as surely as a fault, so it is one: who ends it in order disarms first. */
+static void on_exit_called(void)
+{
+    ucontext_t here;
+    pid_t first = 0;
+    bool mine = armed.on && getpid() == armed.tools.pid && getcontext(&here) == 0;
+    if (mine && atomic_compare_exchange_strong(&armed.reporter, &first, (pid_t)syscall(SYS_gettid)))
+        write_line(0, NULL, &here);
+}
+
 bool crash_arm(const crash_map *map, int fd)
 {
     if (armed.on)
         return false;
+    if (!armed.at_exit)
+        armed.at_exit = atexit(on_exit_called) == 0;
     armed.fd = fd;
     armed.reporter = 0;
     armed.tools = (crash_tools){.map = map, .pid = getpid()};

@@ -95,28 +95,34 @@ static void write_work(const crash_tools *t, crash_record *ret)
     crash_text(ret->thread, sizeof ret->thread, thread, strnlen(thread, THREAD_NAME));
 }
 
-void crash_report(const crash_tools *t, int number, const siginfo_t *info, const void *context, crash_record *ret)
+/* The signal itself. false: somebody sent it (a watchdog, an operator), so that what the thread was doing says nothing.
+ */
+static bool write_signal(const crash_tools *t, int number, const siginfo_t *info, crash_record *ret)
 {
-    struct timespec now;
-    uintptr_t pc = 0, sp, from;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    *ret = (crash_record){
-        .word = CRASH_HAPPENED,
-        .at_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
-        .signal = number,
-        .code = info->si_code,
-    };
-    crash_text(ret->server, sizeof ret->server, t->map->server, strnlen(t->map->server, sizeof t->map->server));
-    if (info->si_code <= 0 && info->si_pid != t->pid) { /* somebody sent it: a watchdog, an operator */
+    ret->signal = number;
+    ret->code = info->si_code;
+    if (info->si_code <= 0 && info->si_pid != t->pid) {
         ret->sender = info->si_pid > 0 ? info->si_pid : 1;
-        write_module(t, 0, ret);
-        return;
+        return false;
     }
     if (info->si_code > 0 && (number == SIGSEGV || number == SIGBUS))
         ret->address = (uintptr_t)info->si_addr;
+    return true;
+}
 
+void crash_report(const crash_tools *t, int number, const siginfo_t *info, const void *context, crash_record *ret)
+{
+    struct timespec now;
+    uintptr_t pc, sp, from;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    *ret = (crash_record){.word = CRASH_HAPPENED, .at_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000};
+    crash_text(ret->server, sizeof ret->server, t->map->server, strnlen(t->map->server, sizeof t->map->server));
+    if (info && !write_signal(t, number, info, ret)) {
+        write_module(t, 0, ret);
+        return;
+    }
     const crash_range *at = NULL;
-    if (crash_place(context, &pc, &sp)) {
+    if (info && crash_place(context, &pc, &sp)) {
         at = crash_find(t->map, pc);
         write_place(ret->place, sizeof ret->place, at, pc);
     }

@@ -14,6 +14,7 @@ typedef struct {
     pid_t pid;
 } crash_tools;
 
+/* `info` NULL: no signal; somebody has called exit(), and `context` is where that is being handled. */
 void crash_report(const crash_tools *t, int number, const siginfo_t *info, const void *context, crash_record *ret);
 
 /* crash_code.c: the addresses where a thread was stopped. false: not known on this machine. */

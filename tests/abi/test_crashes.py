@@ -33,7 +33,8 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crashing")
     made = {}
     for key, name, flags in (("crashing", "crashing", []), ("newer", "crashing", ['-DVERSION="1.0.1"']),
-                             ("auth", "crashing", ["-DAUTH"]), ("caller", "caller", [])):
+                             ("auth", "crashing", ["-DAUTH"]), ("caller", "caller", []),
+                             ("caller-auth", "caller", ["-DAUTH"])):
         (folder / key).mkdir()
         made[key] = compile_plugin(folder / key, name, *flags)
     return made
@@ -261,6 +262,22 @@ def test_the_place_is_one_that_addr2line_knows(hub):
     said = subprocess.run(["addr2line", "-f", "-i", "-e", str(one.plugin_dir / name), offset], capture_output=True,
                           text=True, check=True)
     assert "write_to_null" in said.stdout
+
+
+def test_exit_from_a_handler_is_a_crash_as_well(hub):
+    one = hub().start()
+    one.crash("handler", "exit")
+    one.start()
+    one.crash("thread", "exit")
+    first, second = one.records()
+    assert (first["plugin"], first["part"], first["name"]) == (MINE, "handler", "/api/crash/:where/:how")
+    assert "signal" not in first
+    assert first["caller"].startswith("crashing.so+0x")
+    assert (second["plugin"], second["part"], second["guessed"]) == (MINE, "thread", "1")
+    one.start()
+    assert "exit() was called, called from crashing.so+0x" in one.server.log()
+    one.server.stop()
+    assert len(one.records()) == 2  # the end that was asked for is none
 
 
 def test_who_makes_another_plugin_crash_is_named_and_the_other_one_keeps_its_name_clean(hub):
@@ -518,6 +535,25 @@ def test_who_signs_people_in_is_put_aside_for_crashes_of_its_start_alone(hub):
     assert one.server.get("/api/plugins", token="anybody").status_code == 503
 
 
+def test_whom_the_one_who_signs_people_in_needs_is_not_put_aside_either(hub):
+    one = hub(plugins="crashing, caller")
+    shutil.copy(one.built["caller-auth"], one.plugin_dir / "caller.so")
+    one.crash_often(3)
+    assert [(r["plugin"], r.get("vital")) for r in one.records()] == [(MINE, "1")] * 3
+    one.start()
+    assert {p["name"]: p["state"] for p in one.server.get("/api/plugins", token="anybody").json()} == {
+        MINE: "enabled", "caller": "enabled"}
+
+
+def test_the_counter_is_faster_than_the_service_manager_gives_up():
+    with open(f"{ROOT}/packaging/systemd/steward.service", encoding="utf-8") as file:
+        unit = dict(re.findall(r"^(\w+)=(.*)$", file.read(), re.M))
+    assert unit["Restart"] == "on-failure"
+    limit, plugins_at_once = 3, 3  # plugins.crash_limit; so many plugins that crash one after the other
+    assert int(unit["StartLimitBurst"]) >= limit * plugins_at_once + 1
+    assert float(unit["RestartSec"].removesuffix("s")) * limit < 600  # plugins.crash_window
+
+
 # ---- the file ----
 
 def test_a_crash_file_of_any_content_stops_no_start(hub):
@@ -574,7 +610,8 @@ def test_safe_mode_starts_with_auth_and_users_alone(hub):
     one = hub(safe=True, plugins="auth, users, messages, crashing, gone",
                    plugin_options={"required": "messages, crashing"},
                    env={"CRASH_ON_LOAD": "1", "STEWARD_PLUGIN_CRASHING_WHEN": "start"},
-                   **{"plugin:crashing": {"when": "start", "no_such_option": "7"}, "plugin:gone": {"x": "1"}})
+                   **{"plugin:crashing": {"when": "start", "no_such_option": "7"}, "plugin:gone": {"x": "1"},
+                      "plugin:not-enabled": {"x": "1"}})
     one.start()
     assert "safe mode" in one.server.log()
     listed = {p["name"]: p for p in one.server.get("/api/plugins").json()}

@@ -1,7 +1,8 @@
 /* A plugin that crashes the server in every way that the tests ask for. The ways are named in the path of the request,
  * in the option `when`, or, since nothing else is there so early, in the environment variable CRASH_ON_LOAD.
  *
- * Built with -DAUTH it also takes the place of auth: everybody is the administrator, and the token "crash" crashes. */
+ * Built with -DAUTH it also takes the place of auth: everybody is the administrator, and the token "crash" crashes. The
+ * plugin in caller.c needs this one. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <steward/outbound.h>
@@ -77,6 +78,8 @@ static void crash(sw_host *host, const char *how)
         give_nonsense(host);
     else if (strcmp(how, "copy") == 0)
         copy_nonsense();
+    else if (strcmp(how, "exit") == 0)
+        exit(7);
 }
 
 /* ---- places to crash in ---- */
