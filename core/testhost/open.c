@@ -67,8 +67,10 @@ static bool take_files(sw_test *t, const sw_test_options *o, buf *names, bool *a
     sw_str rest = str_of(o->installed), piece;
     while (o->installed && str_next(&rest, ',', &piece)) {
         name = arena_strndup(&t->memory, piece.at, piece.len);
-        if (!name || !folder_link_installed(t, name) || !enable(t, names, name))
-            return name || host_fail(t, "no memory");
+        if (!name)
+            return host_fail(t, "no memory");
+        if (!folder_link_installed(t, name) || !enable(t, names, name))
+            return false;
         *auth = *auth || file_provides_auth(t, name);
     }
     return true;

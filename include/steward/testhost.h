@@ -36,8 +36,8 @@ typedef struct {
     const sw_plugin *const *plugins;  /* plugins linked into the test: &sw_plugin_v1, and stand-ins for others: an
                                          sw_plugin of the test's own may provide a service or take an event */
     const char *const *files;         /* plugins as files: "build/notes.so"                              */
-    const char *installed;            /* plugins of the installed server: "users, messages"; auth stands in for itself unless
-                                         it is named or another plugin provides auth/1                   */
+    const char *installed;            /* plugins of the installed server: "users, messages". No auth: the host itself
+                                         knows who a sw_test_user is, unless a plugin here provides auth/1 */
     const char *const *options;       /* pairs as in steward.conf: "plugin:notes.max", "3", "limits.body", "4K", NULL */
     sw_test_outbound outbound;        /* NULL: outbound calls come to status 0, "no network in a test"   */
     void *outbound_arg;
@@ -47,7 +47,8 @@ typedef struct {
 /* Starts a host with those plugins. NULL: `error` is one line: a wrong option, or the plugin that would be quarantined, and
  * why. Environment variables do not count, but: STEWARD_TEST_KEEP=1 keeps the folder, and says where it is. */
 SW_EXPORT SW_MUST_USE sw_test *sw_test_open(const sw_test_options *options, char *error, size_t error_size);
-/* Stops it as SIGTERM does and starts it again on the same data. false: it does not run any more; sw_test_error(). */
+/* Stops it as SIGTERM does and starts it again on the same data. false: a plugin does not run now (the host goes on without
+ * it), or nothing does: calls come to status 0. */
 SW_EXPORT SW_MUST_USE bool sw_test_restart(sw_test *t);
 /* Stops it and frees everything. NULL is fine. */
 SW_EXPORT void sw_test_close(sw_test *t);
@@ -137,7 +138,7 @@ SW_EXPORT const sw_http_call *sw_test_outbound_call(sw_test *t, size_t index);
 SW_EXPORT size_t sw_test_logged(sw_test *t, const char *text);
 /* All of the log so far, level debug; lives until the next call of it. */
 SW_EXPORT const char *sw_test_log(sw_test *t);
-/* Why that plugin does not run: "" when it does; NULL: there is none of that name. After a failed sw_test_restart(), say. */
+/* Why that plugin does not run, after sw_test_restart(), say: "" when it does; NULL: there is none of that name. */
 SW_EXPORT const char *sw_test_plugin_error(sw_test *t, const char *plugin);
 
 SW_END_DECLS

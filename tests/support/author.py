@@ -65,8 +65,9 @@ class Author:
         """A test program built by clang, whose own sanitizers do not go with a library that has gcc's: run it with
         preload=True."""
         libraries = " ".join(self._library(name) for name in sanitizer_libraries())
-        self.sh(f"clang -std=c11 {flags} $(pkg-config --cflags steward) {shlex.join(sources)} "
-                f"$(pkg-config --libs steward-testhost) {libraries} -o {program}", folder)
+        # By eval, for the backslash that pkg-config puts before a space in a path.
+        self.sh(f'eval "clang -std=c11 {flags} $(pkg-config --cflags steward) {shlex.join(sources)} '
+                f'$(pkg-config --libs steward-testhost) {libraries} -o {program}"', folder)
 
     @staticmethod
     def _library(name):
