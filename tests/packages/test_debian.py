@@ -48,14 +48,6 @@ def status(root, package="steward"):
     return root.run(["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", package], check=False).stdout
 
 
-def agents(service):
-    return {row["username"] for row in service.get("/api/users/agents")}
-
-
-def states(service):
-    return {row["name"]: row["state"] for row in service.get("/api/plugins")}
-
-
 def backups(root):
     folder = root.path(f"{DATA}/backups")
     return sorted(folder.iterdir()) if folder.is_dir() else []
@@ -120,10 +112,10 @@ def test_an_upgrade_backs_up_and_keeps_data_and_edited_configuration(root, packa
 
     with Service(root) as service:  # and it goes on while the packages change
         token = service.login(service.initial_password())
-        assert service.request("POST", "/api/users/agents", {"username": "keeper"}).status_code == 201
+        service.add_agent("keeper")
         secrets = {name: root.path(f"{DATA}/{name}").read_bytes() for name in ("jwt.secret", "master.key")}
         said = root.install(packages["steward"])
-        assert agents(service) >= {"keeper"}
+        assert service.agents() >= {"keeper"}
     assert version != debian.version()
     assert status(root) == f"installed {debian.version()}-1"
     assert root.run("steward version").split()[1] == debian.version()
@@ -142,7 +134,7 @@ def test_an_upgrade_backs_up_and_keeps_data_and_edited_configuration(root, packa
 
     with Service(root) as service:
         service.token = token
-        assert agents(service) >= {"keeper"}
+        assert service.agents() >= {"keeper"}
 
 
 def test_an_upgrade_without_a_backup_does_not_happen(root, packages, older):
@@ -151,7 +143,7 @@ def test_an_upgrade_without_a_backup_does_not_happen(root, packages, older):
     any_port(root)
     with Service(root) as service:
         token = service.login(service.initial_password())
-        assert service.request("POST", "/api/users/agents", {"username": "keeper"}).status_code == 201
+        service.add_agent("keeper")
     root.write(f"{DATA}/backups", "no folder")  # so that there is no place for one
     refused = root.install(packages["steward"], check=False)
     assert refused.returncode != 0
@@ -160,7 +152,7 @@ def test_an_upgrade_without_a_backup_does_not_happen(root, packages, older):
     assert root.run("steward version").split()[1] == version
     with Service(root) as service:
         service.token = token
-        assert agents(service) >= {"keeper"}
+        assert service.agents() >= {"keeper"}
 
     root.run(["rm", f"{DATA}/backups"])
     root.install(packages["steward"])
@@ -193,7 +185,7 @@ def test_removing_keeps_data_a_reinstallation_finds_it_and_purging_deletes_it(ro
     any_port(root)
     with Service(root) as service:
         token = service.login(service.initial_password())
-        assert service.request("POST", "/api/users/agents", {"username": "keeper"}).status_code == 201
+        service.add_agent("keeper")
     secret = root.path(SECRET).read_bytes()
 
     root.run("apt-get remove -y -q steward")
@@ -207,7 +199,7 @@ def test_removing_keeps_data_a_reinstallation_finds_it_and_purging_deletes_it(ro
     assert root.path(SECRET).read_bytes() == secret
     with Service(root) as service:
         service.token = token
-        assert agents(service) >= {"keeper"}
+        assert service.agents() >= {"keeper"}
 
     root.run("apt-get purge -y -q steward")
     for name in (DATA, "/var/log/steward", "/etc/steward"):
@@ -225,23 +217,23 @@ def test_plugin_packages_need_the_servers_abi_and_run_once_named(root, packages)
     any_port(root)
     with Service(root) as service:
         token = service.login(service.initial_password())
-        assert states(service) == {name: "enabled" for name in ("auth", "users", "messages", "chat")}
+        assert service.states() == {name: "enabled" for name in ("auth", "users", "messages", "chat")}
 
     enabled = "[plugins]\nenabled = auth, users, messages, chat, feishu, dev-mock\n"
     root.write("/etc/steward/conf.d/plugins.conf", enabled)
     with Service(root) as service:
         service.token = token
-        assert states(service)["feishu"] == "enabled"
-        assert states(service)["dev-mock"] == "disabled"  # in production
+        assert service.states()["feishu"] == "enabled"
+        assert service.states()["dev-mock"] == "disabled"  # in production
     root.write("/etc/steward/conf.d/plugins.conf", enabled + "[server]\nenv = development\n")
     with Service(root) as service:
         service.token = token
-        assert set(states(service).values()) == {"enabled"}
+        assert set(service.states().values()) == {"enabled"}
         assert service.request("GET", "/api/dev/mock/agent-token/nobody").json()["code"] == "not_found"
         assert service.request("POST", "/api/dev/mock/chat", {}).status_code == 400
 
     root.run("apt-get purge -y -q steward-plugin-feishu")
     with Service(root) as service:
         service.token = token
-        assert states(service)["feishu"] == "quarantined"
-        assert states(service)["chat"] == "enabled"
+        assert service.states()["feishu"] == "quarantined"
+        assert service.states()["chat"] == "enabled"

@@ -1,11 +1,13 @@
 """The Debian packages on a system that systemd runs: the unit as it is, sandbox and all."""
+import contextlib
 import re
+import socket
 
 import pytest
 
 from support import booted, debian, tour
 from support.root import Root
-from support.service import PASSWORD_FILE, any_port, address
+from support.service import PASSWORD_FILE, Client, any_port, address
 from support.steward import eventually
 
 EXPOSURE_MAX = 1.5
@@ -32,6 +34,11 @@ def journal(root):
     return root.run("journalctl -u steward --no-pager -o cat")
 
 
+def address_now(root):
+    """Of the server that runs, not of one before it."""
+    return address(lambda: root.run(f"journalctl --no-pager -o cat _PID={show(root, 'MainPID')}"))
+
+
 def status_of_process(root):
     text = root.run(["cat", f"/proc/{show(root, 'MainPID')}/status"])
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
@@ -44,7 +51,7 @@ def test_the_service_runs_after_the_installation_and_answers_the_readmes_tour(sy
     with open(debian.ROOT / "README.md", encoding="utf-8") as file:
         text = file.read()
     password = system.run(["cat", PASSWORD_FILE]).strip()
-    url = address(lambda: journal(system))
+    url = address_now(system)
     checked = 0
     for _, done in tour.run_all(text, url, password):
         for command, shown, got in done:
@@ -113,3 +120,48 @@ def test_a_plugin_package_restarts_the_server_and_removing_steward_stops_it(syst
     system.run("apt-get remove -y -q steward")
     assert system.run("systemctl is-active steward", check=False).stdout.strip() == "inactive"
     assert system.run("ls /var/lib/steward/steward.db")
+
+
+def block_of_readme(kind, word):
+    """The one block of packaging/README.md, of that kind, that has the word."""
+    text = (debian.ROOT / "packaging" / "README.md").read_text(encoding="utf-8")
+    [found] = [block for block in re.findall(rf"^```{kind}\n(.*?)^```", text, re.S | re.M) if word in block]
+    return found
+
+
+def test_the_drop_ins_of_the_readme_open_a_low_port_and_another_folder(system, packages):
+    system.install(packages["steward"])
+    port = low_port()
+    system.write("/etc/steward/conf.d/port.conf", f"[server]\nport = {port}\ndata_dir = /srv/steward\n")
+    system.run("install -d -o steward -g steward -m 0700 /srv/steward")
+    assert system.run("systemctl restart steward", check=False).returncode != 0
+    for name, directive in (("port", "AmbientCapabilities"), ("data", "ReadWritePaths")):
+        system.write(f"/etc/systemd/system/steward.service.d/{name}.conf", block_of_readme("ini", directive))
+    system.run("systemctl daemon-reload; systemctl reset-failed steward; systemctl restart steward")
+    assert address_now(system) == f"http://127.0.0.1:{port}"
+    assert system.run("ls /srv/steward/steward.db")
+
+
+def low_port():
+    for port in range(1023, 512, -1):
+        with socket.socket() as attempt, contextlib.suppress(OSError):
+            attempt.bind(("127.0.0.1", port))
+            return port
+    return pytest.skip("no free port below 1024")
+
+
+def test_a_backup_is_restored_and_a_plugin_enabled_as_the_readme_says(system, packages):
+    system.install(packages["steward"], packages["steward-plugin-feishu"])
+    service = Client(address_now(system))
+    service.login(system.run(["cat", PASSWORD_FILE]).strip())
+    service.add_agent("early")
+    backup = re.search(r"^/var/lib/steward/backups/(\S+): ", system.run("steward db backup"), re.M).group(1)
+    service.add_agent("late")
+    assert service.agents() >= {"early", "late"}
+    system.run("set -e\n" + re.sub(r"steward-\d+T\d+Z\.db", backup, block_of_readme("", "backups/steward-")))
+    service.url = address_now(system)
+    assert "early" in service.agents() and "late" not in service.agents()
+
+    system.run("set -e\n" + block_of_readme("", "conf.d/plugins.conf"))
+    service.url = address_now(system)
+    assert service.states()["feishu"] == "enabled"

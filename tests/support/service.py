@@ -29,13 +29,47 @@ def address(log):
     return eventually(lambda: re.findall(r"^.*\blistening on (http://\S+)$", log(), re.M), what="an address")[-1]
 
 
-class Service:
+class Client:
+    """One who logs in."""
+
+    def __init__(self, url=None):
+        self.url = url
+        self.token = None
+
+    def login(self, password):
+        answer = requests.post(f"{self.url}/api/auth/login", json={"username": "admin", "password": password}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        self.token = answer.json()["token"]
+        return self.token
+
+    def request(self, method, path, body=None, token=None):
+        return requests.request(method, self.url + path, json=body, timeout=60,
+                                headers={"Authorization": f"Bearer {token or self.token}"})
+
+    def get(self, path, token=None):
+        answer = self.request("GET", path, token=token)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def add_agent(self, name):
+        answer = self.request("POST", "/api/users/agents", {"username": name})
+        assert answer.status_code == 201, answer.text
+
+    def agents(self):
+        return {row["username"] for row in self.get("/api/users/agents")}
+
+    def states(self):
+        """Of every plugin: enabled, disabled, quarantined."""
+        return {row["name"]: row["state"] for row in self.get("/api/plugins")}
+
+
+class Service(Client):
     """with Service(root) as s: s.get("/api/ping"). It is ready, by sd_notify, when the block begins."""
 
     def __init__(self, root):
+        super().__init__()
         self.root = root
         self.unit = read_unit(root.path(UNIT).read_text(encoding="utf-8"))
-        self.token = None
 
     def __enter__(self):
         unit = self.unit
@@ -46,6 +80,7 @@ class Service:
                    f"--regid={unit['Group']}", "--init-groups", "--no-new-privs", "--bounding-set=-all",
                    *shlex.split(unit["ExecStart"])]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, open(self.log_path, "ab") as log:
+            before = len(self.log())
             place = self.root.path(environment["NOTIFY_SOCKET"])
             place.unlink(missing_ok=True)
             told.bind(str(place))
@@ -53,7 +88,7 @@ class Service:
             self.process = self.root.popen(command, env=environment, stdout=log, stderr=log)
             try:
                 self._await_ready(told)
-                self.url = address(self.log)
+                self.url = address(lambda: self.log()[before:])
             except BaseException:
                 self._kill()
                 raise
@@ -94,22 +129,5 @@ class Service:
         finally:
             self._kill()
 
-    # ---- talking ----
-
     def initial_password(self):
         return self.root.path(PASSWORD_FILE).read_text(encoding="utf-8").strip()
-
-    def login(self, password):
-        answer = requests.post(f"{self.url}/api/auth/login", json={"username": "admin", "password": password}, timeout=60)
-        assert answer.status_code == 200, answer.text
-        self.token = answer.json()["token"]
-        return self.token
-
-    def request(self, method, path, body=None, token=None):
-        return requests.request(method, self.url + path, json=body, timeout=60,
-                                headers={"Authorization": f"Bearer {token or self.token}"})
-
-    def get(self, path, token=None):
-        answer = self.request("GET", path, token=token)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
