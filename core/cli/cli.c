@@ -74,6 +74,19 @@ const cli_command CLI_COMMANDS[] = {
         .run = cli_plugin_new,
     },
     {
+        .name = "user passwd",
+        .usage = "user passwd [-c FILE] NAME",
+        .summary = "Give a user another password.",
+        .details =
+            "Reads it twice from the terminal, or one line from standard input. Whoever is signed in by the old one\n"
+            "has to sign in again. A server that runs does it, asked through the socket \"control\" in the data\n"
+            "folder; else it is done in the store. Agents and Butler have no password.\n",
+        .options = CLI_CONFIG,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_user_passwd,
+    },
+    {
         .name = "plugin inspect",
         .usage = "plugin inspect FILE.so",
         .summary = "Show what a plugin declares, without starting it.",

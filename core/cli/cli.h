@@ -61,6 +61,7 @@ int cli_routes(const cli_args *args);
 int cli_options(const cli_args *args);
 int cli_db_backup(const cli_args *args);
 int cli_plugin_new(const cli_args *args);
+int cli_user_passwd(const cli_args *args);
 int cli_plugin_inspect(const cli_args *args);
 int cli_plugin_release(const cli_args *args);
 int cli_version(const cli_args *args);

@@ -47,8 +47,10 @@ void plugin_folder(const config *c, char out[PATH_MAX])
         snprintf(out, PATH_MAX, "%s", STEWARD_PLUGIN_DIR);
 }
 
-static bool open_log(const config *c)
+static bool open_log(const config *c, bool offline)
 {
+    if (offline)
+        return log_open(LOG_TEXT, SW_LOG_ERROR, "");
     log_format format = strcmp(config_text(c, "log.format"), "json") == 0 ? LOG_JSON : LOG_TEXT;
     return log_open(format, configured_level(c), config_text(c, "log.file"));
 }
@@ -96,7 +98,7 @@ bool server_configure_from(server *s, const server_source *from)
     s->rt.started_ms = sw_monotonic_ms();
     pthread_mutex_init(&s->rt.readers.lock, NULL);
     bool good = config_load(c, from->config_file, from->environment);
-    if (good && !open_log(c)) {
+    if (good && !open_log(c, from->offline)) {
         config_value_error(c, "log.file", "log.file: %s cannot be opened", config_text(c, "log.file"));
         good = false;
     }

@@ -34,8 +34,10 @@ typedef struct {
     unsigned loops, workers, hash, slow;
 } thread_counts;
 
-static thread_counts count_threads(const config *c)
+static thread_counts count_threads(const config *c, bool offline)
 {
+    if (offline)
+        return (thread_counts){.loops = 1, .workers = 1, .hash = 1, .slow = 1};
     thread_counts t = {
         .loops = (unsigned)config_int(c, "server.loops"),
         .workers = (unsigned)config_int(c, "server.workers"),
@@ -100,6 +102,8 @@ static bool open_runtime(server *s, const thread_counts *t)
     rt->lanes = lanes_start(rt, t->workers, t->hash, t->slow, (unsigned)config_int(c, "limits.queue"));
     if (!rt->lanes)
         return say("the workers cannot be started");
+    if (s->from.offline)
+        return true;
     rt->outbound = outbound_start(config_text(c, "outbound.ca_file"), config_text(c, "outbound.proxy"));
     if (!rt->outbound)
         return say("the outbound threads cannot be started");
@@ -130,6 +134,17 @@ static bool open_metrics(server *s)
     return s->metrics || say(error);
 }
 
+/* Without it commands cannot reach the server, and everything else works. */
+static void open_operators(server *s)
+{
+    char error[ERROR_MAX];
+    if (!s->from.serves)
+        return;
+    s->operators = operator_listener_open(&s->rt, error, sizeof error);
+    if (!s->operators)
+        log_warn("server", "no socket for operators' commands: %s", error);
+}
+
 /* Is a plugin quarantined without which the server shall not run? */
 static bool required_run(const server *s)
 {
@@ -142,18 +157,23 @@ static bool required_run(const server *s)
 bool server_open(server *s, initial_password_place place)
 {
     char error[ERROR_MAX];
-    thread_counts threads = count_threads(s->rt.config);
+    thread_counts threads = count_threads(s->rt.config, s->from.offline);
     allocator_give_back();
     raise_files();
     if (!required_run(s))
         return false;
     if (s->lock_fd < 0 && !data_dir_open(s, error, sizeof error))
         return say(error);
-    if (!open_keys(s) || !open_store(s, &threads) || !required_run(s) || !open_runtime(s, &threads) || !open_network(s))
+    if (!open_keys(s) || !open_store(s, &threads) || !required_run(s) || !open_runtime(s, &threads))
+        return false;
+    if (!s->from.offline && !open_network(s))
         return false;
     registry_start(s->plugins, s->http, s->rt.hub, place);
+    if (s->from.offline)
+        return true;
     if (!required_run(s) || !open_metrics(s))
         return false;
+    open_operators(s);
     if (!loops_start(&s->rt))
         return say("the event loops cannot be started");
     if (!s->from.by_hand)

@@ -81,3 +81,9 @@ bool place_as_caller(const place *p)
 {
     return !p->root_for_owner || (seteuid(getuid()) == 0 && setegid(getgid()) == 0);
 }
+
+bool place_become_owner(const place *p)
+{
+    return !p->root_for_owner || (place_as_caller(p) && setresgid(p->group, p->group, p->group) == 0 &&
+                                  setresuid(p->owner, p->owner, p->owner) == 0);
+}

@@ -26,5 +26,7 @@ void place_done(place *p);
  * root acts for another. One thread. false: the system refuses, errno. */
 bool place_as_owner(const place *p);
 bool place_as_caller(const place *p);
+/* As its owner for good: before threads that touch the store. */
+bool place_become_owner(const place *p);
 
 #endif

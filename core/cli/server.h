@@ -4,6 +4,7 @@
 
 #include "core/outbound/outbound.h"
 #include "core/plugin/metrics/listener.h"
+#include "core/plugin/operator/listener.h"
 #include <limits.h>
 
 enum { SERVER_CONFIGS_MAX = 16 };
@@ -19,6 +20,7 @@ typedef struct {
     bool by_hand;                  /* timers, housekeeping and delayed tasks do not begin by themselves */
     bool serves;    /* clients, not a test: crashes are recorded, and who crashes too often is not loaded */
     bool safe_mode; /* plugins auth and users alone */
+    bool offline;   /* for a command in place of a server: no network, and the log is errors alone, on stderr */
 } server_source;
 
 typedef struct {
@@ -30,6 +32,7 @@ typedef struct {
     crashes *crashes; /* NULL: nobody watches */
     http_server *http;
     metrics_listener *metrics; /* NULL: none */
+    operator_listener *operators; /* NULL: none */
     sw_db *writer_db;
     bool ended;  /* its threads */
     int lock_fd; /* -1: not held */
@@ -57,7 +60,8 @@ bool data_dir_store(const config *c, const char *data_dir, char out[PATH_MAX]);
 bool data_dir_open(server *s, char *error, size_t error_size);
 void data_dir_close(server *s);
 
-/* open.c: everything up to threads that serve. false after a log line; server_close() undoes what was done. */
+/* open.c: everything up to threads that serve, or offline up to lanes and a writer that run. false after a log line;
+ * server_close() undoes what was done. */
 bool server_open(server *s, initial_password_place place);
 /* stop.c: answers what runs, then ends every thread and plugin. Waits up to server.shutdown_timeout. */
 void server_stop(server *s);

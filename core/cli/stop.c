@@ -79,6 +79,7 @@ void server_close(server *s)
     outbound_stop(rt->outbound);
     rt->outbound = NULL;
     metrics_listener_close(s->metrics);
+    operator_listener_close(s->operators);
     hub_close(rt->hub);
     http_close(s->http);
     runtime_free(rt);

@@ -37,7 +37,7 @@ void registry_add_statements(registry *r, store *s);
 void registry_migrate(registry *r, store *s, sw_db *db);
 
 /* In start order: start(), prepare() as one step on the writer, routes, frames. The lanes and the writer run, the loops
- * do not. `place`: where a password made for the first admin is shown. */
+ * do not. `place`: where a password made for the first admin is shown. `http` and `h` NULL: nobody is served. */
 void registry_start(registry *r, http_server *http, hub *h, initial_password_place place);
 /* Timers and housekeeping of what runs begin. */
 void registry_run(registry *r);

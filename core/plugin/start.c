@@ -193,20 +193,28 @@ static void module_refused(module *m)
     log_warn("plugins", "plugin %s does not run: %s", m->host.name, m->host.error);
 }
 
-void registry_start(registry *r, http_server *http, hub *h, initial_password_place place)
+/* The core's part of it. */
+static void serve(registry *r, http_server *http, hub *h)
 {
     char error[sizeof((sw_host *)0)->error];
     r->http = http;
-    r->place = place;
-    initial_admin_prepare(r);
     if (!http_add_routes(http, &r->modules[0]->host, error, sizeof error))
         log_error("plugins", "the server's own routes: %s", error);
-    if (!events_prepare(r))
-        log_error("plugins", "no memory for subscriptions");
     hub_on_socket(h, events_socket);
     http_authenticate_on(http, r->auth_service.waits ? SW_LANE_SLOW : SW_LANE_WORKER);
     if (r->auth_service.ask)
         http_ask_with(http, &r->auth->host, registry_ask);
+}
+
+void registry_start(registry *r, http_server *http, hub *h, initial_password_place place)
+{
+    char error[sizeof((sw_host *)0)->error];
+    r->place = place;
+    initial_admin_prepare(r);
+    if (!events_prepare(r))
+        log_error("plugins", "no memory for subscriptions");
+    if (http)
+        serve(r, http, h);
     for (unsigned i = 0; i < r->order_count; i++) {
         module *m = r->order[i];
         if (module_quarantined(m))
@@ -220,8 +228,8 @@ void registry_start(registry *r, http_server *http, hub *h, initial_password_pla
             continue;
         }
         m->host.error[0] = '\0';
-        if (!http_add_routes(http, &m->host, error, sizeof error) ||
-            !hub_add_module(h, &m->host, error, sizeof error)) {
+        if (http && (!http_add_routes(http, &m->host, error, sizeof error) ||
+                     !hub_add_module(h, &m->host, error, sizeof error))) {
             abandon(m, error);
             continue;
         }

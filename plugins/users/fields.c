@@ -73,12 +73,30 @@ const char *field_agent_name(sw_request *req)
     return name;
 }
 
+static bool by_bcrypt(const sw_host *host)
+{
+    const char *method = sw_option_core(host, "auth.password_method");
+    return method && strcmp(method, "bcrypt") == 0;
+}
+
 const char *field_password(sw_request *req)
 {
-    const char *method = sw_option_core(sw_request_host(req), "auth.password_method");
+    size_t max = by_bcrypt(sw_request_host(req)) ? USERS_BCRYPT_MAX : USERS_PASSWORD_MAX;
 
-    /* bcrypt does not look past 72 bytes: a longer password would be weaker than it looks. */
-    return sw_body_text(req, "password", 8, method && strcmp(method, "bcrypt") == 0 ? 72 : 128);
+    return sw_body_text(req, "password", USERS_PASSWORD_MIN, max);
+}
+
+const char *password_fault(const sw_host *host, const char *password)
+{
+    size_t len = strlen(password);
+
+    if (len == 0)
+        return "password is required";
+    if (len < USERS_PASSWORD_MIN)
+        return "password must be at least 8 bytes";
+    if (by_bcrypt(host) && len > USERS_BCRYPT_MAX)
+        return "password must be at most 72 bytes";
+    return len > USERS_PASSWORD_MAX ? "password must be at most 128 bytes" : NULL;
 }
 
 sw_role field_human_role(sw_request *req, sw_role fallback)

@@ -154,6 +154,30 @@ static sw_status provide(void *self, sw_tx *tx, const char *name, sw_role role, 
     return give(self, store_by_id(db, user.id, &user), &user, ret);
 }
 
+static sw_status password_allowed(void *self, const char *password, const char **ret_why)
+{
+    const users_state *state = self;
+    const char *fault = password_fault(state->host, password);
+
+    if (!fault)
+        return SW_OK;
+    *ret_why = fault;
+    return SW_INVALID;
+}
+
+static sw_status change_password(void *self, sw_tx *tx, int64_t id, const char *hash)
+{
+    sw_user user;
+
+    (void)self;
+    SW_TRY(store_by_id(sw_tx_db(tx), id, &user));
+    if (!(SW_ROLE_BIT(user.role) & SW_ROLES_HUMAN))
+        return SW_CONFLICT;
+    SW_TRY(store_update(tx, id, hash, user.role, NULL, true));
+    sw_tx_user_changed(tx, id, true);
+    return SW_OK;
+}
+
 const sw_users_service USERS_SERVICE = {
     .size = sizeof USERS_SERVICE,
     .by_id = by_id,
@@ -167,4 +191,6 @@ const sw_users_service USERS_SERVICE = {
     .note_report = note_report,
     .write = write_user,
     .provide = provide,
+    .password_allowed = password_allowed,
+    .change_password = change_password,
 };

@@ -12,6 +12,9 @@ enum {
     USERS_NAME_MAX = 64,
     USERS_KIND_MAX = 64,
     USERS_DESCRIPTION_MAX = 1024,
+    USERS_PASSWORD_MIN = 8, /* bytes */
+    USERS_PASSWORD_MAX = 128,
+    USERS_BCRYPT_MAX = 72, /* it does not look past them: a longer password would be weaker than it looks */
     USERS_REPORT_MAX = 1024,
     USERS_TOKEN_MIN = 8,
     USERS_TOKEN_MAX = 256,
@@ -106,6 +109,8 @@ bool caller_is_human(const sw_request *req);
 const char *field_username(sw_request *req);
 const char *field_agent_name(sw_request *req);
 const char *field_password(sw_request *req);
+/* What is wrong with it as a password; NULL: nothing. Static. */
+const char *password_fault(const sw_host *host, const char *password);
 sw_role field_human_role(sw_request *req, sw_role fallback);
 const char *field_kind(sw_request *req, const char *name, const char *fallback);
 /* NULL: not given. */

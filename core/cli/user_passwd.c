@@ -1,0 +1,124 @@
+/* steward user passwd NAME: by the server that runs, or in its place. */
+#include "core/cli/cli.h"
+#include "core/cli/place.h"
+#include "core/cli/secret_input.h"
+#include "core/cli/server.h"
+#include "core/plugin/operator/password.h"
+#include "core/runtime/latch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int fail(const char *format, ...) SW_PRINTF(1, 2);
+
+static int fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("steward user passwd: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+static int tell(const char *name)
+{
+    printf("the password of %s is changed; whoever was signed in by the old one has to sign in again\n", name);
+    return CLI_OK;
+}
+
+/* ---- while no server runs ---- */
+
+typedef struct {
+    latch done;
+    sw_status status;
+    char text[OPERATOR_TEXT_MAX];
+} outcome;
+
+static void on_done(void *arg, sw_status status, const char *text)
+{
+    outcome *o = arg;
+    o->status = status;
+    snprintf(o->text, sizeof o->text, "%s", text);
+    latch_open(&o->done);
+}
+
+static int change_here(server *s, const char *name, const char *password)
+{
+    outcome o = {.status = SW_BUSY};
+    latch_init(&o.done);
+    if (operator_set_password(&s->rt, name, password, on_done, &o))
+        latch_wait(&o.done);
+    latch_done(&o.done);
+    return o.status == SW_OK ? tell(name) : fail("%s", *o.text ? o.text : "it failed");
+}
+
+/* The store, its writer and the plugins auth and users, without a network. The configuration is read as the caller, who
+ * may see more of it; the rest is done as the owner of the data folder. */
+static int in_place_of_server(const place *p, const cli_args *args, const char *password)
+{
+    server *s = malloc(sizeof *s);
+    if (!s)
+        return fail("no memory");
+    const server_source from = {
+        .config_file = cli_config_file(args->config), .environment = environ, .safe_mode = true, .offline = true};
+    int code = CLI_FAILED;
+    bool good = place_as_caller(p) && server_configure_from(s, &from);
+    if (!good)
+        fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
+    else if (!config_list_has(s->rt.config, "plugins.enabled", "users"))
+        fail("plugin users, which keeps the passwords, is not enabled (plugins.enabled)");
+    else if (!place_become_owner(p))
+        fail("cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
+    else if (server_open(s, INITIAL_PASSWORD_FILE))
+        code = change_here(s, args->words[0], password);
+    server_close(s);
+    free(s);
+    return code;
+}
+
+/* ---- which of the two ---- */
+
+static int change(const place *p, const cli_args *args, const char *password)
+{
+    char text[OPERATOR_TEXT_MAX] = "";
+    struct stat about;
+    if (!place_as_owner(p))
+        return fail("cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
+    if (stat(p->store_path, &about) != 0)
+        return fail("%s: %s", p->store_path, strerror(errno));
+    sw_status status = operator_ask_password(p->data_dir, args->words[0], password, text, sizeof text);
+    if (status == SW_NOT_FOUND)
+        return in_place_of_server(p, args, password);
+    return status == SW_OK ? tell(args->words[0]) : fail("%s", text);
+}
+
+int cli_user_passwd(const cli_args *args)
+{
+    place p;
+    char password[OPERATOR_PASSWORD_MAX];
+    const char *why = "", *name = args->words[0];
+    int code = CLI_FAILED;
+    if (strlen(name) >= OPERATOR_NAME_MAX)
+        return fail("there is no user named %s", name);
+    if (place_find(&p, "user passwd", args->config)) {
+        struct stat about;
+        if (!p.exists || (stat(p.store_path, &about) != 0 && errno == ENOENT))
+            code = fail("there is no store at %s: the first start of the server makes it, with its first admin",
+                        p.store_path);
+        else if (!secret_input("new password", password, sizeof password, &why))
+            code = fail("no password was read: %s", why);
+        else
+            code = change(&p, args, password);
+    }
+    explicit_bzero(password, sizeof password);
+    place_done(&p);
+    return code;
+}
