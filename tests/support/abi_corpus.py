@@ -76,8 +76,9 @@ def source(include):
 
 def build(include, folder):
     """The shared object of the headers in `include`, in `folder`."""
-    code, so = pathlib.Path(folder) / "steward-abi.c", pathlib.Path(folder) / "steward-abi.so"
-    code.write_text(source(pathlib.Path(include)), encoding="utf-8")
-    subprocess.run(["gcc", "-std=gnu11", "-g", "-O0", "-w", "-shared", "-fPIC", f"-I{include}", str(code), "-o", str(so)],
-                   check=True)
-    return so
+    folder = pathlib.Path(folder)
+    (folder / "steward-abi.c").write_text(source(pathlib.Path(include)), encoding="utf-8")
+    # In that folder, so that its name stands nowhere in what is made.
+    subprocess.run(["gcc", "-std=gnu11", "-g", "-O0", "-w", "-shared", "-fPIC", f"-I{pathlib.Path(include).resolve()}",
+                    "steward-abi.c", "-o", "steward-abi.so"], cwd=folder, check=True)
+    return folder / "steward-abi.so"

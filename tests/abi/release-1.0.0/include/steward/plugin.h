@@ -71,21 +71,22 @@ typedef struct {
     sw_table needs;                 /* sw_need              */
     const sw_recovery *recovery;    /* NULL but for the one plugin that owns stored frames */
     sw_health health;               /* may be NULL          */
-    /* Before anything is served; the database is migrated. `sw_write_later` may be used. A failure
-     * quarantines the plugin. NULL: no state. */
+    /* On the main thread, before anything is served; the database is migrated. `sw_write_later` may be used.
+     * A failure quarantines the plugin, and stop() is not called: free what you have made. NULL: no state. */
     sw_status (*start)(sw_host *host, void **ret_state);
-    /* First writes, after start(), as one step on the writer; NULL: none. */
+    /* First writes, after start(), as one step on the writer; a failure quarantines the plugin. NULL: none. */
     sw_status (*prepare)(sw_tx *tx);
     /* Live options have changed; on the main thread. NULL: not interested. */
     void (*reconfigure)(sw_host *host, void *state);
-    /* No call is running and none will come. */
+    /* On the main thread: no call is running and none will come. The last thing there is after a start() that
+     * succeeded. NULL: nothing to free. */
     void (*stop)(void *state);
     /* The plugin was disabled, or enabled again, while the server runs: what it keeps open by itself, such as an outbound
      * connection, ends and begins with it. Any worker; must not block. NULL: nothing to do. */
     void (*switched)(sw_host *host, void *state, bool enabled);
 } sw_plugin;
 
-/* The head of a descriptor: .magic and friends in one line. */
+/* The head of a descriptor: .magic and friends in one line, in C; C++ wants the four members by name. */
 #define SW_PLUGIN_HEAD SW_PLUGIN_MAGIC, SW_ABI_MAJOR, SW_ABI_MINOR, (uint32_t)sizeof(sw_plugin)
 
 SW_EXPORT extern const sw_plugin sw_plugin_v1;

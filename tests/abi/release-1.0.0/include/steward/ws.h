@@ -50,7 +50,8 @@ enum {
 /* `id`: the chat row's id for stored frames (0: unstored): recovery reads those again from the store. */
 SW_EXPORT void sw_frame_mark(sw_frame *frame, int64_t id, uint32_t flags, int64_t tag);
 
-/* Who gets it: the union of the user ids and the roles, each socket once; never `except_user`. */
+/* Who gets it: the union of the user ids and the roles, each socket once; never `except_user`. Copied. Without its size
+ * it is nobody, and an error is logged. */
 typedef struct {
     uint32_t size;            /* sizeof(sw_audience) */
     const int64_t *users;

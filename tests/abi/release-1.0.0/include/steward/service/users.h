@@ -46,6 +46,12 @@ typedef struct {
      * SW_INVALID: no name or role of a human's; SW_CONFLICT: an agent or Butler has the name, or it is the last ADMIN
      * who would be none. */
     sw_status (*provide)(void *self, sw_tx *tx, const char *name, sw_role role, sw_user *ret);
+    /* Another password for a human, in two parts with sw_password_hash() between them. May it be one, by the rules of
+     * POST and PATCH? SW_INVALID: *ret_why is a sentence without the password, static. Any thread. */
+    sw_status (*password_allowed)(void *self, const char *password, const char **ret_why);
+    /* Stores the hash as PATCH does it: a new generation, so every token from before is void, and sockets close.
+     * SW_NOT_FOUND: nobody; SW_CONFLICT: an agent or Butler, who have no password. */
+    sw_status (*change_password)(void *self, sw_tx *tx, int64_t id, const char *hash);
 } sw_users_service;
 
 SW_END_DECLS
