@@ -38,6 +38,8 @@ MASKED = ["console-getty.service", "getty@tty1.service", "systemd-logind.service
 
 @contextlib.contextmanager
 def system(root):
+    if root.run("unshare --user true", check=False).returncode:
+        pytest.skip("systemd in a root needs user namespaces")
     root.write("/etc/machine-id", "")
     root.run(["systemctl", "mask", *MASKED])
     log = root.folder / "boot.log"
@@ -60,7 +62,7 @@ def _come_up(root, process, log):
     while time.monotonic() < deadline and process.popen.poll() is None:
         first = _child(process.pid)
         if first:
-            root.enter = ["nsenter", f"--target={first}", "--mount", "--pid", "--uts", "--ipc", "--cgroup"]
+            root.enter = ["nsenter", f"--target={first}", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--root"]
             state = root.run("systemctl is-system-running --wait", check=False).stdout.strip()
             if state == "running":
                 return

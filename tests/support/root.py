@@ -108,8 +108,10 @@ class Root:
             why = self.holder.communicate()[1].strip()
             shutil.rmtree(self.folder)
             pytest.skip(f"no root of a test's own: {why}")
-        space = f"/proc/{self.holder.pid}/ns"
-        self.enter = ["nsenter", f"--mount={space}/mnt", f"--pid={space}/pid_for_children"]
+        with open(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children", encoding="ascii") as file:
+            self.first = int(file.read())
+        # The root too: that of the namespace is another where the machine is itself a folder of a larger one.
+        self.enter = ["nsenter", f"--target={self.first}", "--mount", "--pid", "--root"]
         return self
 
     def __exit__(self, *_):
@@ -144,7 +146,7 @@ class Root:
 
     def path(self, name):
         """Where the machine sees a file of the root, for open(), stat() and the like. Absolute links in it lead astray."""
-        return pathlib.Path(f"/proc/{self.holder.pid}/root") / os.fspath(name).lstrip("/")
+        return pathlib.Path(f"/proc/{self.first}/root") / os.fspath(name).lstrip("/")
 
     def copy_in(self, source, name, mode=None, owner=None):
         """A file or a folder of the machine into the root, under this very name."""
