@@ -7,37 +7,23 @@ import subprocess
 import time
 
 import pytest
-from support import out_of_tree
+from support import man_page, out_of_tree
 from support.author import Author
 from support.steward import ROOT
 
-PAGE = os.path.join(ROOT, "packaging/man/steward-plugin.7")
 STRICT = "-Wall -Wextra -Wpedantic -Wconversion -Werror"
-
-
-def blocks():
-    """[(kind, name, text)] of what stands between .\\" begin and .\\" end."""
-    with open(PAGE, encoding="utf-8") as page:
-        found = re.findall(r'^\.\\" begin (\w+) (\S+)\n(.*?)^\.\\" end$', page.read(), re.M | re.S)
-    return [(kind, name, plain(text)) for kind, name, text in found]
-
-
-def plain(roff):
-    for mark, meant in (("\\&", ""), ("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"'), ("\\e", "\\")):
-        roff = roff.replace(mark, meant)
-    return roff
+PAGE = man_page.source()
 
 
 def named(kind, name):
-    [text] = [text for k, n, text in blocks() if (k, n) == (kind, name)]
-    return text
+    return man_page.named(PAGE, kind, name)
 
 
 def files_of(folder, where):
     """Writes the files FOLDER/* of the page; how many."""
-    texts = {name: text for kind, name, text in blocks() if kind == "file" and name.startswith(folder + "/")}
+    texts = man_page.files(PAGE, folder)
     for name, text in texts.items():
-        (where / os.path.basename(name)).write_text(text, encoding="utf-8")
+        (where / name).write_text(text, encoding="utf-8")
     return len(texts)
 
 
@@ -49,8 +35,7 @@ def author(tmp_path_factory):
 # ---- the page itself ----
 
 def test_the_page_names_only_functions_types_and_macros_that_the_headers_have():
-    with open(PAGE, encoding="utf-8") as page:
-        text = plain(page.read())
+    text = man_page.plain(PAGE)
     headers = ""
     for folder, _, names in os.walk(os.path.join(ROOT, "include/steward")):
         for name in names:
@@ -63,17 +48,14 @@ def test_the_page_names_only_functions_types_and_macros_that_the_headers_have():
 
 
 def test_the_page_explains_every_function_of_the_test_host():
-    with open(PAGE, encoding="utf-8") as page, \
-            open(os.path.join(ROOT, "core/testhost/symbols.map"), encoding="utf-8") as exported:
-        text, names = plain(page.read()), set(re.findall(r"^    (sw_test_\w+);", exported.read(), re.M))
+    with open(os.path.join(ROOT, "core/testhost/symbols.map"), encoding="utf-8") as exported:
+        names = set(re.findall(r"^    (sw_test_\w+);", exported.read(), re.M))
     assert len(names) > 25
-    assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
+    assert {name for name in names if not re.search(rf"\b{name}\b", man_page.plain(PAGE))} == set()
 
 
 def test_the_page_is_formatted_without_a_complaint(tmp_path):
-    with open(PAGE, encoding="utf-8") as page:
-        text = page.read().replace("@PROJECT_VERSION@", "1.0.0")
-    (tmp_path / "page.7").write_text(text, encoding="utf-8")
+    (tmp_path / "page.7").write_text(PAGE.replace("@PROJECT_VERSION@", "1.0.0"), encoding="utf-8")
     try:
         done = subprocess.run(["groff", "-t", "-man", "-Kutf8", "-Tutf8", "-ww", "-rLL=80n", tmp_path / "page.7"],
                               capture_output=True, text=True, check=False)
@@ -284,7 +266,7 @@ int main(void)
 
 
 def build_pieces(author, folder, statements):
-    fragments = [text for kind, _, text in blocks() if kind == "fragment"]
+    fragments = [text for kind, _, text in man_page.blocks(PAGE) if kind == "fragment"]
     assert len(fragments) == 7
     (folder / "pieces.c").write_text(PIECES.format(fragments="\n".join([*fragments, NAME_ROUTE]), statements=statements),
                                      encoding="utf-8")

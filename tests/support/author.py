@@ -10,27 +10,30 @@ from support.steward import sanitizer
 
 
 class Author:
-    """`prefix`: an install tree. `tools`: a folder for a compiler that adds the flags of this build's sanitizers, without
-    which a program cannot link with a libsteward-testhost that has them."""
+    """`prefix`: an install tree of this build, or with `lib` another one, whose libraries are there. `tools`: a folder for a
+    compiler that adds the flags of this build's sanitizers, without which a program cannot link with a
+    libsteward-testhost that has them."""
 
-    def __init__(self, prefix, tools):
+    def __init__(self, prefix, tools, lib=None):
         self.prefix = prefix
         self.tools = str(tools)
-        lib = os.path.dirname(os.path.dirname(plugin_folder(prefix)))
+        self.checks = f"-g -fsanitize={sanitizer()}" if sanitizer() and not lib else ""
+        given = lib is not None
+        lib = lib or os.path.dirname(os.path.dirname(plugin_folder(prefix)))
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("STEWARD_", "SERVER_", "MAKE"))},
             "PATH": f"{self.tools}:{prefix}/bin:{os.environ['PATH']}",
             "PKG_CONFIG_PATH": f"{lib}/pkgconfig",
             "CMAKE_PREFIX_PATH": prefix,
+            "steward_DIR": f"{lib}/cmake/steward" if given else "",  # CMake looks in lib64 only where that is usual
         }
         self._compiler("")
 
     def _compiler(self, flags):
-        checks = f"-g -fsanitize={sanitizer()}" if sanitizer() else ""
         for name, program in (("cc", "gcc"), ("c++", "g++")):
             path = os.path.join(self.tools, name)
             with open(path, "w", encoding="utf-8") as script:
-                script.write(f'#!/bin/sh\nexec {program} {checks} {flags} "$@"\n')
+                script.write(f'#!/bin/sh\nexec {program} {self.checks} {flags} "$@"\n')
             os.chmod(path, stat.S_IRWXU)
 
     @contextlib.contextmanager
