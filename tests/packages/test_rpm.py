@@ -53,6 +53,16 @@ def test_the_spec_s_own_version_and_its_changelog_agree_with_the_tree():
     assert re.search(r"^%changelog\n\* .* - (\S+)-1$", text, re.M).group(1) == rpms.tree_version()
 
 
+def test_the_same_tree_gives_the_same_packages_elsewhere_without_git(built, tmp_path):
+    elsewhere = tmp_path / "a" / "longer" / "place"
+    elsewhere.mkdir(parents=True)
+    again = rpms.build_elsewhere(elsewhere, TMPDIR=str(elsewhere))
+    assert set(again) == set(built)
+    for name, file in built.items():
+        with open(file, "rb") as one, open(again[name], "rb") as other:
+            assert one.read() == other.read(), name
+
+
 def test_rpmlint_prints_nothing_but_its_summary(built):
     printed = rpms.run("rpmlint", "-c", LINT, SPEC, *built.values())
     assert not re.findall(r"^\S+: [EW]: .*", printed, re.M)

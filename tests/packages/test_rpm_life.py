@@ -19,7 +19,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory):
-    return rpms.build_as(NEWER, tmp_path_factory.mktemp("newer"))
+    return rpms.build_elsewhere(tmp_path_factory.mktemp("newer"), NEWER)
 
 
 @pytest.fixture(scope="module")

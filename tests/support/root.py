@@ -225,6 +225,12 @@ def _sources(codename):
     return found
 
 
+def lower(packages=()):
+    """The folder that such a root lies upon, for copies of it: nothing in it may be changed."""
+    _need_what_it_takes()
+    return _base(sorted(set(packages)))
+
+
 def _base(packages):
     """The folder that a Root with these packages lies upon: made once, by whoever comes first."""
     codename = _codename()

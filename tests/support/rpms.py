@@ -23,25 +23,28 @@ def tree_version(tree=ROOT):
         return re.search(r"^project\(steward VERSION (\S+)", file.read(), re.M).group(1)
 
 
-def build(folder, tree=ROOT):
+def build(folder, tree=ROOT, **env):
     """{name of the package: its file}, made by packaging/build; copied into `folder`, since a next build replaces them."""
     if not shutil.which("rpmbuild") and os.geteuid() != 0:
         pytest.skip("no rpmbuild here, and not the administrator who could install it")
-    printed = run(os.path.join(tree, "packaging", "build"), "rpm").splitlines()
-    files_made = [shutil.copy(os.path.join(tree, line), folder) for line in printed]
-    found = {query(file, "%{NAME}"): file for file in files_made}
+    printed = run(os.path.join(tree, "packaging", "build"), "rpm", env={**os.environ, **env}).splitlines()
+    copies = [shutil.copy(os.path.join(tree, line), folder) for line in printed]
+    found = {query(file, "%{NAME}"): file for file in copies}
     assert len(found) == len(printed) > 0, printed
     return found
 
 
-def build_as(version, folder):
-    """The same of a copy of the tree, without its history, that calls itself `version`."""
+def build_elsewhere(folder, version=None, **env):
+    """The same of a copy of the tree, without its history; it may call itself another version."""
+    own = tree_version()
+
     def change(tree):
         path = tree / "CMakeLists.txt"
-        own = f"project(steward VERSION {tree_version()}"
-        path.write_text(path.read_text(encoding="utf-8").replace(own, f"project(steward VERSION {version}"), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(f"project(steward VERSION {own}", f"project(steward VERSION {version or own}"),
+                        encoding="utf-8")
 
-    return debian.build_copy(f"rpm-{version}", change, make=lambda tree: build(folder, tree))
+    return debian.build_copy(f"rpm-{version or 'again'}", change, make=lambda tree: build(folder, tree, **env))
 
 
 def query(file, form):
