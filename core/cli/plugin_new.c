@@ -159,7 +159,7 @@ static void print_next(const new_plugin *p)
            "  cd %s\n"
            "  make && make test         or: cmake -B build && cmake --build build && ctest --test-dir build\n"
            "  make run                  a server of your own with it, on port 8080\n\n"
-           "What its parts are: README.md there, and steward-plugin(7).\n",
+           "What its parts are: README.md there, and steward-plugin(7). Headers and manual are in the package steward-dev.\n",
            p->folder, p->folder);
 }
 
