@@ -1,5 +1,7 @@
 #include "core/cli/backup_folder.h"
 
+#include "core/cli/place.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,11 +44,13 @@ static bool rename_new(const char *from, const char *to)
     return link(from, to) == 0 && unlink(from) == 0;
 }
 
-static bool sync_folder_of(const char *path)
+bool backup_sync_folder(const char *path)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    if (!place_folder_of(path, folder)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -59,16 +63,22 @@ static bool sync_folder_of(const char *path)
 
 bool backup_publish(const char *temporary, const char *path)
 {
-    return rename_new(temporary, path) && sync_folder_of(path);
+    return rename_new(temporary, path) && backup_sync_folder(path);
+}
+
+void backup_stamp(int64_t at_ms, char out[BACKUP_STAMP_SIZE])
+{
+    const time_t at = (time_t)(at_ms / 1000);
+    struct tm utc;
+    gmtime_r(&at, &utc);
+    if (strftime(out, BACKUP_STAMP_SIZE, "%Y%m%dT%H%M%SZ", &utc) == 0)
+        out[0] = '\0';
 }
 
 bool backup_publish_dated(const char *temporary, const char *folder, int64_t at_ms, char out[PATH_MAX])
 {
-    const time_t at = (time_t)(at_ms / 1000);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&at, &utc);
-    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
+    char stamp[BACKUP_STAMP_SIZE];
+    backup_stamp(at_ms, stamp);
     for (int again = 0; again < SAME_SECOND_MAX; again++) {
         char number[16] = "";
         if (again)

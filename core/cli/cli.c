@@ -63,6 +63,28 @@ const cli_command CLI_COMMANDS[] = {
         .run = cli_db_backup,
     },
     {
+        .name = "db check",
+        .usage = "db check [-c FILE] [FILE]",
+        .summary = "Look for damage in the store, or in a backup.",
+        .details = "Pages, indexes and references, the versions of the tables, and whether it belongs to master.key. Changes\n"
+                   "nothing, and a server may run meanwhile. Exits with 1 when something is wrong.\n",
+        .options = CLI_CONFIG,
+        .words_max = 1,
+        .run = cli_db_check,
+    },
+    {
+        .name = "db restore",
+        .usage = "db restore [-c FILE] FILE",
+        .summary = "Put a backup in the place of the store.",
+        .details =
+            "While no server runs. FILE is examined first; the store that it replaces stays beside it, with \".replaced-\"\n"
+            "and the time behind its name.\n",
+        .options = CLI_CONFIG,
+        .words_min = 1,
+        .words_max = 1,
+        .run = cli_db_restore,
+    },
+    {
         .name = "plugin new",
         .usage = "plugin new NAME [--dir DIR]",
         .summary = "Make a folder with a plugin of your own, that builds and has tests.",

@@ -60,6 +60,8 @@ int cli_check(const cli_args *args);
 int cli_routes(const cli_args *args);
 int cli_options(const cli_args *args);
 int cli_db_backup(const cli_args *args);
+int cli_db_check(const cli_args *args);
+int cli_db_restore(const cli_args *args);
 int cli_plugin_new(const cli_args *args);
 int cli_user_passwd(const cli_args *args);
 int cli_plugin_inspect(const cli_args *args);

@@ -28,14 +28,14 @@ bool data_dir_store(const config *c, const char *data_dir, char out[PATH_MAX])
     return len > 0 && len < PATH_MAX;
 }
 
-static bool lock(server *s, char *error, size_t error_size)
+int data_dir_lock(const char *data_dir, char *error, size_t error_size)
 {
     char path[PATH_MAX + 8], text[32] = "";
-    snprintf(path, sizeof path, "%s/lock", s->data_dir);
+    snprintf(path, sizeof path, "%s/lock", data_dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         snprintf(error, error_size, "cannot open %s: %s", path, strerror(errno));
-        return false;
+        return -1;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int why = errno;
@@ -43,20 +43,19 @@ static bool lock(server *s, char *error, size_t error_size)
         text[n > 0 ? strspn(text, "0123456789") : 0] = '\0';
         if (why == EWOULDBLOCK)
             snprintf(error, error_size, "another server (pid %s) uses the data folder %s", *text ? text : "unknown",
-                     s->data_dir);
+                     data_dir);
         else
             snprintf(error, error_size, "cannot lock %s: %s", path, strerror(why));
         close(fd);
-        return false;
+        return -1;
     }
     int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len) {
         snprintf(error, error_size, "cannot write %s: %s", path, strerror(errno));
         close(fd);
-        return false;
+        return -1;
     }
-    s->lock_fd = fd;
-    return true;
+    return fd;
 }
 
 bool data_dir_open(server *s, char *error, size_t error_size)
@@ -76,7 +75,8 @@ bool data_dir_open(server *s, char *error, size_t error_size)
         snprintf(error, error_size, "the path of the store is too long");
         return false;
     }
-    return lock(s, error, error_size);
+    s->lock_fd = data_dir_lock(s->data_dir, error, error_size);
+    return s->lock_fd >= 0;
 }
 
 /* The file stays: unlinking it would let two servers hold two locks. */

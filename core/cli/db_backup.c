@@ -43,17 +43,8 @@ static int fail_at(const char *path)
     return fail("%s: %s", path, strerror(errno));
 }
 
-/* The folder that FILE will stand in; "." when it has none. */
-static bool folder_of(const char *file, char *out, size_t size)
-{
-    const char *slash = strrchr(file, '/');
-    int len = slash == file ? snprintf(out, size, "/")
-                            : snprintf(out, size, "%.*s", slash ? (int)(slash - file) : 1, slash ? file : ".");
-    return len > 0 && (size_t)len < size;
-}
-
-/* The default one belongs to the owner of the data folder, and so does what is put into any other folder of theirs:
- * root makes no files where somebody else could put a link. Elsewhere a backup is the caller's. */
+/* The default one belongs to the owner of the data folder, and so does what is put into any other folder of theirs.
+ * Elsewhere a backup is the caller's. */
 static int prepare_folder(backup *b)
 {
     struct stat about;
@@ -61,17 +52,11 @@ static int prepare_folder(backup *b)
         snprintf(b->folder, sizeof b->folder, "%s/backups", b->place.data_dir);
         return mkdir(b->folder, 0700) == 0 || errno == EEXIST ? CLI_OK : fail_at(b->folder);
     }
-    if (!place_as_caller(&b->place))
-        return fail("cannot act as its caller again: %s", strerror(errno));
-    if (!folder_of(b->file, b->folder, sizeof b->folder))
+    if (!place_folder_of(b->file, b->folder))
         return fail("the path is too long");
-    if (lstat(b->file, &about) == 0)
-        return fail("%s exists already", b->file);
-    if (stat(b->folder, &about) != 0)
+    if (!place_as_fits(&b->place, b->folder))
         return fail_at(b->folder);
-    if (about.st_uid == b->place.owner && !place_as_owner(&b->place))
-        return fail("cannot act as the owner of %s: %s", b->folder, strerror(errno));
-    return CLI_OK;
+    return lstat(b->file, &about) == 0 ? fail("%s exists already", b->file) : CLI_OK;
 }
 
 static int publish(backup *b, const char *temporary)

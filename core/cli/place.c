@@ -14,11 +14,11 @@
 
 extern char **environ;
 
-static bool read_config(place *p, const char *command, const char *config_given)
+static bool read_config(place *p, const char *command, const char *config_given, bool keys)
 {
-    static const char *const SECTIONS[] = {"server", "storage", NULL};
+    static const char *const STORE[] = {"server", "storage", NULL}, *const KEYS[] = {"server", "storage", "auth", NULL};
     p->config = config_new();
-    if (p->config && config_load_sections(p->config, cli_config_file(config_given), environ, SECTIONS))
+    if (p->config && config_load_sections(p->config, cli_config_file(config_given), environ, keys ? KEYS : STORE))
         return true;
     fputs(p->config ? config_errors(p->config) : "no memory\n", stderr);
     fprintf(stderr, "steward %s: the configuration does not say where the store is\n", command);
@@ -44,11 +44,11 @@ static bool find_owner(place *p)
     return !p->root_for_owner || join_groups(p);
 }
 
-bool place_find(place *p, const char *command, const char *config_given)
+static bool find(place *p, const char *command, const char *config_given, bool keys)
 {
     char chosen[PATH_MAX];
     *p = (place){.config = NULL};
-    if (!read_config(p, command, config_given))
+    if (!read_config(p, command, config_given, keys))
         return false;
     if (!data_dir_choose(p->config, chosen)) {
         fprintf(stderr, "steward %s: the path of the data folder is too long\n", command);
@@ -67,6 +67,16 @@ bool place_find(place *p, const char *command, const char *config_given)
     return true;
 }
 
+bool place_find(place *p, const char *command, const char *config_given)
+{
+    return find(p, command, config_given, false);
+}
+
+bool place_find_with_key(place *p, const char *command, const char *config_given)
+{
+    return find(p, command, config_given, true);
+}
+
 void place_done(place *p)
 {
     config_free(p->config);
@@ -80,6 +90,22 @@ bool place_as_owner(const place *p)
 bool place_as_caller(const place *p)
 {
     return !p->root_for_owner || (seteuid(getuid()) == 0 && setegid(getgid()) == 0);
+}
+
+bool place_as_fits(const place *p, const char *folder)
+{
+    struct stat about;
+    if (!place_as_caller(p) || stat(folder, &about) != 0)
+        return false;
+    return about.st_uid != p->owner || place_as_owner(p);
+}
+
+bool place_folder_of(const char *file, char out[PATH_MAX])
+{
+    const char *slash = strrchr(file, '/');
+    int len = slash == file ? snprintf(out, PATH_MAX, "/")
+                            : snprintf(out, PATH_MAX, "%.*s", slash ? (int)(slash - file) : 1, slash ? file : ".");
+    return len > 0 && len < PATH_MAX;
 }
 
 bool place_become_owner(const place *p)

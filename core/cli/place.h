@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 typedef struct {
-    config *config; /* sections server and storage alone, the rest has its defaults */
+    config *config; /* sections server and storage, and auth where the key is needed; the rest has its defaults */
     char data_dir[PATH_MAX], store_path[PATH_MAX];
     bool exists; /* the data folder */
     /* root touches the store as the owner of the data folder: files beside it that were root's would lock the server
@@ -18,14 +18,22 @@ typedef struct {
 } place;
 
 /* Reads the configuration as far as these need it: errors of plugins and of other sections do not count. Makes nothing.
- * false after saying why on stderr, with `command` before it. place_done() either way. */
+ * false after saying why on stderr, with `command` before it. place_done() either
+ * way. */
 bool place_find(place *p, const char *command, const char *config_given);
+/* The same for commands that need master.key, too. */
+bool place_find_with_key(place *p, const char *command, const char *config_given);
 void place_done(place *p);
 
 /* From now on files are opened and made as the owner of the data folder, or again as who called. Nothing changes unless
  * root acts for another. One thread. false: the system refuses, errno. */
 bool place_as_owner(const place *p);
 bool place_as_caller(const place *p);
+/* As the owner in a folder of theirs: root makes no file where somebody else could put a link, and leaves none of its
+ * own beside a store. In another one as who called. false: errno, also when there is no such folder. */
+bool place_as_fits(const place *p, const char *folder);
+/* The folder of a file; "." when it has none. false: too long. */
+bool place_folder_of(const char *file, char out[PATH_MAX]);
 /* As its owner for good: before threads that touch the store. */
 bool place_become_owner(const place *p);
 

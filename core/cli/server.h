@@ -56,6 +56,8 @@ sw_log_level configured_level(const config *c);
 bool data_dir_choose(const config *c, char out[PATH_MAX]);
 /* Where the store of that data folder is: storage.path, or in it. */
 bool data_dir_store(const config *c, const char *data_dir, char out[PATH_MAX]);
+/* Takes the lock of a data folder, until the descriptor is closed. -1: `error` is one line, and says who holds it. */
+int data_dir_lock(const char *data_dir, char *error, size_t error_size);
 /* Finds or makes the data folder and takes its lock. false: `error` is one line. */
 bool data_dir_open(server *s, char *error, size_t error_size);
 void data_dir_close(server *s);

@@ -28,6 +28,12 @@ sw_status store_add_statements(store *s, const char *plugin, sw_table statements
 sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table migrations, char *error,
                         size_t error_size);
 
+/* How many of them are still to be applied; refuses what store_migrate() refuses, and changes nothing. */
+sw_status store_migrations_missing(sqlite3 *raw, const char *plugin, sw_table migrations, unsigned *ret_missing,
+                                   char *error, size_t error_size);
+/* Was the store made with this key? SW_INVALID: with another one; SW_NOT_FOUND: it does not say. */
+sw_status store_key_check(sqlite3 *raw, const uint8_t key_check[32]);
+
 sw_db *db_open(store *s, bool writer);
 void db_close(sw_db *db);
 sqlite3 *db_raw(sw_db *db);

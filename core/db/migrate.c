@@ -8,7 +8,8 @@
 #include <string.h>
 
 typedef struct {
-    sw_db *db;
+    sw_db *db; /* NULL: nothing is applied */
+    sqlite3 *raw;
     const char *plugin;
     sw_table table;
     char *error;
@@ -68,7 +69,7 @@ static sw_status check_applied(const migration_run *run, sqlite3_stmt *row, bool
 static sw_status read_applied(const migration_run *run, bool *done)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(run->db->raw, APPLIED, -1, &stmt, NULL);
+    int rc = sqlite3_prepare_v2(run->raw, APPLIED, -1, &stmt, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_text(stmt, 1, run->plugin, -1, SQLITE_STATIC);
     sw_status status = SW_OK;
@@ -79,8 +80,8 @@ static sw_status read_applied(const migration_run *run, bool *done)
     }
     sqlite3_finalize(stmt);
     if (status == SW_OK && rc != SQLITE_DONE)
-        status = refuse(run, SW_UNAVAILABLE, "cannot read the migrations of %s: %s", run->plugin,
-                        sqlite3_errmsg(run->db->raw));
+        status =
+            refuse(run, SW_UNAVAILABLE, "cannot read the migrations of %s: %s", run->plugin, sqlite3_errmsg(run->raw));
     return status;
 }
 
@@ -126,7 +127,7 @@ static sw_status apply(const migration_run *run, const sw_migration *m)
 sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table migrations, char *error,
                         size_t error_size)
 {
-    migration_run run = {writer, plugin, migrations, error, error_size};
+    migration_run run = {writer, writer->raw, plugin, migrations, error, error_size};
     (void)s;
     bool *done = calloc(migrations.count + 1u, sizeof *done);
     if (done == NULL)
@@ -138,5 +139,22 @@ sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table mi
             status = apply(&run, &m);
     }
     free(done);
+    return status;
+}
+
+sw_status store_migrations_missing(sqlite3 *raw, const char *plugin, sw_table migrations, unsigned *ret_missing,
+                                   char *error, size_t error_size)
+{
+    migration_run run = {NULL, raw, plugin, migrations, error, error_size};
+    bool *done = calloc(migrations.count + 1u, sizeof *done);
+    if (done == NULL)
+        return refuse(&run, SW_NO_MEMORY, "out of memory");
+    sw_status status = read_applied(&run, done);
+    unsigned missing = 0;
+    for (uint32_t i = 0; i < migrations.count; i++)
+        missing += !done[i];
+    free(done);
+    if (status == SW_OK)
+        *ret_missing = missing;
     return status;
 }

@@ -21,6 +21,8 @@ static const char GET_KEY_CHECK[] = "SELECT value FROM steward_core WHERE key = 
 
 _Static_assert(STORE_APPLICATION_ID == 1398231620 && STORE_SCHEMA == 1, "CREATE_CORE says the same");
 
+enum { KEY_CHECK_SIZE = sizeof((store_options *)0)->key_check };
+
 typedef struct {
     char *text;
     size_t size;
@@ -71,21 +73,27 @@ static sw_status create_core(sqlite3 *raw, const store_options *o, const complai
     return status;
 }
 
-static sw_status check_key(sqlite3 *raw, const store_options *o, const complaint *c)
+sw_status store_key_check(sqlite3 *raw, const uint8_t key_check[32])
 {
     sqlite3_stmt *stmt = NULL;
-    bool found = false, same = false;
+    sw_status status = SW_NOT_FOUND;
     if (sqlite3_prepare_v2(raw, GET_KEY_CHECK, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
-        found = true;
         const void *kept = sqlite3_column_blob(stmt, 0);
-        same = kept != NULL && sqlite3_column_bytes(stmt, 0) == (int)sizeof o->key_check &&
-               sw_equal_secret(kept, o->key_check, sizeof o->key_check);
+        bool same = kept != NULL && sqlite3_column_bytes(stmt, 0) == KEY_CHECK_SIZE &&
+                    sw_equal_secret(kept, key_check, KEY_CHECK_SIZE);
+        status = same ? SW_OK : SW_INVALID;
     }
     sqlite3_finalize(stmt);
-    if (!found)
+    return status;
+}
+
+static sw_status check_key(sqlite3 *raw, const store_options *o, const complaint *c)
+{
+    sw_status status = store_key_check(raw, o->key_check);
+    if (status == SW_NOT_FOUND)
         return complain(c, SW_UNAVAILABLE, "the store %s has lost its key check value: %s", o->path,
                         sqlite3_errmsg(raw));
-    if (!same)
+    if (status != SW_OK)
         return complain(c, SW_INVALID,
                         "master.key does not match the store %s: put back the master.key that this store was made with",
                         o->path);

@@ -1,0 +1,169 @@
+/* steward db check: what is wrong with the store, or with a backup of it. Reads alone. */
+#include "core/cli/cli.h"
+#include "core/cli/place.h"
+#include "core/cli/server.h"
+#include "core/db/examine.h"
+#include "core/plugin/keys.h"
+#include "core/plugin/module.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+enum { ERROR_MAX = PATH_MAX + 512 };
+
+typedef struct {
+    place place;
+    const char *file; /* NULL: the store of the data folder */
+    snapshot *store;
+    const server *plugins; /* NULL: not to be had */
+    unsigned problems;
+} check;
+
+static int fail(const char *what, const char *why)
+{
+    fprintf(stderr, "steward db check: %s%s%s\n", what, *why ? ": " : "", why);
+    return CLI_FAILED;
+}
+
+static void problem(void *arg, const char *text)
+{
+    check *c = arg;
+    c->problems++;
+    printf("  wrong: %s\n", text);
+}
+
+/* false: a signal came. */
+static bool look_through(check *c, const char *title,
+                         sw_status (*examine)(sqlite3 *raw, snapshot_stop stop, examine_found found, void *arg))
+{
+    unsigned before = c->problems;
+    sw_status status = examine(snapshot_raw(c->store), signals_pending, problem, c);
+    if (status == SW_BUSY)
+        return false;
+    printf("%s: %s\n", title, c->problems == before ? "ok" : "see above");
+    return true;
+}
+
+static void compare_schema(check *c)
+{
+    int64_t version = 0, own = 0;
+    sw_status status = examine_schema(snapshot_raw(c->store), &version, &own);
+    if (status != SW_OK && status != SW_INVALID)
+        problem(c, "the version of its schema cannot be read");
+    else if (status == SW_INVALID)
+        problem(c, "it was written by a newer server, which this one will not open");
+    printf("schema: %" PRId64 ", this server knows %" PRId64 "\n", version, own);
+}
+
+static void compare_key(check *c)
+{
+    char error[ERROR_MAX];
+    keyring keys;
+    uint8_t value[32];
+    sw_status status = SW_INTERNAL;
+    const char *path = c->file ? c->file : c->place.store_path; /* exists: no key is made for it */
+    if (!master_key_load(c->place.config, c->place.data_dir, path, &keys, error, sizeof error)) {
+        problem(c, error);
+        return;
+    }
+    if (master_key_check_value(&keys, value) == SW_OK)
+        status = store_key_check(snapshot_raw(c->store), value);
+    crypto_wipe(&keys, sizeof keys);
+    if (status == SW_INVALID)
+        problem(c, "it was made with another master.key than the one that is here");
+    else if (status != SW_OK)
+        problem(c, "it has lost its key check value");
+    printf("key: %s\n", status == SW_OK ? "that of master.key" : "see above");
+}
+
+/* What this build would do to a plugin's tables at the next start. */
+static void compare_plugin(check *c, const char *name)
+{
+    char error[256];
+    unsigned missing = 0;
+    const registry *r = c->plugins ? c->plugins->plugins : NULL;
+    for (unsigned i = 1; r && i < r->count; i++) {
+        const module *m = r->modules[i];
+        if (strcmp(m->host.name, name) != 0 || module_out(m))
+            continue;
+        sw_status status =
+            store_migrations_missing(snapshot_raw(c->store), name, m->plugin.migrations, &missing, error, sizeof error);
+        if (status != SW_OK)
+            problem(c, error);
+        else if (missing)
+            printf(", %u more at the next start", missing);
+        return;
+    }
+    printf(", of a plugin that is not loaded");
+}
+
+static void tell_plugin(void *arg, const char *plugin, int64_t count, const char *latest)
+{
+    printf("tables of %s: %" PRId64 " migrations, the latest is %s", plugin, count, latest);
+    compare_plugin(arg, plugin);
+    putchar('\n');
+}
+
+static int examine(check *c)
+{
+    bool whole = look_through(c, "integrity", examine_integrity) && look_through(c, "references", examine_foreign_keys);
+    if (!whole)
+        return fail("stopped by a signal", "");
+    compare_schema(c);
+    compare_key(c);
+    if (examine_migrations(snapshot_raw(c->store), tell_plugin, c) != SW_OK)
+        problem(c, "the list of its migrations cannot be read");
+    if (c->problems == 0)
+        return CLI_OK;
+    fflush(stdout);
+    fprintf(stderr, "steward db check: %u problems\n", c->problems);
+    return CLI_FAILED;
+}
+
+static int run(check *c)
+{
+    char error[ERROR_MAX], folder[PATH_MAX];
+    const char *path = c->file ? c->file : c->place.store_path;
+    if (!c->file && !c->place.exists)
+        return fail("there is no store", path);
+    if (!place_folder_of(path, folder))
+        return fail(path, "the path is too long");
+    if (!place_as_fits(&c->place, folder))
+        return fail(folder, strerror(errno));
+    if (snapshot_open(path, &c->store, error, sizeof error) != SW_OK)
+        return fail(error, "");
+    printf("%s\n", path);
+    int code = examine(c);
+    snapshot_close(c->store);
+    return code;
+}
+
+int cli_db_check(const cli_args *args)
+{
+    check *c = calloc(1, sizeof *c);
+    server *s = calloc(1, sizeof *s);
+    const server_source from = {.config_file = cli_config_file(args->config), .environment = environ, .offline = true};
+    int code = CLI_FAILED;
+    signals_block();
+    if (!c || !s) {
+        fail("no memory", "");
+    } else if (place_find_with_key(&c->place, "db check", args->config)) {
+        c->file = args->count ? args->words[0] : NULL;
+        if (server_configure_from(s, &from))
+            c->plugins = s;
+        else
+            fail("the plugins' tables are not compared, since the configuration has errors (steward check)", "");
+        code = run(c);
+        server_close(s);
+    }
+    if (c)
+        place_done(&c->place);
+    free(s);
+    free(c);
+    return code;
+}
