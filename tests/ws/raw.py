@@ -48,7 +48,7 @@ class Raw:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.connect((server.host, server.port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.settimeout(seconds)
+        self.sock.settimeout(max(seconds, 20))
         self.sock.sendall(handshake(server, f"?token={token}{query}", headers) + glued)
         while b"\r\n\r\n" not in self.buffer:
             more = self.sock.recv(65536)
@@ -56,6 +56,7 @@ class Raw:
             self.buffer += more
         self.head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         assert b" 101 " in self.head, self.head
+        self.sock.settimeout(seconds)
 
     def send(self, *pieces):
         self.sock.sendall(b"".join(frame(json.dumps(p)) if isinstance(p, dict) else p for p in pieces))
