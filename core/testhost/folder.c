@@ -142,11 +142,14 @@ bool folder_write_config(sw_test *t)
 
 /* ---- the socket ---- */
 
-/* By the descriptor of the folder: its path may be longer than a socket's may be. */
+/* A path that is longer than a socket's may be goes by the descriptor of the folder. */
 static struct sockaddr_un address(const sw_test *t)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/http", t->folder_fd);
+    if (strlen(t->folder) + sizeof "/http" <= sizeof a.sun_path)
+        snprintf(a.sun_path, sizeof a.sun_path, "%.*s/http", (int)sizeof a.sun_path - 6, t->folder);
+    else
+        snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/http", t->folder_fd);
     return a;
 }
 
