@@ -1,6 +1,7 @@
 /* Behind the door: work that the test has the server do, and waits for. */
 #include "core/plugin/module.h"
 #include "core/runtime/latch.h"
+#include "core/runtime/write_internal.h"
 #include "core/testhost/testhost.h"
 
 #include <poll.h>
@@ -137,6 +138,24 @@ sw_status sw_test_timer(sw_test *t, const char *plugin, const char *timer)
 size_t sw_test_delayed(sw_test *t)
 {
     return t->running ? delays_begin(&t->s.rt) : 0;
+}
+
+/* ---- the clock ---- */
+
+/* In the server sw_tx_now() never goes back; here it goes where the test puts it. */
+static sw_status forget_time(sw_tx *tx, void *arg)
+{
+    (void)arg;
+    tx->writer->last_now_ms = 0;
+    return SW_OK;
+}
+
+void sw_test_clock(sw_test *t, int64_t unix_ms)
+{
+    sw_host *own = t->running ? registry_find(t->s.plugins, HOST_MODULE.name) : NULL;
+    host_freeze(unix_ms);
+    if (own)
+        write_as(t, own, forget_time, NULL);
 }
 
 /* ---- housekeeping ---- */

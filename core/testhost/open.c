@@ -225,12 +225,6 @@ const char *sw_test_folder(const sw_test *t)
     return t->s.data_dir;
 }
 
-void sw_test_clock(sw_test *t, int64_t unix_ms)
-{
-    (void)t;
-    host_freeze(unix_ms);
-}
-
 const char *sw_test_plugin_error(sw_test *t, const char *plugin)
 {
     const sw_host *host = t->made && t->s.plugins ? registry_find(t->s.plugins, plugin) : NULL;

@@ -118,8 +118,8 @@ SW_EXPORT SW_MUST_USE sw_status sw_test_timer(sw_test *t, const char *plugin, co
 SW_EXPORT SW_MUST_USE sw_status sw_test_housekeeping(sw_test *t, const char *plugin, const char *step);
 /* Begins every task that waits by sw_task_after(), whatever its delay; how many. sw_test_settle() waits for their end. */
 SW_EXPORT size_t sw_test_delayed(sw_test *t);
-/* The wall clock (sw_now_ms, sw_tx_now) stands still at that time, Unix ms, until set again; 0: it runs. sw_tx_now() never
- * goes back. The monotonic clock, and with it every time limit, always runs. */
+/* The wall clock (sw_now_ms, sw_tx_now) stands still at that time, Unix ms, until set again, also to an earlier one; 0: it
+ * runs. Until sw_test_close(). The monotonic clock, and with it every time limit, always runs. */
 SW_EXPORT void sw_test_clock(sw_test *t, int64_t unix_ms);
 /* Runs a handler of the test's own as a task of that plugin on the worker lane, or a step on the writer, and waits. What they
  * gave, after the commit; SW_NOT_FOUND: there is no such plugin. `arg` is sw_request_kept() of the handler. */

@@ -50,7 +50,16 @@ START_TEST(the_clock_stands_still_where_it_is_set_and_runs_again)
     sw_test_clock(t, INT64_C(4102444801000));
     r = sw_test_post(t, &ANN, "/api/probe/rows", "{\"text\":\"b\"}");
     ck_text(r->json, "at", "2100-01-01T00:00:01.000Z");
+    sw_test_clock(t, INT64_C(946684800000)); /* 2000-01-01: back, as no real clock may go */
+    r = sw_test_post(t, &ANN, "/api/probe/rows", "{\"text\":\"c\"}");
+    ck_text(r->json, "at", "2000-01-01T00:00:00.000Z");
+    ck_assert(sw_test_restart(t));
+    r = sw_test_post(t, &ANN, "/api/probe/rows", "{\"text\":\"d\"}");
+    ck_text(r->json, "at", "2000-01-01T00:00:00.000Z");
     sw_test_clock(t, 0);
+    ck_assert_int_gt(sw_now_ms(), INT64_C(1700000000000));
+    r = sw_test_post(t, &ANN, "/api/probe/rows", "{\"text\":\"e\"}");
+    ck_assert_str_gt(sw_test_text(r->json, "at"), "2023");
     ck_assert_int_lt(sw_now_ms(), INT64_C(4102444800123));
     sw_test_close(t);
     t = host(); /* the next host's clock runs */
