@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROGRESS_OPS = 100000, TEXT_MAX = 512, FOREIGN_MAX = 20 };
+enum { PROGRESS_OPS = 4000, TEXT_MAX = 512, FOREIGN_MAX = 20 };
 
 static const char INTEGRITY[] = "PRAGMA integrity_check(20)";
 static const char FOREIGN_KEYS[] = "PRAGMA foreign_key_check";

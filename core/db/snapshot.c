@@ -13,10 +13,10 @@
 
 enum {
     BUSY_MS = 5000,
-    STEP_PAGES = 256,      /* 1 MiB between two looks at `stop` */
-    SYNC_EVERY = 16,       /* steps; what is not on the disk yet would delay the server's own fsync */
-    PROGRESS_OPS = 100000, /* some milliseconds */
-    FORMAT_AT = 18,        /* of the file's header: write version and read version, 1: no WAL */
+    STEP_PAGES = 256, /* 1 MiB between two looks at `stop` */
+    SYNC_EVERY = 16,  /* steps; what is not on the disk yet would delay the server's own fsync */
+    PROGRESS_OPS = 4000,
+    FORMAT_AT = 18, /* of the file's header: write version and read version, 1: no WAL */
 };
 
 struct snapshot {

@@ -258,6 +258,20 @@ def test_orders_that_are_none_are_refused(fresh):
     assert signs_in(fresh, "admin", ADMIN_PASSWORD)
 
 
+def test_clients_that_say_nothing_keep_others_out_for_a_while_only(fresh):
+    silent = []
+    folder = os.open(fresh.data, os.O_PATH)
+    for _ in range(4):
+        silent.append(socket.socket(socket.AF_UNIX))
+        silent[-1].connect(f"/proc/self/fd/{folder}/control")
+    os.close(folder)
+    eventually(lambda: "too many orders" in passwd(fresh, "admin").stderr)
+    eventually(lambda: passwd(fresh, "admin").returncode == 0, 60, "the silent ones to be cut off")
+    assert [client.recv(1) for client in silent] == [b""] * 4
+    for client in silent:
+        client.close()
+
+
 def test_a_client_that_leaves_early_or_says_nothing_harms_nobody(fresh):
     for line in (b"", b'{"do":"user pas', b'{"do":"user passwd","name":"admin","password":"' + NEW.encode() + b'"}\n'):
         client = socket.socket(socket.AF_UNIX)
@@ -306,7 +320,7 @@ def test_another_user_is_no_operator(of_nobody):
     os.chmod(os.path.join(of_nobody.data, "control"), 0o777)  # were it open to everybody: who asks is looked at
     other = ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups"]
     result = passwd(of_nobody, "admin", wrapper=other, cwd="/")
-    assert result.returncode == 1 and "not answered" in result.stderr
+    assert result.returncode == 1 and "from root and from its own user alone" in result.stderr
     assert signs_in(of_nobody, "admin", ADMIN_PASSWORD)
 
 

@@ -83,13 +83,15 @@ static size_t receive(int fd, char *out, size_t size)
     return len;
 }
 
-static sw_status read_answer(int fd, char *text, size_t size)
+/* `sent`: the whole order. A server that wants none of it has answered before. */
+static sw_status read_answer(int fd, bool sent, char *text, size_t size)
 {
     char line[ANSWER_MAX];
     size_t len = receive(fd, line, sizeof line);
     if (len == 0)
         return fail(text, size, SW_UNAVAILABLE,
-                    "the server has not answered: whether the password was changed is not known");
+                    sent ? "the server has not answered: whether the password was changed is not known"
+                         : "the server has not taken the order");
     const sw_value *answer = json_read(line, len, DEPTH_MAX);
     const char *error = sw_value_text(sw_value_get(answer, "error"), NULL);
     sw_status status = SW_OK;
@@ -106,9 +108,8 @@ sw_status operator_ask_password(const char *data_dir, const char *name, const ch
         return SW_NOT_FOUND;
     if (fd < 0)
         return fail(text, size, SW_UNAVAILABLE, strerror(errno));
-    sw_status status = send_order(fd, name, password)
-                           ? read_answer(fd, text, size)
-                           : fail(text, size, SW_UNAVAILABLE, "the server does not take the order");
+    bool sent = send_order(fd, name, password);
+    sw_status status = read_answer(fd, sent, text, size);
     close(fd);
     return status;
 }

@@ -148,17 +148,27 @@ static bool is_operator(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 }
 
+static void refuse(int fd, const char *answer)
+{
+    (void)send(fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+}
+
 static void on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr *from, int len, void *arg)
 {
     operator_listener *l = arg;
     const struct timeval limit = {.tv_sec = TIMEOUT_S};
     (void)from, (void)len;
-    conn *c = l->count < CONNS_MAX && is_operator(fd) ? calloc(1, sizeof *c) : NULL;
+    if (!is_operator(fd)) {
+        refuse(fd, "{\"ok\":false,\"error\":\"the server takes orders from root and from its own user alone\"}\n");
+        return;
+    }
+    conn *c = l->count < CONNS_MAX ? calloc(1, sizeof *c) : NULL;
     if (c)
         c->bev = bufferevent_socket_new(evconnlistener_get_base(accepting), fd, BEV_OPT_CLOSE_ON_FREE);
     if (!c || !c->bev) {
         free(c);
-        close(fd);
+        refuse(fd, "{\"ok\":false,\"error\":\"the server has too many orders at once: try again\"}\n");
         return;
     }
     c->mail.run = on_done_here;

@@ -121,6 +121,32 @@ START_TEST(the_version_names_the_abi)
 }
 END_TEST
 
+START_TEST(a_number_is_digits_and_nothing_else)
+{
+    static const char *const WRONG[] = {"", "x", "-1", "1x", "+1", " 1", "1234567"};
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        const char *words[] = {"backup", "--keep", WRONG[i]};
+        char program[] = "steward", group[] = "db", a[16], b[16], c[16];
+        snprintf(a, sizeof a, "%s", words[0]);
+        snprintf(b, sizeof b, "%s", words[1]);
+        snprintf(c, sizeof c, "%s", words[2]);
+        char *argv[] = {program, group, a, b, c, NULL};
+        ck_assert_int_eq(cli_main(5, argv), CLI_USAGE);
+    }
+    ck_assert_int_eq(run("db", "backup", "--keep"), CLI_USAGE);
+    says("needs a number: --keep");
+}
+END_TEST
+
+START_TEST(the_commands_of_a_group_are_named)
+{
+    ck_assert_int_eq(run("db", NULL, NULL), CLI_USAGE);
+    says("there are: db backup, db check, db restore\n");
+    ck_assert_int_eq(run("user", "add", NULL), CLI_USAGE);
+    says("there are: user passwd\n");
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     ADD(an_unknown_command_exits_with_2_and_a_hint);
@@ -130,6 +156,8 @@ static void add(TCase *tests)
     ADD(half_a_command_of_two_words_is_answered_by_those_there_are);
     ADD(a_missing_config_file_is_an_error);
     ADD(the_version_names_the_abi);
+    ADD(a_number_is_digits_and_nothing_else);
+    ADD(the_commands_of_a_group_are_named);
 }
 
 int main(void)

@@ -241,6 +241,37 @@ START_TEST(listing_options_hides_secrets)
 }
 END_TEST
 
+START_TEST(a_few_sections_can_be_read_whatever_stands_in_the_others)
+{
+    static const char *const WANTED[] = {"server", NULL};
+    char *environment[] = {"SERVER_HOST=here", "STEWARD_LIMITS_BODY=enormous", NULL}, path[128];
+    put_file("main.conf", "[limits]\nbody = huge\nbody = twice\n[plugin:gone]\nx = y\n[server]\nport = 7\n");
+    snprintf(path, sizeof path, "%s/main.conf", folder);
+    config *c = config_new();
+    ck_assert(config_load_sections(c, path, environment, WANTED));
+    ck_assert_int_eq(config_int(c, "server.port"), 7);
+    ck_assert_str_eq(config_text(c, "server.host"), "here");
+    ck_assert_int_eq(config_int(c, "limits.body"), 1 << 20);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(mistakes_in_those_sections_and_lines_without_sense_count)
+{
+    static const char *const WANTED[] = {"server", NULL};
+    static const char *const WRONG[] = {"[server]\nprt = 7\n", "[servr]\nport = 7\n", "[server]\nport\n",
+                                        "[server]\nport = x\n"};
+    char path[128];
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        put_file("main.conf", WRONG[i]);
+        snprintf(path, sizeof path, "%s/main.conf", folder);
+        config *c = config_new();
+        ck_assert_msg(!config_load_sections(c, path, NULL, WANTED), "%s", WRONG[i]);
+        config_free(c);
+    }
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, NULL, remove_folder);
@@ -258,6 +289,8 @@ static void add(TCase *tests)
     ADD(control_characters_of_a_variable_cannot_forge_a_line);
     ADD(two_objects_are_compared);
     ADD(listing_options_hides_secrets);
+    ADD(a_few_sections_can_be_read_whatever_stands_in_the_others);
+    ADD(mistakes_in_those_sections_and_lines_without_sense_count);
 }
 
 int main(void)
