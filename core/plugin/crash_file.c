@@ -38,7 +38,9 @@ static bool current(int fd, const char *path)
            ours.st_dev == theirs.st_dev;
 }
 
-/* Open and locked; -1: errno. Who holds the lock needs it for a moment; whoever holds it longer is not waited for. */
+/* Open and locked; -1: errno. Who holds the lock needs it for a moment; a start does not wait for whoever holds it
+ * longer.
+ */
 static int open_locked(const char *path, bool make)
 {
     for (int left = OPEN_TRIES;; left--) {
@@ -46,7 +48,7 @@ static int open_locked(const char *path, bool make)
         if (fd < 0)
             return -1;
         bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
-        if ((locked || left == 0) && current(fd, path))
+        if ((locked || (make && left == 0)) && current(fd, path))
             return fd;
         close(fd);
         if (left == 0) {
@@ -72,8 +74,9 @@ static bool read_end(int fd, off_t size, crash_history *ret)
         return false;
     off_t from = size > READ_MAX ? size - READ_MAX : 0;
     size_t len = 0;
-    for (ssize_t n = 1; n > 0 && len<READ_MAX; len += n> 0 ? (size_t)n : 0)
-        n = pread(fd, text + len, READ_MAX - len, from + (off_t)len);
+    ssize_t n;
+    while (len < READ_MAX && (n = pread(fd, text + len, READ_MAX - len, from + (off_t)len)) > 0)
+        len += (size_t)n;
     const char *begin = text;
     if (from > 0) { /* within a line */
         const char *end = memchr(text, '\n', len);

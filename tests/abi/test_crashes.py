@@ -406,6 +406,18 @@ def test_root_releases_as_the_owner_of_the_data(hub, tmp_path):
     assert os.stat(one.file()).st_uid == 65534
     assert len(one.records("release")) == 1
 
+    # A file of root's that somebody has put there by a link is not written.
+    write_crashes(one, [3])
+    before = open(one.file(), encoding="ascii").read()
+    (tmp_path / "roots").write_text(before)
+    (tmp_path / "roots").chmod(0o600)
+    os.unlink(one.file())
+    os.link(tmp_path / "roots", one.file())
+    code, said = one.steward("plugin", "release", MINE)
+    assert code == 1
+    assert "Permission denied" in said
+    assert (tmp_path / "roots").read_text() == before
+
 
 def test_another_build_gets_its_chance(hub):
     one = hub()

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -278,17 +277,17 @@ START_TEST(what_is_no_plain_file_is_refused_with_a_reason)
 }
 END_TEST
 
-/* Has that process the file open? */
-static bool has_open(pid_t pid)
+/* Does that process sleep, or has it ended? */
+static bool asleep(pid_t pid)
 {
-    char name[64], target[PATH_MAX];
-    for (int fd = 0; fd < 64; fd++) {
-        snprintf(name, sizeof name, "/proc/%d/fd/%d", (int)pid, fd);
-        ssize_t len = readlink(name, target, sizeof target - 1);
-        if (len >= 10 && memcmp(target + len - 10, "/crash.log", 10) == 0)
-            return true;
-    }
-    return false;
+    char name[64], text[256];
+    snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    ssize_t len = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    const char *state = strrchr(text, ')');
+    return state && (state[2] == 'S' || state[2] == 'Z');
 }
 
 static void release_and_exit(int started)
@@ -308,7 +307,7 @@ START_TEST(a_release_while_a_start_writes_the_file_anew_is_not_lost)
     ck_assert_int_ge(child, 0);
     if (child == 0)
         release_and_exit(fd);
-    while (!has_open(child)) /* it waits for the lock */
+    while (!asleep(child)) /* until it waits for the lock */
         (void)poll(NULL, 0, 1);
     ck_assert(crash_file_trim(folder, h, &fd));
     crash_file_unlock(fd);
