@@ -21,9 +21,10 @@ sw_log_level configured_level(const config *c)
     return SW_LOG_INFO;
 }
 
-/* BIN/../lib/steward/plugins: a build folder, or a tree that was moved. */
+/* From the server's own folder: in a build folder, and in a tree that was installed and moved. */
 static bool beside_binary(char out[PATH_MAX])
 {
+    static const char *const FROM_BIN[] = {"../lib/steward/plugins", STEWARD_PLUGINS_FROM_BIN};
     char binary[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", binary, sizeof binary - 1);
     if (len <= 0)
@@ -33,9 +34,13 @@ static bool beside_binary(char out[PATH_MAX])
     if (!slash)
         return false;
     *slash = '\0';
-    char folder[PATH_MAX + 32];
-    snprintf(folder, sizeof folder, "%s/../lib/steward/plugins", binary);
-    return realpath(folder, out) != NULL;
+    for (size_t i = 0; i < sizeof FROM_BIN / sizeof FROM_BIN[0]; i++) {
+        char folder[PATH_MAX * 2];
+        snprintf(folder, sizeof folder, "%s/%s", binary, FROM_BIN[i]);
+        if (realpath(folder, out))
+            return true;
+    }
+    return false;
 }
 
 void plugin_folder(const config *c, char out[PATH_MAX])

@@ -54,16 +54,27 @@ def test_the_page_explains_every_function_of_the_test_host():
     assert {name for name in names if not re.search(rf"\b{name}\b", man_page.plain(PAGE))} == set()
 
 
-def test_the_page_is_formatted_without_a_complaint(tmp_path):
-    (tmp_path / "page.7").write_text(PAGE.replace("@PROJECT_VERSION@", "1.0.0"), encoding="utf-8")
+@pytest.fixture(scope="module")
+def installed(author):
+    with open(os.path.join(author.prefix, "share/man/man7/steward-plugin.7"), encoding="utf-8") as file:
+        return file.read()
+
+
+def test_the_page_is_installed_as_it_was_written(installed):
+    version = re.search(r"^project\(steward VERSION ([\d.]+)", open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8").read(),
+                        re.M).group(1)
+    assert installed == PAGE.replace("@PROJECT_VERSION@", version)
+
+
+def test_the_page_is_formatted_without_a_complaint(installed):
     try:
-        done = subprocess.run(["groff", "-t", "-man", "-Kutf8", "-Tutf8", "-ww", "-rLL=80n", tmp_path / "page.7"],
+        done = subprocess.run(["groff", "-t", "-man", "-Kutf8", "-Tutf8", "-ww", "-rLL=80n"], input=installed,
                               capture_output=True, text=True, check=False)
     except FileNotFoundError:
         pytest.skip("groff is not installed")
     complaints = [line for line in done.stderr.splitlines() if "can't break line" not in line]
     assert complaints == [] and done.returncode == 0
-    assert "sw_http_wait" in done.stdout
+    assert "sw_http_wait" in done.stdout and "T{" not in done.stdout
 
 
 # ---- its commands and files ----

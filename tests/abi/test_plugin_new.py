@@ -97,6 +97,12 @@ def test_make_builds_it_without_a_warning_and_its_tests_pass(author, tmp_path, n
     assert sorted(os.listdir(tmp_path / name)) == sorted([*FILES, f"{name}.c", f"test_{name}.c"])
 
 
+def test_make_takes_the_place_of_the_server_as_its_own_variable_too(author, tmp_path):
+    place = author.environment["PKG_CONFIG_PATH"]
+    author.sh(f"steward plugin new notes\ncd notes\nunset PKG_CONFIG_PATH\nmake PKG_CONFIG_PATH='{place}'", tmp_path)
+    assert os.path.exists(tmp_path / "notes/notes.so")
+
+
 @pytest.mark.parametrize("name", ["notes", "my-own-notes"])
 def test_cmake_builds_it_without_a_warning_and_its_tests_pass(author, tmp_path, name):
     with author.flags(STRICT):

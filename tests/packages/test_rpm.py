@@ -244,8 +244,7 @@ def test_the_unpacked_server_answers_the_tour_s_first_lines_as_somebody_without_
         for folder in (tmp_path, *tmp_path.parents):
             if folder.stat().st_uid == 0 and not folder.stat().st_mode & 1:
                 folder.chmod(folder.stat().st_mode | 0o11)
-    environment = {"PATH": "/usr/bin:/bin", "SERVER_PORT": "0", "STEWARD_SERVER_DATA_DIR": str(data),
-                   "STEWARD_PLUGINS_DIR": f"{tree}{rpms.PLUGINS}"}
+    environment = {"PATH": "/usr/bin:/bin", "SERVER_PORT": "0", "STEWARD_SERVER_DATA_DIR": str(data)}
     command = [*become, tree / "usr/bin/steward", "serve", "-c", tree / "etc/steward/steward.conf"]
     with open(tmp_path / "log", "wb") as log:
         server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
