@@ -34,12 +34,10 @@ FILES = {
     "steward-plugin-feishu": {
         f"{LIBRARY}/steward/plugins/feishu.so": 0o644,
         "/usr/share/doc/steward-plugin-feishu/README.md.gz": 0o644,
-        "/usr/share/lintian/overrides/steward-plugin-feishu": 0o644,
     },
     "steward-plugin-dev-mock": {
         f"{LIBRARY}/steward/plugins/dev-mock.so": 0o644,
         "/usr/share/doc/steward-plugin-dev-mock/README.md": 0o644,
-        "/usr/share/lintian/overrides/steward-plugin-dev-mock": 0o644,
     },
 }
 EVERY = ["changelog.Debian.gz", "changelog.gz", "copyright"]
