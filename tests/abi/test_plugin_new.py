@@ -5,6 +5,7 @@ import subprocess
 import pytest
 from support import out_of_tree
 from support.author import Author
+from support.other_user import AS_NOBODY, needs_root
 from support.steward import BINARY
 
 STRICT = "-Wall -Wextra -Wpedantic -Wconversion -Werror"
@@ -77,12 +78,11 @@ def test_wrong_usage_is_told(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@needs_root
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     os.chmod(tmp_path, 0o755)
-    done = subprocess.run([*nobody, BINARY, "plugin", "new", "notes", "--dir", "/proc/notes"], capture_output=True, text=True,
-                          check=False, timeout=60)
+    done = subprocess.run([*AS_NOBODY, BINARY, "plugin", "new", "notes", "--dir", "/proc/notes"], capture_output=True,
+                          text=True, check=False, timeout=60)
     assert done.returncode == 1 and "/proc/notes" in done.stderr
 
 

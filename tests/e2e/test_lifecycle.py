@@ -12,17 +12,12 @@ import time
 import pytest
 import requests
 from support.sockets import Socket
-from support.steward import ADMIN_PASSWORD, BINARY, ROOT, Steward, eventually
-
-
-def environment(more=None):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEWARD_", "SERVER_", "JWT_"))}
-    return {**kept, **(more or {})}
+from support.steward import ADMIN_PASSWORD, BINARY, ROOT, Steward, eventually, free_port, outer_environment
 
 
 def steward(*arguments, cwd, env=None):
-    return subprocess.run([BINARY, *arguments], cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=60,
-                          check=False)
+    return subprocess.run([BINARY, *arguments], cwd=cwd, env=outer_environment(**(env or {})), capture_output=True, text=True,
+                          timeout=60, check=False)
 
 
 def mode(path):
@@ -56,7 +51,7 @@ def test_a_busy_port_is_one_clear_line(tmp_path):
 
 def test_it_starts_with_nothing_but_its_name(tmp_path):
     process = subprocess.Popen([BINARY, "serve"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               env=environment({"SERVER_PORT": "0", "STEWARD_PLUGINS_ENABLED": "auth, users"}))
+                               env=outer_environment(SERVER_PORT="0", STEWARD_PLUGINS_ENABLED="auth, users"))
     try:
         line = process.stdout.readline()
         assert line.startswith("listening on http://127.0.0.1:")
@@ -78,7 +73,7 @@ def test_it_starts_with_nothing_but_its_name(tmp_path):
 def test_the_first_password_is_shown_when_asked_for(tmp_path):
     process = subprocess.Popen([BINARY, "serve", "--print-initial-password"], cwd=tmp_path, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True,
-                               env=environment({"SERVER_PORT": "0", "STEWARD_PLUGINS_ENABLED": "auth, users"}))
+                               env=outer_environment(SERVER_PORT="0", STEWARD_PLUGINS_ENABLED="auth, users"))
     try:
         password = process.stdout.readline().split()[-1]
         url = process.stdout.readline().split()[-1]
@@ -226,9 +221,7 @@ def test_a_reload_changes_what_is_live_and_only_as_a_whole():
 
         server.options["log"]["level"] = "debug"
         server.options["server"]["loops"] = "1"
-        server.write_config()
-        server.process.send_signal(signal.SIGHUP)
-        eventually(lambda: "configuration read again" in server.log(), what="the reload")
+        server.reload()
         assert "server.loops has changed: it counts from the next start on" in server.log()
         assert allowed_origin(server, "https://two.example") and not allowed_origin(server, "https://one.example")
 
@@ -263,7 +256,7 @@ def test_a_required_plugin_that_fails_is_fatal(tmp_path):
     env = {"SERVER_PORT": "0", "STEWARD_PLUGINS_ENABLED": "auth, users, not-there", "BCRYPT_COST": "4"}
     with_it = steward("serve", cwd=tmp_path, env={**env, "STEWARD_PLUGINS_REQUIRED": "not-there"})
     assert with_it.returncode == 1 and "not-there is required" in with_it.stderr
-    process = subprocess.Popen([BINARY, "serve"], cwd=tmp_path, env=environment(env), stdout=subprocess.PIPE,
+    process = subprocess.Popen([BINARY, "serve"], cwd=tmp_path, env=outer_environment(**(env or {})), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline().startswith("listening on ")
     process.terminate()
@@ -330,9 +323,7 @@ def test_metrics_are_prometheus_text_for_admins(server):
 
 
 def test_a_collector_on_this_machine_needs_no_token():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with Steward(options={"server": {"metrics_port": str(port)}}, plugins="auth, users") as server:
         answer = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
         assert answer.status_code == 200 and "steward_sockets_by_role" in answer.text

@@ -6,6 +6,7 @@ import select
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -30,6 +31,18 @@ def sanitizer(build=BUILD):
     with open(os.path.join(build, "CMakeCache.txt"), encoding="utf-8") as cache:
         found = re.search(r"^STEWARD_SANITIZE:\w+=(.*)$", cache.read(), re.M)
     return found.group(1) if found else ""
+
+
+def outer_environment(**more):
+    """Of this program, without what would configure a server, and with `more`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEWARD_", "SERVER_", "JWT_", "DB_PATH"))}
+    return {**kept, **more}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def running_servers():
@@ -64,14 +77,25 @@ class Steward:
 
     # ---- life ----
 
+    @property
+    def config(self):
+        return os.path.join(self.folder, "steward.conf")
+
     def write_config(self):
-        path = os.path.join(self.folder, "steward.conf")
-        with open(path, "w", encoding="utf-8") as out:
+        with open(self.config, "w", encoding="utf-8") as out:
             for section, values in self.options.items():
                 out.write(f"[{section}]\n")
                 for key, value in values.items():
                     out.write(f"{key} = {value}\n")
-        return path
+        return self.config
+
+    def reload(self):
+        """Has it read its options again, and waits until it has."""
+        said = "configuration read again"
+        before = self.log().count(said)
+        self.write_config()
+        self.process.send_signal(signal.SIGHUP)
+        eventually(lambda: self.log().count(said) > before, what="the reload")
 
     @property
     def log_path(self):
@@ -82,7 +106,7 @@ class Steward:
             return file.read()
 
     def start(self):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("STEWARD_", "SERVER_", "JWT_"))}
+        environment = outer_environment()
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         environment.setdefault("TSAN_OPTIONS", "exitcode=98:second_deadlock_stack=1:suppressions=" +
