@@ -1,4 +1,4 @@
-/* The command line: one const row and one file per command. */
+/* The command line: one const row in commands.c and one file per command. */
 #ifndef CORE_CLI_CLI_H
 #define CORE_CLI_CLI_H
 
@@ -10,12 +10,12 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* What a command takes. */
 enum {
-    CLI_DIR = 32,             /* --dir DIR                                  */
-    CLI_CONFIG = 1,           /* -c FILE, --config FILE                     */
-    CLI_INITIAL_PASSWORD = 2, /* --print-initial-password                   */
-    CLI_TEMPLATE = 4,         /* --template                                 */
-    CLI_KEEP = 8,             /* --keep N                                   */
-    CLI_SAFE_MODE = 16        /* --safe-mode                                */
+    CLI_CONFIG = 1,           /* -c FILE, --config FILE   */
+    CLI_INITIAL_PASSWORD = 2, /* --print-initial-password */
+    CLI_TEMPLATE = 4,         /* --template               */
+    CLI_KEEP = 8,             /* --keep N                 */
+    CLI_SAFE_MODE = 16,       /* --safe-mode              */
+    CLI_DIR = 32              /* --dir DIR                */
 };
 
 enum { CLI_WORDS_MAX = 4 };
@@ -40,6 +40,7 @@ typedef struct {
     int (*run)(const cli_args *args);
 } cli_command;
 
+/* commands.c */
 extern const cli_command CLI_COMMANDS[];
 extern const size_t CLI_COMMAND_COUNT;
 

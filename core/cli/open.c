@@ -2,13 +2,13 @@
 #include "core/cli/server.h"
 
 #include "core/base/log.h"
+#include "core/base/open_files.h"
 #include "core/outbound/outbound.h"
 #include "core/plugin/keys.h"
 #include "core/runtime/allocator.h"
 #include "core/runtime/thread.h"
 
 #include <string.h>
-#include <sys/resource.h>
 
 enum { ERROR_MAX = 512, PRINCIPALS_GOOD = 65536, PRINCIPALS_BAD = 16384 };
 
@@ -16,17 +16,6 @@ static bool say(const char *what)
 {
     log_error("server", "%s", what);
     return false;
-}
-
-/* As many files as the system lets us have: every connection is one. */
-static void raise_files(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return;
-    files.rlim_cur = files.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
-        log_warn("server", "the limit of open files cannot be raised to %llu", (unsigned long long)files.rlim_max);
 }
 
 /* The numbers of threads, 0 in the configuration made concrete. */
@@ -159,7 +148,7 @@ bool server_open(server *s, initial_password_place place)
     char error[ERROR_MAX];
     thread_counts threads = count_threads(s->rt.config, s->from.offline);
     allocator_give_back();
-    raise_files();
+    (void)open_files_raise();
     if (!required_run(s))
         return false;
     if (s->lock_fd < 0 && !data_dir_open(s, error, sizeof error))

@@ -1,8 +1,9 @@
 #include "core/http/settings.h"
 
+#include "core/base/open_files.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 /* Descriptors that connections leave to the database, the log, plugins and outbound connections. */
 enum { DESCRIPTOR_RESERVE = 256, CONNECTIONS_MAX = 1000000 };
@@ -21,20 +22,15 @@ static bool read_trusted(http_settings *s, const config *c, char *error, size_t 
     return true;
 }
 
-/* What RLIMIT_NOFILE leaves, raised to its hard limit first. */
+/* What the limit of open files leaves for them. */
 static uint32_t connections_of_limit(void)
 {
-    struct rlimit files = {1024, 1024};
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-        struct rlimit raised = {files.rlim_max, files.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-            files = raised;
-    }
-    if (files.rlim_cur > CONNECTIONS_MAX + DESCRIPTOR_RESERVE)
+    uint64_t files = open_files_raise();
+    if (files > CONNECTIONS_MAX + DESCRIPTOR_RESERVE)
         return CONNECTIONS_MAX;
-    if (files.rlim_cur < 2 * DESCRIPTOR_RESERVE)
-        return (uint32_t)(files.rlim_cur / 2);
-    return (uint32_t)files.rlim_cur - DESCRIPTOR_RESERVE;
+    if (files < 2 * DESCRIPTOR_RESERVE)
+        return (uint32_t)(files / 2);
+    return (uint32_t)files - DESCRIPTOR_RESERVE;
 }
 
 bool settings_read(http_settings *s, const config *c, char *error, size_t error_size)
