@@ -29,6 +29,8 @@ extern const char SQL_CONNECTOR_NEWEST[], SQL_CONNECTOR_ADD[], SQL_CONNECTOR_CHA
 sw_status connector_newest(feishu *f, sw_db *db, connector *ret);
 /* The newest, when it has that id; SW_NOT_FOUND. */
 sw_status connector_find(feishu *f, sw_db *db, int64_t id, connector *ret);
+/* The same for a route: 404 when it is not there. */
+sw_status connector_named(feishu *f, sw_request *req, sw_db *db, int64_t id, connector *ret);
 sw_status connector_add(feishu *f, sw_tx *tx, connector *c);     /* sets id and times */
 sw_status connector_change(feishu *f, sw_tx *tx, connector *c);  /* all of it; sets updated_ms */
 sw_status connector_set_verified(sw_tx *tx, int64_t id);

@@ -116,6 +116,13 @@ sw_status connector_find(feishu *f, sw_db *db, int64_t id, connector *ret)
     return SW_OK;
 }
 
+sw_status connector_named(feishu *f, sw_request *req, sw_db *db, int64_t id, connector *ret)
+{
+    sw_status found = connector_find(f, db, id, ret);
+
+    return found == SW_NOT_FOUND ? sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found") : found;
+}
+
 /* ---- writing ---- */
 
 const char SQL_CONNECTOR_ADD[] =

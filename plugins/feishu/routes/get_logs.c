@@ -44,10 +44,7 @@ sw_status get_logs(sw_request *req)
     int64_t before = read_cursor(req), count = 0, last = 0;
 
     SW_TRY(sw_check(req));
-    sw_status found = connector_find(f, sw_request_db(req), id, &c);
-    if (found == SW_NOT_FOUND)
-        return sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, req, sw_request_db(req), id, &c));
     SW_TRY(log_page(sw_request_db(req), id, before, limit, &rows));
     sw_json *out = sw_reply_json(req, 200);
     sw_json_object_begin(out, NULL);

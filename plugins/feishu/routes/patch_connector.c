@@ -16,11 +16,8 @@ static sw_status change(sw_tx *tx, void *arg)
     sw_request *req = sw_tx_request(tx);
     const int64_t *id = arg;
     connector before, c;
-    sw_status found = connector_find(f, sw_tx_db(tx), *id, &before);
 
-    if (found == SW_NOT_FOUND)
-        return sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, req, sw_tx_db(tx), *id, &before));
     c = before;
     connector_take(req, &c, sw_body(req));
     SW_TRY(sw_check(req));
@@ -44,10 +41,7 @@ sw_status patch_connector(sw_request *req)
         return SW_NO_MEMORY;
     *id = connector_path_id(req);
     SW_TRY(sw_check(req));
-    sw_status found = connector_find(f, sw_request_db(req), *id, &c);
-    if (found == SW_NOT_FOUND)
-        return sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, req, sw_request_db(req), *id, &c));
     const sw_value *body = sw_body(req);
     if (body && sw_value_type(body) != SW_JSON_OBJECT)
         sw_invalid(req, "invalid_request", "invalid request body");

@@ -23,11 +23,8 @@ static sw_status set(sw_tx *tx, void *arg)
     feishu *f = sw_tx_state(tx);
     const wish *w = arg;
     connector c;
-    sw_status found = connector_find(f, sw_tx_db(tx), w->id, &c);
 
-    if (found == SW_NOT_FOUND)
-        return sw_fail(sw_tx_request(tx), SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, sw_tx_request(tx), sw_tx_db(tx), w->id, &c));
     if (w->enabled && !c.verified)
         return refused(tx, c.id);
     SW_TRY(connector_set_enabled(tx, c.id, w->enabled));
@@ -55,10 +52,7 @@ sw_status patch_enable(sw_request *req)
     if (body && (sw_value_type(body) != SW_JSON_OBJECT || (enabled && sw_value_type(enabled) != SW_JSON_BOOL)))
         sw_invalid(req, "invalid_request", "invalid request body");
     SW_TRY(sw_check(req));
-    sw_status found = connector_find(f, sw_request_db(req), w->id, &c);
-    if (found == SW_NOT_FOUND)
-        return sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, req, sw_request_db(req), w->id, &c));
     w->enabled = sw_value_bool(enabled, 0) != 0;
     return sw_write(req, set, w);
 }

@@ -114,10 +114,7 @@ sw_status post_test_message(sw_request *req)
     if (!o)
         return SW_NO_MEMORY;
     SW_TRY(sw_check(req));
-    sw_status found = connector_find(f, sw_request_db(req), id, &o->c);
-    if (found == SW_NOT_FOUND)
-        return sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, req, sw_request_db(req), id, &o->c));
     read_body(req, o);
     SW_TRY(sw_check(req));
     if (!o->text || !o->trace)

@@ -43,11 +43,8 @@ static sw_status conclude(sw_tx *tx, void *arg)
     feishu *f = sw_tx_state(tx);
     outcome *o = arg;
     connector now;
-    sw_status found = connector_find(f, sw_tx_db(tx), o->c.id, &now);
 
-    if (found == SW_NOT_FOUND)
-        return sw_fail(sw_tx_request(tx), SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, sw_tx_request(tx), sw_tx_db(tx), o->c.id, &now));
     if (o->ok && (strcmp(now.app_id, o->c.app_id) != 0 || strcmp(now.app_secret, o->c.app_secret) != 0)) {
         o->ok = false;
         o->message = "failed to verify credentials with feishu";
@@ -92,10 +89,7 @@ sw_status post_verify(sw_request *req)
     if (!o)
         return SW_NO_MEMORY;
     SW_TRY(sw_check(req));
-    sw_status found = connector_find(f, sw_request_db(req), id, &o->c);
-    if (found == SW_NOT_FOUND)
-        return sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found");
-    SW_TRY(found);
+    SW_TRY(connector_named(f, req, sw_request_db(req), id, &o->c));
     if (connector_has_credentials(&o->c)) {
         SW_TRY(ask(req, f, o));
     } else {
