@@ -1,83 +1,6 @@
-/* Queries: statements by address, clauses, rows, failures. */
+/* Queries: statements by address, clauses, rows, mistakes. */
 #include "core/base/json_write.h"
-#include "tests/unit/db/store_fixture.h"
-#include "tests/unit/run_tests.h"
-
-#include <steward/host.h>
-
-enum { FIND, PUT, PUT_BACK, COUNT, CHILD, MANY, ENDLESS, WRITE_ENDLESS, COMMITS, WRONG, TWO, CHILD_BACK, STATEMENTS };
-enum { BY_NAME = 1, ABOVE = 2 };
-
-static const char *const FIND_CLAUSES[] = {"AND name = ?1", "AND id > ?2", NULL};
-static const char *const MANY_CLAUSES[] = {"AND id <> 101", "AND id <> 102", "AND id <> 103", "AND id <> 104",
-                                           "AND id <> 105", "AND id <> 106", "AND id <> 107", NULL};
-static const char ENDLESS_SQL[] =
-    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-static const char WRITE_ENDLESS_SQL[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-                                        " INSERT INTO things (name) SELECT 'x' || i FROM n WHERE i < 0";
-
-static const sw_statement TABLE[STATEMENTS] = {
-    [FIND] = {"find", "SELECT id, name FROM things WHERE 1 {clauses} ORDER BY id LIMIT ?3", FIND_CLAUSES},
-    [PUT] = {"put", "INSERT INTO things (name, blob, real) VALUES (?1, ?2, ?3)", NULL},
-    [PUT_BACK] = {"put_back", "INSERT INTO things (name) VALUES (?1) RETURNING id, name", NULL},
-    [COUNT] = {"count", "SELECT count(*) FROM things", NULL},
-    [CHILD] = {"child", "INSERT INTO children (thing_id) VALUES (?1)", NULL},
-    [MANY] = {"many", "SELECT count(*) FROM things WHERE 1 {clauses}", MANY_CLAUSES},
-    [ENDLESS] = {"endless", ENDLESS_SQL, NULL},
-    [WRITE_ENDLESS] = {"write_endless", WRITE_ENDLESS_SQL, NULL},
-    [COMMITS] = {"commits", "COMMIT", NULL},
-    [WRONG] = {"wrong", "SELECT nothing FROM nowhere", NULL},
-    [TWO] = {"two", "SELECT 1; SELECT 2", NULL},
-    [CHILD_BACK] = {"child_back", "INSERT INTO children (thing_id) VALUES (?1) RETURNING thing_id", NULL},
-};
-static const sw_migration MIGRATIONS[] = {
-    {"0001", "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, blob BLOB, real REAL) STRICT;"
-             "CREATE TABLE children (thing_id INTEGER NOT NULL REFERENCES things (id)) STRICT;"},
-};
-
-static test_store t;
-static sw_db *db, *reader;
-static arena memory, reader_memory;
-
-static void setup(void)
-{
-    test_store_folder(&t);
-    ck_assert_int_eq(test_store_open(&t), SW_OK);
-    ck_assert_int_eq(store_add_statements(t.store, "things", (sw_table)SW_TABLE(TABLE)), SW_OK);
-    db = db_open(t.store, true);
-    ck_assert_int_eq(store_migrate(t.store, db, "things", (sw_table)SW_TABLE(MIGRATIONS), t.error, sizeof t.error),
-                     SW_OK);
-    reader = db_open(t.store, false);
-    arena_init(&memory, 0);
-    arena_init(&reader_memory, 0);
-    db_lend(db, &memory, 0);
-    db_lend(reader, &reader_memory, 0);
-}
-
-static void teardown(void)
-{
-    db_close(reader);
-    db_close(db);
-    arena_done(&memory);
-    arena_done(&reader_memory);
-    test_store_remove(&t);
-}
-
-static sw_status put(const char *name)
-{
-    return sw_db_query(db, &TABLE[PUT], 0, NULL, "snn", name);
-}
-
-static int64_t count(sw_db *on)
-{
-    sw_rows *rows = NULL;
-    ck_assert_int_eq(sw_db_query(on, &TABLE[COUNT], 0, &rows, ""), SW_OK);
-    ck_assert(sw_rows_next(rows));
-    int64_t n = sw_rows_int(rows, 0);
-    ck_assert(!sw_rows_next(rows));
-    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
-    return n;
-}
+#include "tests/unit/db/query_fixture.h"
 
 START_TEST(clauses_are_chosen_by_the_mask_and_bound_anew)
 {
@@ -295,90 +218,6 @@ START_TEST(a_statement_may_not_end_the_transaction)
 }
 END_TEST
 
-START_TEST(reads_end_at_their_time_limit)
-{
-    int64_t began = sw_monotonic_ms();
-    db_lend(reader, &reader_memory, began + 50);
-    sw_rows *rows = NULL;
-    ck_assert_int_eq(sw_db_query(reader, &TABLE[ENDLESS], 0, &rows, ""), SW_BUSY);
-    ck_assert(db_interrupted(reader));
-    ck_assert_int_lt(sw_monotonic_ms() - began, 1000);
-    ck_assert_int_eq(sw_db_query(reader, &TABLE[COUNT], 0, &rows, ""), SW_BUSY); /* nothing begins after it */
-    db_lend(reader, &reader_memory, 0);
-    ck_assert_int_eq(count(reader), 0);
-}
-END_TEST
-
-START_TEST(writes_get_four_times_that)
-{
-    ck_assert_int_eq(db_exec(db, "BEGIN IMMEDIATE"), SW_OK);
-    int64_t began = sw_monotonic_ms();
-    db_lend(db, &memory, began + 50);
-    ck_assert_int_eq(sw_db_query(db, &TABLE[WRITE_ENDLESS], 0, NULL, ""), SW_BUSY);
-    ck_assert_int_ge(sw_monotonic_ms() - began, 190);
-    ck_assert_int_lt(sw_monotonic_ms() - began, 2000);
-    ck_assert(db_autocommit(db)); /* the price: the whole transaction */
-}
-END_TEST
-
-START_TEST(a_writer_is_not_late_for_having_waited)
-{
-    db_lend(db, &memory, sw_monotonic_ms() + 50);
-    usleep(80000); /* as on a busy machine, where another thread has the core */
-    ck_assert_int_eq(put("waited"), SW_OK);
-    ck_assert(!db_interrupted(db));
-    usleep(1000000); /* WAITING_FACTOR times the limit: then it is */
-    ck_assert_int_eq(put("too long"), SW_BUSY);
-    ck_assert(db_interrupted(db));
-}
-END_TEST
-
-START_TEST(a_full_disk_is_storage_failing)
-{
-    ck_assert_int_eq(db_exec(db, "PRAGMA max_page_count=12"), SW_OK);
-    char *large = calloc(1, 200001);
-    memset(large, 'x', 200000);
-    ck_assert_int_eq(put(large), SW_UNAVAILABLE);
-    ck_assert(db_storage_failed(db));
-    ck_assert_int_eq(db_exec(db, "PRAGMA max_page_count=1000000"), SW_OK);
-    ck_assert_int_eq(put(large), SW_OK);
-    free(large);
-}
-END_TEST
-
-START_TEST(a_connection_can_be_opened_anew)
-{
-    ck_assert_int_eq(put("a"), SW_OK);
-    ck_assert_int_eq(db_reopen(db), SW_OK);
-    db_lend(db, &memory, 0);
-    ck_assert_int_eq(put("b"), SW_OK);
-    ck_assert_int_eq(count(db), 2);
-}
-END_TEST
-
-START_TEST(checkpoints_empty_the_wal)
-{
-    for (int i = 0; i < 50; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "n%d", i);
-        ck_assert_int_eq(put(name), SW_OK);
-    }
-    ck_assert_int_gt(db_wal_bytes(db), 50 * 4096);
-    sw_db *c = db_open_checkpointer(t.store);
-    int left = -1;
-    ck_assert_int_eq(db_checkpoint(c, false, 0, &left), SW_OK);
-    ck_assert_int_eq(left, 0);
-    sw_rows *rows = NULL;
-    ck_assert_int_eq(sw_db_query(reader, &TABLE[FIND], 0, &rows, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
-    put("during the read"); /* which now needs the WAL as it was */
-    ck_assert_int_eq(db_checkpoint(db, true, 50, &left), SW_BUSY);
-    ck_assert_int_eq(sw_rows_done(rows), SW_OK);
-    ck_assert_int_eq(db_checkpoint(db, true, 50, &left), SW_OK);
-    ck_assert_int_eq(db_wal_bytes(db), 0);
-    db_close(c);
-}
-END_TEST
-
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -394,12 +233,6 @@ static void add(TCase *tests)
     ADD(returned_rows_may_be_left_unread);
     ADD(mistakes_are_internal_errors);
     ADD(a_statement_may_not_end_the_transaction);
-    ADD(reads_end_at_their_time_limit);
-    ADD(writes_get_four_times_that);
-    ADD(a_writer_is_not_late_for_having_waited);
-    ADD(a_full_disk_is_storage_failing);
-    ADD(a_connection_can_be_opened_anew);
-    ADD(checkpoints_empty_the_wal);
 }
 
 int main(void)

@@ -1,110 +1,6 @@
-/* The crash handler, in children of this program: what it writes, and that the crash goes on as it would have. */
-#include "core/runtime/crash.h"
-#include "core/runtime/crash_record.h"
+/* The crash handler: what it writes, and that the crash goes on as it would have. */
 #include "core/runtime/thread.h"
-#include "tests/unit/run_tests.h"
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-
-enum { PASSED_ON = 42, BAD_ADDRESS = 16 };
-
-static int file;
-static crash_map *map;
-static const int HELLO, OTHER; /* owners: their addresses count */
-
-/* What was there before the handler: it gets the same signal, with the same address and place. */
-static void handler_before(int number, siginfo_t *info, void *context)
-{
-    (void)context;
-    bool fault = number == SIGSEGV && info->si_code > 0;
-    _exit(!fault || info->si_addr == (void *)BAD_ADDRESS || info->si_addr == NULL ? PASSED_ON : PASSED_ON + 1);
-}
-
-static void arm(void)
-{
-    (void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO); /* the line goes there as well */
-    static const int SIGNALS[] = {SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS};
-    struct sigaction act = {.sa_sigaction = handler_before, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++)
-        ck_assert_int_eq(sigaction(SIGNALS[i], &act, NULL), 0);
-    ck_assert(crash_arm(map, file));
-}
-
-static void setup(void)
-{
-    file = memfd_create("crashes", MFD_CLOEXEC);
-    ck_assert_int_ge(file, 0);
-    ck_assert_int_eq(fcntl(file, F_SETFL, O_APPEND), 0);
-    map = calloc(1, sizeof *map);
-    snprintf(map->server, sizeof map->server, "9.9");
-    map->modules[0] = (crash_module){.owner = &HELLO, .name = "hello", .version = "1.2", .build = "abcd"};
-    map->modules[1] = (crash_module){.owner = &OTHER, .name = "other"};
-    map->module_count = 2;
-}
-
-static void teardown(void)
-{
-    close(file);
-    free(map);
-}
-
-/* Runs `crash` in an armed child; how the child ended. */
-static int ended(void (*crash)(void))
-{
-    fflush(NULL);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        arm();
-        crash();
-        _exit(0);
-    }
-    int status;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static void passed_on(int status)
-{
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == PASSED_ON, "status %x", (unsigned)status);
-}
-
-/* How many records the children wrote; `ret` is the last. */
-static unsigned written(crash_record *ret)
-{
-    char text[4 * CRASH_LINE_MAX];
-    ssize_t len = pread(file, text, sizeof text, 0);
-    unsigned count = 0;
-    for (char *at = text, *end; at < text + len; at = end + 1, count++) {
-        end = memchr(at, '\n', (size_t)(text + len - at));
-        ck_assert_ptr_nonnull(end);
-        ck_assert(crash_record_read(at, (size_t)(end - at), ret));
-    }
-    return count;
-}
-
-static crash_record only_record(void)
-{
-    crash_record r;
-    ck_assert_uint_eq(written(&r), 1);
-    ck_assert_int_eq(r.word, CRASH_HAPPENED);
-    return r;
-}
-
-static void write_to_nowhere(void)
-{
-    *(volatile int *)(uintptr_t)BAD_ADDRESS = 1;
-}
-
-static void fault_for_hello(void)
-{
-    crash_scope before = crash_enter(&HELLO, "handler", "GET", "/api/hello/:id");
-    write_to_nowhere();
-    crash_leave(before);
-}
+#include "tests/unit/runtime/crash_child.h"
 
 START_TEST(a_fault_is_told_with_what_the_thread_was_doing_and_goes_on)
 {
@@ -247,73 +143,6 @@ START_TEST(threads_that_crash_together_are_one_crash)
 }
 END_TEST
 
-/* ---- whose signal it is ---- */
-
-static void killed_by_parent(void)
-{
-    (void)crash_enter(&HELLO, "handler", NULL, NULL);
-    (void)kill(getppid(), SIGUSR1);
-    for (;;)
-        pause();
-}
-
-START_TEST(a_signal_from_another_process_is_not_held_against_the_plugin_at_work)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        arm();
-        killed_by_parent();
-    }
-    int number, status;
-    ck_assert_int_eq(sigwait(&set, &number), 0);
-    ck_assert_int_eq(kill(child, SIGABRT), 0); /* as a watchdog does */
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    passed_on(status);
-    crash_record r = only_record();
-    ck_assert_str_eq(r.plugin, "core");
-    ck_assert_int_eq(r.sender, getpid());
-}
-END_TEST
-
-static void child_of_child(void)
-{
-    (void)crash_enter(&HELLO, "handler", NULL, NULL);
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0)
-        write_to_nowhere();
-    int status;
-    (void)waitpid(child, &status, 0);
-    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
-START_TEST(the_crash_of_a_forked_child_is_not_the_servers)
-{
-    crash_record r;
-    passed_on(ended(child_of_child));
-    ck_assert_uint_eq(written(&r), 0);
-}
-END_TEST
-
-static void disarmed(void)
-{
-    crash_disarm();
-    fault_for_hello();
-}
-
-START_TEST(once_disarmed_it_is_as_if_it_had_never_been)
-{
-    crash_record r;
-    passed_on(ended(disarmed));
-    ck_assert_uint_eq(written(&r), 0);
-}
-END_TEST
-
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -324,9 +153,6 @@ static void add(TCase *tests)
     ADD(a_pointer_that_is_broken_too_does_not_stop_the_report);
     ADD(a_thread_without_stack_left_can_still_tell);
     ADD(threads_that_crash_together_are_one_crash);
-    ADD(a_signal_from_another_process_is_not_held_against_the_plugin_at_work);
-    ADD(the_crash_of_a_forked_child_is_not_the_servers);
-    ADD(once_disarmed_it_is_as_if_it_had_never_been);
 }
 
 int main(void)
