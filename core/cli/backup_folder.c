@@ -23,7 +23,10 @@ static const char TEMPORARY[] = ".steward-backup-", PREFIX[] = "steward-", SUFFI
 
 int backup_temporary(const char *folder, char out[PATH_MAX])
 {
-    int len = snprintf(out, PATH_MAX, "%s/%sXXXXXX", folder, TEMPORARY);
+    char real[PATH_MAX]; /* SQLite is told to follow no link on the way */
+    if (!realpath(folder, real))
+        return -1;
+    int len = snprintf(out, PATH_MAX, "%s/%sXXXXXX", real, TEMPORARY);
     if (len < 0 || len >= PATH_MAX) {
         errno = ENAMETOOLONG;
         return -1;

@@ -92,12 +92,65 @@ bool place_as_caller(const place *p)
     return !p->root_for_owner || (seteuid(getuid()) == 0 && setegid(getgid()) == 0);
 }
 
+/* The next part of `rest`, which loses it, goes onto the end of `done`: false when there is none, or no room. */
+static bool step_on(char done[PATH_MAX], char rest[PATH_MAX])
+{
+    const char *from = rest + strspn(rest, "/");
+    size_t len = strcspn(from, "/"), end = strlen(done);
+    if (len == 0 || end + len + 2 > PATH_MAX)
+        return false;
+    if (len == 2 && strncmp(from, "..", 2) == 0)
+        *(end ? strrchr(done, '/') : done) = '\0'; /* `done` has no links in it */
+    else if (len != 1 || *from != '.')
+        snprintf(done + end, PATH_MAX - end, "/%.*s", (int)len, from);
+    memmove(rest, from + len, strlen(from + len) + 1);
+    return true;
+}
+
+/* `done` is a link: on to what it names. */
+static bool follow(char done[PATH_MAX], char rest[PATH_MAX])
+{
+    char target[2 * PATH_MAX];
+    ssize_t len = readlink(done, target, PATH_MAX - 1);
+    if (len <= 0 || (size_t)len + strlen(rest) + 2 > PATH_MAX)
+        return false;
+    snprintf(target + len, sizeof target - (size_t)len, "/%s", rest);
+    memcpy(rest, target, strlen(target) + 1);
+    *(*target == '/' ? done : strrchr(done, '/')) = '\0';
+    return true;
+}
+
+/* Is a part of the way there the owner's, a folder or a link? Then they can lead it elsewhere at any time. What cannot be
+ * followed counts as theirs. */
+static bool owner_can_turn(const place *p, const char *folder)
+{
+    enum { PARTS_MAX = 1000 };
+    struct stat about;
+    char done[PATH_MAX] = "", rest[PATH_MAX], here[PATH_MAX] = "";
+    if (*folder != '/' && !getcwd(here, sizeof here))
+        return true;
+    int len = snprintf(rest, sizeof rest, "%s/%s", here, folder);
+    if (len < 0 || (size_t)len >= sizeof rest)
+        return true;
+    for (int parts = 0; parts < PARTS_MAX; parts++) {
+        if (!step_on(done, rest))
+            return rest[strspn(rest, "/")] != '\0';
+        if (lstat(*done ? done : "/", &about) != 0 || about.st_uid == p->owner)
+            return true;
+        if (S_ISLNK(about.st_mode) && !follow(done, rest))
+            return true;
+    }
+    return true;
+}
+
 bool place_as_fits(const place *p, const char *folder)
 {
     struct stat about;
+    if (!p->root_for_owner)
+        return stat(folder, &about) == 0;
     if (!place_as_caller(p) || stat(folder, &about) != 0)
         return false;
-    return about.st_uid != p->owner || place_as_owner(p);
+    return !owner_can_turn(p, folder) || place_as_owner(p);
 }
 
 bool place_folder_of(const char *file, char out[PATH_MAX])

@@ -23,8 +23,11 @@ typedef struct {
 
 enum { FILE_COUNT = sizeof TEMPLATE_FILES / sizeof TEMPLATE_FILES[0] };
 
-/* Names that a plugin of one's own cannot have beside those of the server. */
-static const char *const TAKEN[] = {"core", "testhost", "auth", "users", "messages", "chat", "feishu", "dev-mock"};
+/* Names that a plugin of one's own cannot have beside those of the server; the last ones have its routes. */
+static const char *const TAKEN[] = {"core",   "testhost", "auth",    "users",     "messages", "chat",
+                                    "feishu", "dev-mock", "plugins", "approvals"};
+/* Nor those of CMake's targets, and of this template's. */
+static const char *const TARGETS[] = {"all", "clean", "help", "install", "run", "test"};
 
 typedef struct {
     const char *name;
@@ -39,6 +42,14 @@ static int fail(const char *what, const char *why)
     return CLI_FAILED;
 }
 
+static bool among(const char *name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, list[i]) == 0)
+            return true;
+    return false;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *name_problem(const char *name)
 {
@@ -46,9 +57,12 @@ static const char *name_problem(const char *name)
         return "a name has at most 32 of a-z, 0-9 and -";
     if (name[0] < 'a' || name[0] > 'z' || name[strlen(name) - 1] == '-')
         return "a name begins with a letter and does not end with -";
-    for (size_t i = 0; i < sizeof TAKEN / sizeof TAKEN[0]; i++)
-        if (strcmp(name, TAKEN[i]) == 0)
-            return "that name belongs to the server";
+    if (among(name, TAKEN, sizeof TAKEN / sizeof TAKEN[0]))
+        return "that name belongs to the server";
+    if (among(name, TARGETS, sizeof TARGETS / sizeof TARGETS[0]))
+        return "that name means something else to make or CMake";
+    if (strcmp(name, "sqlite") == 0 || strncmp(name, "sqlite-", 7) == 0)
+        return "SQLite keeps names of tables that begin so for itself";
     return NULL;
 }
 

@@ -156,10 +156,12 @@ static sw_status sync_file(const copy *c)
     return fail(SW_UNAVAILABLE, c->error, c->error_size, "cannot write %s: %s", c->path, strerror(errno));
 }
 
-/* No locks (the file is ours alone, and may be on a network) and no journal (half a copy is thrown away). */
+/* No locks (the file is ours alone, and may be on a network) and no journal (half a copy is thrown away). Nor a link, which
+ * whom the folder belongs to may have put in its place: root would write anywhere. */
 static int open_target(copy *c)
 {
-    int rc = sqlite3_open_v2(c->path, &c->raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, "unix-none");
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    int rc = sqlite3_open_v2(c->path, &c->raw, flags, "unix-none");
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(c->raw, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL, NULL, NULL);
     return rc;

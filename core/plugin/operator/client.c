@@ -10,7 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { ORDER_MAX = 8192, ANSWER_MAX = 1024, DEPTH_MAX = 4, TIMEOUT_S = 60 };
+enum { ORDER_MAX = 8192, ANSWER_MAX = 1024, DEPTH_MAX = 4, SEND_S = 5, TIMEOUT_S = 60 };
 
 static sw_status fail(char *text, size_t size, sw_status status, const char *why)
 {
@@ -25,12 +25,13 @@ static int connect_to(const char *data_dir)
     int fd = operator_socket(data_dir, &at, &folder);
     if (fd < 0)
         return -1;
-    const struct timeval limit = {.tv_sec = TIMEOUT_S};
+    /* Before connect(), which waits as long as nobody takes the callers that came before. */
+    const struct timeval send_limit = {.tv_sec = SEND_S}, limit = {.tv_sec = TIMEOUT_S};
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_limit, sizeof send_limit);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     int rc = connect(fd, (const struct sockaddr *)&at, sizeof at);
     int why = errno;
     close(folder);
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (rc == 0)
         return fd;
     close(fd);
@@ -107,7 +108,7 @@ sw_status operator_ask_password(const char *data_dir, const char *name, const ch
     if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED))
         return SW_NOT_FOUND;
     if (fd < 0)
-        return fail(text, size, SW_UNAVAILABLE, strerror(errno));
+        return fail(text, size, SW_UNAVAILABLE, errno == EAGAIN ? "the server does not answer" : strerror(errno));
     bool sent = send_order(fd, name, password);
     sw_status status = read_answer(fd, sent, text, size);
     close(fd);
