@@ -1,5 +1,3 @@
-#include "core/base/clock.h"
-
 #include <steward/host.h>
 #include <string.h>
 
@@ -48,24 +46,38 @@ void sw_time_format(int64_t unix_ms, char out[25])
     out[22] = (char)('0' + rest % 10);
 }
 
+/* ---- reading: what is left of the text, taken from its front ---- */
+
+static bool at_digit(const sw_str *in)
+{
+    return in->len > 0 && in->at[0] >= '0' && in->at[0] <= '9';
+}
+
+static int take_digit(sw_str *in)
+{
+    in->len--;
+    return *in->at++ - '0';
+}
+
 /* Exactly `width` digits; moves on behind them. */
-static bool take_number(const char **at, int width, int *ret)
+static bool take_number(sw_str *in, int width, int *ret)
 {
     int value = 0;
-    for (int i = 0; i < width; i++, (*at)++) {
-        if (**at < '0' || **at > '9')
+    for (int i = 0; i < width; i++) {
+        if (!at_digit(in))
             return false;
-        value = value * 10 + (**at - '0');
+        value = value * 10 + take_digit(in);
     }
     *ret = value;
     return true;
 }
 
-static bool take_char(const char **at, char a, char b)
+static bool take_char(sw_str *in, char a, char b)
 {
-    if (**at != a && **at != b)
+    if (in->len == 0 || (*in->at != a && *in->at != b))
         return false;
-    (*at)++;
+    in->at++;
+    in->len--;
     return true;
 }
 
@@ -84,40 +96,46 @@ static int64_t days_since_1970(int year, int month, int day)
 }
 
 /* "Z", "+08:00": minutes to take off. */
-static bool take_offset(const char **at, int *ret_minutes)
+static bool take_offset(sw_str *in, int *ret_minutes)
 {
-    if (take_char(at, 'Z', 'z')) {
+    if (take_char(in, 'Z', 'z')) {
         *ret_minutes = 0;
         return true;
     }
-    int hours, minutes, sign = **at == '-' ? -1 : 1;
-    if (!take_char(at, '+', '-') || !take_number(at, 2, &hours) || !take_char(at, ':', ':') ||
-        !take_number(at, 2, &minutes) || hours > 23 || minutes > 59)
+    int hours, minutes, sign = in->len > 0 && in->at[0] == '-' ? -1 : 1;
+    if (!take_char(in, '+', '-') || !take_number(in, 2, &hours) || !take_char(in, ':', ':') ||
+        !take_number(in, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
     *ret_minutes = sign * (hours * 60 + minutes);
     return true;
 }
 
-bool time_parse(const char *text, int64_t *ret_ms)
+/* ".123999": what is finer than a millisecond is cut. None: 0. */
+static bool take_fraction(sw_str *in, int *ret_ms)
 {
-    const char *at = text;
-    int year, month, day, hour, minute, second, ms = 0, offset;
-    if (!take_number(&at, 4, &year) || !take_char(&at, '-', '-') || !take_number(&at, 2, &month) ||
-        !take_char(&at, '-', '-') || !take_number(&at, 2, &day) || !take_char(&at, 'T', 't') ||
-        !take_number(&at, 2, &hour) || !take_char(&at, ':', ':') || !take_number(&at, 2, &minute) ||
-        !take_char(&at, ':', ':') || !take_number(&at, 2, &second))
+    *ret_ms = 0;
+    if (!take_char(in, '.', '.'))
+        return true;
+    if (!at_digit(in))
+        return false;
+    for (int scale = 100; at_digit(in); scale /= 10)
+        *ret_ms += scale * take_digit(in);
+    return true;
+}
+
+bool sw_time_parse(const char *text, size_t len, int64_t *ret_ms)
+{
+    sw_str in = {text, len};
+    int year, month, day, hour, minute, second, ms, offset;
+    if (!take_number(&in, 4, &year) || !take_char(&in, '-', '-') || !take_number(&in, 2, &month) ||
+        !take_char(&in, '-', '-') || !take_number(&in, 2, &day) || !take_char(&in, 'T', 't') ||
+        !take_number(&in, 2, &hour) || !take_char(&in, ':', ':') || !take_number(&in, 2, &minute) ||
+        !take_char(&in, ':', ':') || !take_number(&in, 2, &second))
         return false;
     if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
         second > 60)
         return false;
-    if (*at == '.') {
-        at++;
-        if (*at < '0' || *at > '9')
-            return false;
-        for (int scale = 100; *at >= '0' && *at <= '9'; at++, scale /= 10)
-            ms += scale * (*at - '0');
-    }
-    if (!take_offset(&at, &offset) || *at != '\0')
+    if (!take_fraction(&in, &ms) || !take_offset(&in, &offset) || in.len > 0)
         return false;
     *ret_ms =
         days_since_1970(year, month, day) * DAY_MS + ((hour * 60 + minute - offset) * INT64_C(60) + second) * 1000 + ms;

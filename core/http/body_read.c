@@ -1,5 +1,6 @@
 /* The JSON body of a request, for handlers: <steward/http.h>. On whichever thread runs the handler. */
 #include "core/http/exchange.h"
+#include <steward/host.h>
 #include <string.h>
 
 sw_str sw_body_raw(sw_request *req)
@@ -96,6 +97,22 @@ int64_t sw_body_int(sw_request *req, const char *name, int64_t fallback, int64_t
         return fallback;
     }
     return n > max ? max : n;
+}
+
+int64_t sw_body_time(sw_request *req, const char *name, int64_t fallback)
+{
+    const sw_value *v = member(req, name);
+    size_t len = 0;
+    if (!v)
+        return fallback;
+    int64_t ms = sw_value_int(v, -1);
+    if (ms >= 0)
+        return ms;
+    const char *text = sw_value_text(v, &len);
+    if (text && sw_time_parse(text, len, &ms))
+        return ms;
+    sw_invalid(req, "invalid_parameter", "invalid %s", name);
+    return fallback;
 }
 
 int sw_body_bool(sw_request *req, const char *name, int fallback)

@@ -1,9 +1,9 @@
 /* Path, query and headers of a request, for handlers: <steward/http.h>. On whichever thread runs the handler. */
-#include "core/base/clock.h"
 #include "core/base/str.h"
 #include "core/base/utf8.h"
 #include "core/http/exchange.h"
 #include "core/http/uri.h"
+#include <steward/host.h>
 #include <string.h>
 
 /* Decoded, in the request's memory; NULL: not UTF-8, or no memory. */
@@ -135,7 +135,7 @@ int64_t sw_query_time(sw_request *req, const char *name, int64_t fallback)
     char *zone = value.len > 6 ? (char *)(uintptr_t)value.at + value.len - 6 : NULL;
     if (zone && *zone == ' ' && zone[3] == ':')
         *zone = '+';
-    if (time_parse(value.at, &ms))
+    if (sw_time_parse(value.at, value.len, &ms))
         return ms;
     invalid(req, name);
     return fallback;

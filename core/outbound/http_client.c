@@ -18,6 +18,7 @@ typedef struct http_call {
     CURL *easy;
     struct curl_slist *headers;
     buf body, answer, answer_headers;
+    int64_t turn_ms; /* when libcurl got it, monotonic; 0: never */
     sw_http_done done;
     void *arg;
     crash_scope asked_by;
@@ -30,6 +31,7 @@ struct http_client {
     char *ca_file, *proxy;
     http_call *waiting, **waiting_last;   /* under the lock */
     unsigned waiting_count;               /* under the lock */
+    unsigned open;                        /* under the lock: not told its outcome yet */
     bool stopping;                        /* under the lock */
     http_call *running;                   /* the thread's */
     bool halted;                          /* the thread has ended; main thread */
@@ -71,29 +73,64 @@ static bool never_left(CURLcode code)
     }
 }
 
-/* Tells the outcome and frees the call. On the client's thread. */
-static void call_end(http_call *c, CURLcode code, const char *error, bool waiting)
+static sw_http_outcome outcome_of(const http_call *c, CURLcode code, const char *stopped)
 {
-    sw_http_answer answer = { .size = sizeof answer, .error = "" };
+    if (stopped)
+        return SW_HTTP_STOPPED;
+    if (c->answer_headers.failed)
+        return SW_HTTP_FAILED;
+    if (c->answer.failed)
+        return SW_HTTP_TOO_LONG;
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return SW_HTTP_TIMED_OUT;
+    return code != CURLE_OK ? SW_HTTP_FAILED : SW_HTTP_ANSWERED;
+}
+
+static const char *error_of(const http_call *c, CURLcode code)
+{
+    if (c->answer_headers.failed)
+        return "the head of the answer is too long";
+    return c->answer.failed ? "the answer is too long" : curl_easy_strerror(code);
+}
+
+/* The answer as the plugin gets it; its texts are the call's. `stopped` NULL: it ended by itself. */
+static sw_http_answer answer_of(http_call *c, CURLcode code, const char *stopped)
+{
+    sw_http_answer answer = { .size = sizeof answer, .error = "", .body = "", .headers = "" };
     long status = 0;
 
     buf_add(&c->answer, "", 1);
     buf_add(&c->answer_headers, "", 1);
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (error || code != CURLE_OK || c->answer.failed || c->answer_headers.failed) {
-        answer.error = error ? error : c->answer.failed ? "the answer is too long" : curl_easy_strerror(code);
-        answer.body = answer.headers = "";
-        answer.unsent = waiting || (!error && never_left(code));
-    } else {
+    answer.outcome = outcome_of(c, code, stopped);
+    answer.took_ms = c->turn_ms ? sw_monotonic_ms() - c->turn_ms : 0;
+    if (answer.outcome == SW_HTTP_ANSWERED || answer.outcome == SW_HTTP_TOO_LONG) {
+        answer.head_status = (int)status;
+        answer.headers = c->answer_headers.at;
+    }
+    if (answer.outcome == SW_HTTP_ANSWERED) {
         answer.status = (int)status;
         answer.body = c->answer.at;
         answer.body_len = c->answer.len - 1;
-        answer.headers = c->answer_headers.at;
+    } else {
+        answer.error = stopped ? stopped : error_of(c, code);
+        answer.unsent = stopped ? !c->turn_ms : never_left(code);
     }
+    return answer;
+}
+
+/* Tells the outcome and frees the call. On the client's thread. */
+static void call_end(http_client *client, http_call *c, CURLcode code, const char *stopped)
+{
+    sw_http_answer answer = answer_of(c, code, stopped);
     crash_scope before = crash_enter(c->asked_by.owner, "answer", c->asked_by.kind, c->asked_by.name);
+
     c->done(c->arg, &answer);
     crash_leave(before);
     call_free(c);
+    pthread_mutex_lock(&client->lock);
+    client->open--;
+    pthread_mutex_unlock(&client->lock);
 }
 
 static bool set_headers(http_call *c, const char *const *headers)
@@ -140,6 +177,9 @@ static bool set_options(const http_client *client, http_call *c, const sw_http_c
         ok = !c->body.failed && curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len) == CURLE_OK
             && curl_easy_setopt(e, CURLOPT_POSTFIELDS, c->body.at) == CURLE_OK;
     }
+    /* Its answer has the length of a body that does not come. */
+    if (ok && strcmp(method, "HEAD") == 0)
+        ok = curl_easy_setopt(e, CURLOPT_NOBODY, 1L) == CURLE_OK;
     return ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK && set_headers(c, call->headers);
 }
 
@@ -175,6 +215,7 @@ sw_status http_client_call(http_client *client, const sw_http_call *given, sw_ht
         *client->waiting_last = c;
         client->waiting_last = &c->next;
         client->waiting_count++;
+        client->open++;
     }
     pthread_mutex_unlock(&client->lock);
     if (status != SW_OK)
@@ -182,6 +223,14 @@ sw_status http_client_call(http_client *client, const sw_http_call *given, sw_ht
     else
         curl_multi_wakeup(client->multi);
     return status;
+}
+
+unsigned http_client_open(http_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    unsigned open = client->open;
+    pthread_mutex_unlock(&client->lock);
+    return open;
 }
 
 /* ---- the thread ---- */
@@ -198,6 +247,7 @@ static bool take_waiting(http_client *client, unsigned *running)
             client->waiting_last = &client->waiting;
         client->waiting_count--;
         c->next = client->running;
+        c->turn_ms = sw_monotonic_ms();
         client->running = c;
         curl_multi_add_handle(client->multi, c->easy);
         (*running)++;
@@ -233,7 +283,7 @@ static bool finish_done(http_client *client, unsigned *running)
         forget_running(client, c);
         (*running)--;
         any = true;
-        call_end(c, code, NULL, false);
+        call_end(client, c, code, NULL);
     }
     return any;
 }
@@ -245,7 +295,7 @@ static void end_all(http_client *client, http_call *list, bool added)
         list = c->next;
         if (added)
             curl_multi_remove_handle(client->multi, c->easy);
-        call_end(c, CURLE_OK, "stopped", !added);
+        call_end(client, c, CURLE_OK, "stopped");
     }
 }
 

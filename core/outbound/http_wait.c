@@ -27,7 +27,8 @@ static void wake_up(void *arg, const sw_http_answer *answer)
     w->answer.body = sw_strndup(w->req, answer->body, answer->body_len);
     w->answer.headers = sw_strdup(w->req, answer->headers);
     if (!w->answer.error || !w->answer.body || !w->answer.headers)
-        w->answer = (sw_http_answer){ .size = sizeof *answer, .error = "out of memory", .body = empty, .headers = empty };
+        w->answer = (sw_http_answer){ .size = sizeof *answer, .error = "out of memory", .body = empty, .headers = empty,
+                                      .outcome = SW_HTTP_FAILED };
     w->finished = true;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);

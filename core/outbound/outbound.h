@@ -34,6 +34,8 @@ http_client *http_client_start(const char *ca_file, const char *proxy);
 void http_client_halt(http_client *c);
 void http_client_stop(http_client *c);
 sw_status http_client_call(http_client *c, const sw_http_call *call, sw_http_done done, void *arg);
+/* Calls whose callback has not come back. Any thread. */
+unsigned http_client_open(http_client *c);
 
 ws_client *ws_client_start(const char *ca_file, const char *proxy);
 void ws_client_halt(ws_client *c);

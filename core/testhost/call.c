@@ -94,19 +94,31 @@ static const sw_test_reply *receive(sw_test *t, int fd, bool head_only)
     return r ? r : none(t, "the connection ended before the answer was whole");
 }
 
-const sw_test_reply *sw_test_call(sw_test *t, const sw_test_user *who, const char *method, const char *path,
-                                  const char *body, const char *const *headers)
+/* ---- in two halves ---- */
+
+/* In the host's memory. */
+struct sw_test_asked {
+    sw_test_asked *next;
+    sw_test *t;
+    int fd; /* -1: it came to nothing, or is finished */
+    bool head_only;
+    const sw_test_reply *reply; /* NULL: not finished */
+};
+
+/* Connects and sends; -1 after none(). */
+static int ask(sw_test *t, const sw_test_user *who, const char *method, const char *path, const char *body,
+               const char *const *headers)
 {
+    static const char OTHERS[] = "another plugin provides auth/1: log in there, and give the token in a header Authorization";
     char token[TOKEN_TEXT] = "";
-    if (!t->running)
-        return none(t, "the host does not run");
-    if (who && !t->own_users)
-        return none(t, "another plugin provides auth/1: log in there, and give the token in a header Authorization");
-    if (who && !user_token(who, token))
-        return none(t, "a user has an id above 0, one role, and a name of at most 64 bytes");
-    int fd = folder_connect(t);
-    if (fd < 0)
-        return none(t, strerror(errno));
+    const char *wrong = !t->running ? "the host does not run" : who && !t->own_users ? OTHERS : NULL;
+    if (!wrong && who && !user_token(who, token))
+        wrong = "a user has an id above 0, one role, and a name of at most 64 bytes";
+    int fd = wrong ? -1 : folder_connect(t);
+    if (fd < 0) {
+        none(t, wrong ? wrong : strerror(errno));
+        return -1;
+    }
     buf out;
     buf_init(&out, 0);
     write_request(&out, token, method, path, body, headers);
@@ -114,9 +126,51 @@ const sw_test_reply *sw_test_call(sw_test *t, const sw_test_user *who, const cha
     if (!out.failed)
         (void)fd_send(fd, out.at, out.len);
     buf_done(&out);
-    const sw_test_reply *r = receive(t, fd, strcmp(method, "HEAD") == 0);
-    close(fd);
-    return r;
+    return fd;
+}
+
+sw_test_asked *sw_test_begin(sw_test *t, const sw_test_user *who, const char *method, const char *path, const char *body,
+                             const char *const *headers)
+{
+    sw_test_asked *a = arena_alloc(&t->memory, sizeof *a);
+    if (!a) {
+        none(t, "no memory");
+        return NULL;
+    }
+    *a = (sw_test_asked){.next = t->asked, .t = t, .head_only = strcmp(method, "HEAD") == 0};
+    a->fd = ask(t, who, method, path, body, headers);
+    if (a->fd < 0)
+        a->reply = &NONE;
+    t->asked = a;
+    return a;
+}
+
+const sw_test_reply *sw_test_finish(sw_test_asked *a)
+{
+    if (!a)
+        return &NONE;
+    if (!a->reply) {
+        a->reply = receive(a->t, a->fd, a->head_only);
+        close(a->fd);
+        a->fd = -1;
+    }
+    return a->reply;
+}
+
+void asked_close(sw_test *t)
+{
+    for (sw_test_asked *a = t->asked; a; a = a->next)
+        if (a->fd >= 0)
+            close(a->fd);
+    t->asked = NULL;
+}
+
+/* ---- in one ---- */
+
+const sw_test_reply *sw_test_call(sw_test *t, const sw_test_user *who, const char *method, const char *path,
+                                  const char *body, const char *const *headers)
+{
+    return sw_test_finish(sw_test_begin(t, who, method, path, body, headers));
 }
 
 const sw_test_reply *sw_test_get(sw_test *t, const sw_test_user *who, const char *path)

@@ -27,7 +27,7 @@ static bool idle(sw_test *t)
 {
     registry_tick(t->s.plugins);
     return registry_pending(t->s.plugins) == 0 && http_in_flight(t->s.http) == 0 && runtime_idle(&t->s.rt) &&
-           t->outbound_open == 0;
+           t->outbound_open == 0 && http_client_open(t->s.rt.outbound->http) == 0;
 }
 
 /* Work moves on while one place after the other is looked at: idle is what is so twice, with nothing run in between. */

@@ -121,6 +121,11 @@ int64_t sw_test_int(const sw_value *json, const char *path, int64_t fallback)
     return sw_value_int(sw_test_at(json, path), fallback);
 }
 
+int sw_test_bool(const sw_value *json, const char *path, int fallback)
+{
+    return sw_value_bool(sw_test_at(json, path), fallback);
+}
+
 const char *sw_test_text(const sw_value *json, const char *path)
 {
     size_t len;

@@ -189,6 +189,7 @@ void sw_test_close(sw_test *t)
 {
     if (!t)
         return;
+    asked_close(t);
     sockets_free(t); /* first: a stop waits a moment for sockets that do not read */
     end(t);
     events_free(t);

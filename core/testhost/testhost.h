@@ -55,6 +55,7 @@ struct sw_test {
 
     record_list events; /* the writer adds */
     sw_test_socket *sockets;
+    sw_test_asked *asked; /* every one, the latest first */
 };
 
 /* log.c: the text of sw_test_error(); always false. */
@@ -108,6 +109,9 @@ void events_free(sw_test *t);
 bool stub_open(sw_test *t);
 void stub_close(sw_test *t);
 void stub_calls_free(sw_test *t);
+
+/* call.c: the connections of what was begun and not finished. */
+void asked_close(sw_test *t);
 
 /* ws.c */
 void sockets_free(sw_test *t);

@@ -174,6 +174,25 @@ void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
         delivery_post(delivery_new(h, frame, &whole, NULL));
 }
 
+sw_status sw_send_origin(sw_request *req, sw_frame *frame)
+{
+    ws_event *ev = event_of(req);
+    if (ev == NULL)
+        return SW_NOT_FOUND;
+    ws_socket *s = ev->socket;
+    if (ev->on_loop) {
+        if (!frame_seal(frame, s->home->hub))
+            return SW_NO_MEMORY;
+        deliver_to_origin(s, frame);
+        return SW_OK;
+    }
+    delivery *d = delivery_new(s->home->hub, frame, NULL, s);
+    if (d == NULL)
+        return SW_NO_MEMORY;
+    delivery_list_add(&ev->sends, d);
+    return SW_OK;
+}
+
 bool sw_user_online(const sw_host *host, int64_t user_id)
 {
     const struct hub *h = host->rt->hub;

@@ -31,6 +31,12 @@ void deliver_to(ws_socket *s, sw_frame *f)
         output_frame(s, f);
 }
 
+void deliver_to_origin(ws_socket *s, sw_frame *f)
+{
+    if (s->state == SOCKET_OPEN)
+        output_frame(s, f); /* in its own right: no part of what recovery reads */
+}
+
 /* ---- on a loop ---- */
 
 static bool chosen(ws_socket *s, uint32_t stamp, int64_t except)
@@ -86,8 +92,8 @@ static void on_part(mail *m, loop *l)
     hub_now(hl);
     if (d->origin == NULL)
         deliver_here(hl, d->frame, &d->to);
-    else if (d->origin->state == SOCKET_OPEN)
-        output_frame(d->origin, d->frame); /* in its own right: no part of what recovery reads */
+    else
+        deliver_to_origin(d->origin, d->frame);
     unref(d);
 }
 

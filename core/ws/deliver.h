@@ -17,6 +17,8 @@ void delivery_free(delivery *d);
 void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to);
 /* To one socket of this loop, as its phase (recovery, live) asks. */
 void deliver_to(ws_socket *s, sw_frame *f);
+/* The same as an answer to what it sent: past its phase. */
+void deliver_to_origin(ws_socket *s, sw_frame *f);
 
 /* Deliveries in order, until they are posted. */
 typedef struct {

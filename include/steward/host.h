@@ -24,6 +24,9 @@ SW_EXPORT int64_t sw_now_ms(void);        /* wall clock, Unix ms        */
 SW_EXPORT int64_t sw_monotonic_ms(void);  /* never goes back            */
 /* "2026-03-05T21:42:08.123Z" into 25 bytes; what is before the year 0 or after 9999 is shown as the nearest that is not. */
 SW_EXPORT void sw_time_format(int64_t unix_ms, char out[25]);
+/* Since 1.1. RFC 3339 in all of those `len` bytes ("2026-03-05T21:42:08.123Z", "2026-03-06T05:42:08+08:00") as Unix ms:
+ * what is finer is cut, a leap second counts as the second after it. false: no such time, *ret_unix_ms is as it was. */
+SW_EXPORT SW_MUST_USE bool sw_time_parse(const char *text, size_t len, int64_t *ret_unix_ms);
 
 /* SW_INTERNAL: the system gives no random bytes. */
 SW_EXPORT SW_MUST_USE sw_status sw_random(void *out, size_t len);
@@ -61,8 +64,8 @@ SW_EXPORT SW_MUST_USE sw_status sw_initial_admin_generate(sw_host *host, char ou
 SW_EXPORT void sw_initial_admin_used(sw_host *host);
 
 /* A service that another plugin provides: its const table, which begins with its size, and the first argument of its
- * functions. From start() on; both live as long as the server. NULL: not declared in `needs`, or declared optional and
- * not there. */
+ * functions, the provider's state. From start() on; both live as long as the server. NULL: not declared in `needs`, or
+ * declared optional and not there. */
 SW_EXPORT const void *sw_service(const sw_host *host, const char *name, void **ret_self);
 
 SW_END_DECLS

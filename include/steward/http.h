@@ -26,7 +26,8 @@ enum {
 
 typedef struct {
     sw_method method;
-    const char *path;        /* "/api/messages/:id"; a parameter is one whole segment                 */
+    const char *path;        /* "/api/messages/:id"; a parameter is one whole segment, and a segment that is written
+                                out goes before it, whatever the method. By custom it begins with /api/NAME          */
     sw_access access;
     sw_lane lane;
     sw_handler handle;
@@ -46,7 +47,7 @@ SW_EXPORT const char *sw_path_text(sw_request *req, const char *name);
 SW_EXPORT int64_t sw_query_int(sw_request *req, const char *name, int64_t fallback, int64_t min, int64_t max);
 /* Longer than `max` bytes: sticky. */
 SW_EXPORT const char *sw_query_text(sw_request *req, const char *name, size_t max, const char *fallback);
-/* RFC 3339 or Unix milliseconds, as Unix milliseconds. */
+/* RFC 3339 or Unix milliseconds, as Unix milliseconds; neither: sticky "invalid <name>". */
 SW_EXPORT int64_t sw_query_time(sw_request *req, const char *name, int64_t fallback);
 SW_EXPORT bool sw_query_has(sw_request *req, const char *name);
 
@@ -56,16 +57,21 @@ SW_EXPORT const char *sw_header(sw_request *req, const char *name);
 /* The JSON body. A missing or empty body reads as {}; anything else that is not one JSON text is a
  * sticky "invalid request body". sw_body() is the whole value, for arrays and nested objects. */
 SW_EXPORT const sw_value *sw_body(sw_request *req);
+/* Is the member there, also as null? The other readers take null as absent. */
 SW_EXPORT bool sw_body_has(sw_request *req, const char *name);
-/* Text of min..max bytes. Missing with min > 0: sticky "<name> is required" (missing_field); too long:
+/* Text of min..max bytes, as it came: not trimmed. Missing with min > 0: sticky "<name> is required" (missing_field); too long:
  * "<name> must be at most N bytes" (field_too_long); too short: "<name> must be at least N bytes". */
 SW_EXPORT const char *sw_body_text(sw_request *req, const char *name, size_t min, size_t max);
-/* As sw_body_text, but absent or null gives `fallback`. */
+/* As sw_body_text, but absent or null gives `fallback`, which may be NULL. */
 SW_EXPORT const char *sw_body_text_or(sw_request *req, const char *name, size_t max, const char *fallback);
-/* An integer; absent or null: `fallback`; above `max`: cut to it; below `min`, or another type: sticky "invalid <name>". */
+/* An integer; absent or null: `fallback`; above `max`: cut to it; below `min`, another type, or no
+ * int64_t: sticky "invalid <name>". One that must be there: take a fallback below `min`, and look for it. */
 SW_EXPORT int64_t sw_body_int(sw_request *req, const char *name, int64_t fallback, int64_t min, int64_t max);
 /* true, false, or `fallback` when absent; another type is sticky "<name> must be a boolean". */
 SW_EXPORT int sw_body_bool(sw_request *req, const char *name, int fallback);
+/* Since 1.1. A time as Unix milliseconds: an RFC 3339 text, or an integer of 0 and above that is one already; absent or
+ * null: `fallback`; anything else, "" too: sticky "invalid <name>". */
+SW_EXPORT int64_t sw_body_time(sw_request *req, const char *name, int64_t fallback);
 /* The body's bytes, as they came; none for a request without a body. */
 SW_EXPORT sw_str sw_body_raw(sw_request *req);
 
@@ -80,7 +86,8 @@ SW_EXPORT sw_json *sw_reply_json(sw_request *req, int http_status);
 SW_EXPORT void sw_reply_empty(sw_request *req, int http_status);
 /* Another body: `bytes` are copied. */
 SW_EXPORT void sw_reply_bytes(sw_request *req, int http_status, const char *content_type, const void *bytes, size_t len);
-/* Adds a response header; names and values with control characters are dropped and logged. */
+/* Adds a response header, in the place of none: those that the server makes (Content-Type, Content-Length, Connection,
+ * Date, Vary, X-Request-Id, CORS) are its own. Names and values with control characters are dropped and logged. */
 SW_EXPORT void sw_reply_header(sw_request *req, const char *name, const char *value);
 
 SW_END_DECLS

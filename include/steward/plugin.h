@@ -20,7 +20,7 @@ SW_BEGIN_DECLS
 
 #define SW_PLUGIN_MAGIC 0x53575044u /* "SWPD" */
 #define SW_ABI_MAJOR    1u
-#define SW_ABI_MINOR    0u
+#define SW_ABI_MINOR    1u
 
 /* Work that the writer does between batches, in steps of a few milliseconds. The step sets *ret_more
  * when it should run again soon; otherwise it rests for `every_ms`. */
@@ -30,7 +30,8 @@ typedef struct {
     sw_status (*step)(sw_tx *tx, bool *ret_more);
 } sw_housekeeping;
 
-/* A task on a worker every `every_ms`. */
+/* A task on a worker every `every_ms`, counted from the end of the one before. When an option says how often: a short
+ * one that looks whether its time has come. */
 typedef struct {
     const char *name;
     int64_t every_ms;
@@ -48,7 +49,8 @@ typedef struct {
     bool optional;      /* start without it when it is not there */
 } sw_need;
 
-/* What /api/health shows of a plugin: write members into the object; false: degraded. Worker. */
+/* What /api/health shows administrators of a plugin: write members into the object; false: "degraded", and nothing else
+ * comes of it. Numbers, booleans and short texts are in /metrics as well. Worker, with a database; no reply, no failure. */
 typedef bool (*sw_health)(sw_request *req, sw_json *out);
 
 typedef struct {
@@ -76,13 +78,14 @@ typedef struct {
     sw_status (*start)(sw_host *host, void **ret_state);
     /* First writes, after start(), as one step on the writer; a failure quarantines the plugin. NULL: none. */
     sw_status (*prepare)(sw_tx *tx);
-    /* Live options have changed; on the main thread. NULL: not interested. */
+    /* Live options have changed, which it cannot refuse; on the main thread. NULL: not interested. */
     void (*reconfigure)(sw_host *host, void *state);
     /* On the main thread: no call is running and none will come. The last thing there is after a start() that
      * succeeded. NULL: nothing to free. */
     void (*stop)(void *state);
     /* The plugin was disabled, or enabled again, while the server runs: what it keeps open by itself, such as an outbound
-     * connection, ends and begins with it. Any worker; must not block. NULL: nothing to do. */
+     * connection, ends and begins with it; callbacks of what it has begun still come. Any worker; must not block. NULL:
+     * nothing to do. */
     void (*switched)(sw_host *host, void *state, bool enabled);
 } sw_plugin;
 

@@ -9,8 +9,7 @@
  *     assert(r->status == 201 && sw_test_int(r->json, "id", 0) == 1);
  *     sw_test_close(t);
  *
- * Threads:   one host at a time in a process (as many as you like one after another), and one thread that calls these
- *            functions. Only `outbound` is called on another.
+ * Threads:   one host at a time in a process, and one thread that calls these functions; `outbound` is called on another.
  * Ownership: what a function returns belongs to the host and lives until sw_test_close(), unless said; never free it.
  * Time:      timers, housekeeping and tasks of sw_task_after() run when the test says so: sw_test_timer() and the two
  *            after it. Steps have seconds, not limits.write_step, so that slow machines are no failure.
@@ -25,16 +24,16 @@ SW_BEGIN_DECLS
 
 typedef struct sw_test sw_test;
 
-/* Answers an outbound HTTP call of a plugin in the network's place, on the outbound thread, one call at a time. `answer` comes
- * as an empty 200; texts put into it must live until the next call. Status 0 with an error: no answer came. */
+/* Answers an outbound HTTP call of a plugin in the network's place, on the outbound thread, one call at a time, after the
+ * rule for URLs. `answer` comes as an empty 200; texts put into it must live until the next call. Status 0 with an error:
+ * no answer came, by `outcome` SW_HTTP_FAILED unless it is set to another. */
 typedef void (*sw_test_outbound)(void *arg, const sw_http_call *call, sw_http_answer *answer);
 
-/* Zero what you do not need; .size = sizeof(sw_test_options). All is copied, but for descriptors and outbound_arg, which must
- * outlive the host. Lists end with NULL; NULL: none. */
+/* Zero what you do not need; .size = sizeof(sw_test_options). All is copied, but for descriptors (sw_test_restart() reads
+ * them anew) and outbound_arg, which must outlive the host. Lists end with NULL; NULL: none. */
 typedef struct {
     uint32_t size;
-    const sw_plugin *const *plugins;  /* plugins linked into the test: &sw_plugin_v1, and stand-ins for others: an
-                                         sw_plugin of the test's own may provide a service or take an event */
+    const sw_plugin *const *plugins;  /* linked into the test: &sw_plugin_v1, and stand-ins of its own for others */
     const char *const *files;         /* plugins as files: "build/notes.so"                              */
     const char *installed;            /* plugins of the installed server: "users, messages". No auth: the host itself
                                          knows who a sw_test_user is, unless a plugin here provides auth/1 */
@@ -54,7 +53,7 @@ SW_EXPORT SW_MUST_USE bool sw_test_restart(sw_test *t);
 SW_EXPORT void sw_test_close(sw_test *t);
 /* Why the latest function that returned false or NULL did so; "" when none has. */
 SW_EXPORT const char *sw_test_error(const sw_test *t);
-/* Changes an option that is SW_OPTION_LIVE, as SIGHUP does after an edit. false: refused, nothing changed. */
+/* As SIGHUP after an edit; what is not SW_OPTION_LIVE counts from sw_test_restart() on. false: refused, nothing changed. */
 SW_EXPORT SW_MUST_USE bool sw_test_set(sw_test *t, const char *option, const char *value);
 /* The data folder: sw_host_data_dir() of its plugins. */
 SW_EXPORT const char *sw_test_folder(const sw_test *t);
@@ -85,12 +84,19 @@ SW_EXPORT const sw_test_reply *sw_test_call(sw_test *t, const sw_test_user *who,
 SW_EXPORT const sw_test_reply *sw_test_get(sw_test *t, const sw_test_user *who, const char *path);
 SW_EXPORT const sw_test_reply *sw_test_post(sw_test *t, const sw_test_user *who, const char *path, const char *body);
 SW_EXPORT const sw_test_reply *sw_test_delete(sw_test *t, const sw_test_user *who, const char *path);
+/* sw_test_call() in two halves, for requests that are in work at once: the first sends, the second waits for the answer, as
+ * long as it does from then on. What was begun and not finished ends with sw_test_close(). */
+typedef struct sw_test_asked sw_test_asked;
+SW_EXPORT SW_MUST_USE sw_test_asked *sw_test_begin(sw_test *t, const sw_test_user *who, const char *method, const char *path,
+                                                   const char *body, const char *const *headers);
+SW_EXPORT const sw_test_reply *sw_test_finish(sw_test_asked *asked);
 /* A response header (any case), "" when absent. */
 SW_EXPORT const char *sw_test_header(sw_test *t, const sw_test_reply *r, const char *name);
 
 /* Reading JSON by a path of members and indices: "items.0.name"; "" is the value itself. */
 SW_EXPORT const sw_value *sw_test_at(const sw_value *json, const char *path);  /* NULL: not there          */
 SW_EXPORT int64_t sw_test_int(const sw_value *json, const char *path, int64_t fallback);
+SW_EXPORT int sw_test_bool(const sw_value *json, const char *path, int fallback);
 SW_EXPORT const char *sw_test_text(const sw_value *json, const char *path);    /* "" when there is no text */
 SW_EXPORT size_t sw_test_count(const sw_value *json, const char *path);        /* of an array, else 0      */
 
@@ -118,19 +124,18 @@ SW_EXPORT SW_MUST_USE sw_status sw_test_timer(sw_test *t, const char *plugin, co
 SW_EXPORT SW_MUST_USE sw_status sw_test_housekeeping(sw_test *t, const char *plugin, const char *step);
 /* Begins every task that waits by sw_task_after(), whatever its delay; how many. sw_test_settle() waits for their end. */
 SW_EXPORT size_t sw_test_delayed(sw_test *t);
-/* The wall clock (sw_now_ms, sw_tx_now) stands still at that time, Unix ms, until set again, also to an earlier one; 0: it
- * runs. Until sw_test_close(). The monotonic clock, and with it every time limit, always runs. */
+/* The wall clock (sw_now_ms, sw_tx_now) stands still at that time, Unix ms, until set again, also to an earlier one, and
+ * both go back; 0: it runs. Until sw_test_close(). The monotonic clock, and with it every time limit, always runs. */
 SW_EXPORT void sw_test_clock(sw_test *t, int64_t unix_ms);
 /* Runs a handler of the test's own as a task of that plugin on the worker lane, or a step on the writer, and waits. What they
  * gave, after the commit; SW_NOT_FOUND: there is no such plugin. `arg` is sw_request_kept() of the handler. */
 SW_EXPORT SW_MUST_USE sw_status sw_test_run(sw_test *t, const char *plugin, sw_handler handler, void *arg);
 SW_EXPORT SW_MUST_USE sw_status sw_test_write(sw_test *t, const char *plugin, sw_step step, void *arg);
-/* The first column of the first row of a query of the test's own, as text; "" without a row. NULL: it is wrong. */
+/* The first column of the first row of a query of the test's own, as text; "" without a row. NULL: it is wrong, or writes. */
 SW_EXPORT const char *sw_test_sql(sw_test *t, const char *sql);
 /* Publishes as another plugin would, in a step of its own. The status of that step: an in_tx subscriber may refuse. */
 SW_EXPORT SW_MUST_USE sw_status sw_test_publish(sw_test *t, const char *event, const void *data, size_t len);
-/* The `index`th event of that name that was published and committed by a plugin; NULL: there are not so many. A copy, as an
- * `after` subscriber gets it. */
+/* The `index`th event of that name that a plugin published and that was committed, as `after` gets it; NULL: not so many. */
 SW_EXPORT const void *sw_test_published(sw_test *t, const char *event, size_t index);
 /* The `index`th outbound HTTP call, as it was answered; NULL: there are not so many. With `network` it is not kept. */
 SW_EXPORT const sw_http_call *sw_test_outbound_call(sw_test *t, size_t index);

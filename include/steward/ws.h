@@ -1,7 +1,8 @@
 /* WebSocket: what a plugin declares to take part, and how it sends.
  *
  * An incoming frame is a sw_request (request.h): same lanes, same steps, submitted in order per socket.
- * A failing status becomes an ERROR frame with the sw_fail() code and text. Envelope: README of chat. */
+ * A failing status becomes an ERROR frame with the sw_fail() code and text. Envelope: README of chat.
+ * Clients connect to /api/ws with their token as ?token=, in Authorization, or as the subprotocols "bearer", "<token>". */
 #ifndef STEWARD_WS_H
 #define STEWARD_WS_H
 
@@ -66,6 +67,11 @@ SW_EXPORT void sw_tx_send(sw_tx *tx, sw_frame *frame, const sw_audience *to);
 SW_EXPORT void sw_tx_send_origin(sw_tx *tx, sw_frame *frame);
 /* At once, for frames that are not stored (check step or loop). Order per socket is kept. */
 SW_EXPORT void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to);
+/* Since 1.1. At once, to the one socket whose frame this request is, out of a handler that only reads: where it stands among
+ * the socket's other frames, and its receipt, are as with sw_send(). SW_OK, too, when that socket has closed meanwhile.
+ * SW_NOT_FOUND: the request is no frame (HTTP, a task), so there is no socket. SW_NO_MEMORY: none left, or the frame is
+ * too large. */
+SW_EXPORT SW_MUST_USE sw_status sw_send_origin(sw_request *req, sw_frame *frame);
 
 /* Is a socket of that user open now? Any thread. */
 SW_EXPORT bool sw_user_online(const sw_host *host, int64_t user_id);

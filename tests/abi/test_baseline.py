@@ -39,7 +39,7 @@ FORBIDDEN = {
     "a member is inserted where padding was": (
         "sw_principal", "request.h", "    bool by_api_token;", "    bool later;\n    bool by_api_token;"),
     "a member is added where padding was at the end": (
-        "sw_http_answer", "outbound.h", "} sw_http_answer;", "    bool later;\n} sw_http_answer;"),
+        "sw_socket_event", "event.h", "} sw_socket_event;", "    bool later;\n} sw_socket_event;"),
     "a member has another type": ("sw_route", "http.h", "    uint32_t flags;", "    uint64_t flags;"),
     "a member has another sign": ("sw_route", "http.h", "    uint32_t flags;", "    int32_t flags;"),
     "a member points to another type": ("sw_route", "http.h", "    const char *request;", "    const void *request;"),

@@ -1,7 +1,7 @@
-#include "core/base/clock.h"
 #include "tests/unit/run_tests.h"
 
 #include <steward/host.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -34,7 +34,7 @@ START_TEST(every_day_to_9999_is_as_the_c_library_has_it)
         size_t len = strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S.", &tm);
         sw_time_format((int64_t)seconds * 1000 + day % 1000, out);
         int64_t back = 0;
-        if (memcmp(out, want, len) != 0 || !time_parse(out, &back) || back != (int64_t)seconds * 1000 + day % 1000)
+        if (memcmp(out, want, len) != 0 || !sw_time_parse(out, 24, &back) || back != (int64_t)seconds * 1000 + day % 1000)
             ck_abort_msg("%s is written as %s", want, out);
     }
 }
@@ -43,7 +43,7 @@ END_TEST
 static void expect_parsed(const char *text, int64_t ms)
 {
     int64_t got = -77;
-    ck_assert_msg(time_parse(text, &got), "%s", text);
+    ck_assert_msg(sw_time_parse(text, strlen(text), &got), "%s", text);
     ck_assert_int_eq(got, ms);
 }
 
@@ -87,9 +87,27 @@ START_TEST(other_texts_are_refused)
                                         "1772746928"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         int64_t ms = 5;
-        ck_assert_msg(!time_parse(TEXTS[i], &ms), "%s", TEXTS[i]);
+        ck_assert_msg(!sw_time_parse(TEXTS[i], strlen(TEXTS[i]), &ms), "%s", TEXTS[i]);
         ck_assert_int_eq(ms, 5);
     }
+}
+END_TEST
+
+START_TEST(only_the_bytes_of_the_text_are_read)
+{
+    static const char TEXT[] = "2026-03-05T21:42:08.123ZZ";
+    int64_t ms = 5;
+    ck_assert(sw_time_parse(TEXT, 24, &ms) && ms == 1772746928123);
+    ms = 5;
+    for (size_t len = 0; len < sizeof TEXT; len++) {
+        char *exact = malloc(len + 1); /* one byte more, and not a NUL: reading on is found */
+        memcpy(exact, TEXT, len);
+        exact[len] = 'Z';
+        ck_assert(sw_time_parse(exact, len, &ms) == (len == 24));
+        free(exact);
+    }
+    ck_assert(!sw_time_parse(NULL, 0, &ms));
+    ck_assert(!sw_time_parse("2026-03-05T21:42:08\0Z", 21, &ms));
 }
 END_TEST
 
@@ -107,6 +125,7 @@ static void add(TCase *tests)
     ADD(every_day_to_9999_is_as_the_c_library_has_it);
     ADD(rfc_3339_is_read);
     ADD(other_texts_are_refused);
+    ADD(only_the_bytes_of_the_text_are_read);
     ADD(the_clocks_run);
 }
 

@@ -68,6 +68,7 @@ static inline sw_status probe_body(sw_request *req)
     const char *note = sw_body_text_or(req, "note", 8, "none");
     int64_t n = sw_body_int(req, "n", 5, 1, 10);
     int flag = sw_body_bool(req, "flag", -1);
+    int64_t at = sw_body_time(req, "at", -1);
     SW_TRY(sw_check(req));
     sw_json *j = sw_reply_json(req, 201);
     sw_json_object_begin(j, NULL);
@@ -75,6 +76,8 @@ static inline sw_status probe_body(sw_request *req)
     sw_json_text(j, "note", note);
     sw_json_int(j, "n", n);
     sw_json_int(j, "flag", flag);
+    if (sw_body_has(req, "at"))
+        sw_json_int(j, "at", at);
     sw_json_object_end(j);
     return SW_OK;
 }

@@ -201,6 +201,16 @@ START_TEST(bodies_are_read_member_by_member)
         {"{\"name\":\"a\",\"n\":0}", "invalid n", "invalid_parameter"},
         {"{\"name\":\"a\",\"n\":1.5}", "invalid n", "invalid_parameter"},
         {"{\"name\":\"a\",\"n\":\"1\"}", "invalid n", "invalid_parameter"},
+        {"{\"name\":\"a\",\"n\":9223372036854775808}", "invalid n", "invalid_parameter"},
+        {"{\"name\":\"a\",\"n\":1e3}", "invalid n", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":\"\"}", "invalid at", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":\"1772746928123\"}", "invalid at", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":\"2026-03-05\"}", "invalid at", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":\"2026-03-05T21:42:08Z\\u0000\"}", "invalid at", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":-1}", "invalid at", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":1.5}", "invalid at", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":9223372036854775808}", "invalid at", "invalid_parameter"},
+        {"{\"name\":\"a\",\"at\":true}", "invalid at", "invalid_parameter"},
         {"{\"name\":\"a\",\"flag\":1}", "flag must be a boolean", "invalid_parameter"},
         {"{\"name\":\"a\"", "invalid request body", "invalid_request"},
         {"[]", "invalid request body", "invalid_request"},
@@ -213,6 +223,26 @@ START_TEST(bodies_are_read_member_by_member)
         ck_assert_msg(post("/p/body", "application/json", BAD[i][0]) == 400, "%s", BAD[i][0]);
         HAS(BAD[i][1]);
         HAS(BAD[i][2]);
+    }
+}
+END_TEST
+
+START_TEST(times_of_a_body_are_texts_or_milliseconds)
+{
+    static const char *const GOOD[][2] = {
+        {"\"2026-03-05T21:42:08.5Z\"", "\"at\":1772746928500}"},
+        {"\"2026-03-06T05:42:08+08:00\"", "\"at\":1772746928000}"},
+        {"\"1969-12-31T23:59:59Z\"", "\"at\":-1000}"},
+        {"1772746928123", "\"at\":1772746928123}"},
+        {"9223372036854775807", "\"at\":9223372036854775807}"},
+        {"0", "\"at\":0}"},
+        {"null", "\"at\":-1}"},
+    };
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        char body[128];
+        snprintf(body, sizeof body, "{\"name\":\"a\",\"at\":%s}", GOOD[i][0]);
+        ck_assert_msg(post("/p/body", "application/json", body) == 201, "%s", body);
+        HAS(GOOD[i][1]);
     }
 }
 END_TEST
@@ -313,6 +343,7 @@ static void add(TCase *tests)
     ADD(http_1_0_closes_unless_asked);
     ADD(parameters_are_decoded_and_checked);
     ADD(bodies_are_read_member_by_member);
+    ADD(times_of_a_body_are_texts_or_milliseconds);
     ADD(content_types_are_json_or_nothing);
     ADD(replies_of_any_size_arrive_whole);
     ADD(a_handler_without_a_reply_is_an_internal_error);

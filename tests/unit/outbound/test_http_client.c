@@ -6,7 +6,7 @@ static test_server server;
 static http_client *client;
 static _Atomic int finished;
 static sw_http_answer got;
-static char got_body[4096], got_error[256], got_header[64];
+static char got_body[4096], got_error[256], got_header[64], got_length[64];
 
 static void on_answer(void *arg, const sw_http_answer *answer)
 {
@@ -15,6 +15,7 @@ static void on_answer(void *arg, const sw_http_answer *answer)
     snprintf(got_body, sizeof got_body, "%s", answer->body);
     snprintf(got_error, sizeof got_error, "%s", answer->error);
     sw_http_header(answer, "x-said", got_header, sizeof got_header);
+    sw_http_header(answer, "content-length", got_length, sizeof got_length);
     finished++;
 }
 
@@ -70,6 +71,25 @@ static void say_much(test_server *s, int fd)
     (void)test_read(fd, much, 1);
 }
 
+/* The length of a body that HEAD does not get, and the connection stays open. */
+static void say_its_length(test_server *s, int fd)
+{
+    if (!test_read_head(s, fd))
+        return;
+    test_write_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    (void)test_read(fd, s->seen, 1);
+}
+
+static void say_a_long_head(test_server *s, int fd)
+{
+    if (!test_read_head(s, fd))
+        return;
+    test_write_text(fd, "HTTP/1.1 200 OK\r\n");
+    for (int i = 0; i < 2000; i++)
+        test_write_text(fd, "X-Long: 0123456789012345678901234567890123456789\r\n");
+    test_write_text(fd, "Content-Length: 0\r\n\r\n");
+}
+
 static void say_nothing(test_server *s, int fd)
 {
     (void)test_read_head(s, fd);
@@ -100,6 +120,9 @@ START_TEST(an_answer_comes_with_status_body_and_headers)
     call.body_len = 4;
     ask(&call);
     ck_assert_int_eq(got.status, 201);
+    ck_assert_int_eq(got.head_status, 201);
+    ck_assert_int_eq(got.outcome, SW_HTTP_ANSWERED);
+    ck_assert_uint_eq(got.size, sizeof got);
     ck_assert_str_eq(got_body, "ok");
     ck_assert_str_eq(got_error, "");
     ck_assert_str_eq(got_header, "again");
@@ -122,6 +145,22 @@ START_TEST(a_method_without_a_body_is_sent_as_named)
 }
 END_TEST
 
+START_TEST(a_head_request_is_answered_by_a_head_alone)
+{
+    begin(say_its_length);
+    sw_http_call call = call_to("/x");
+    call.method = "HEAD";
+    ask(&call);
+    ck_assert_str_eq(got_error, "");
+    ck_assert_int_eq(got.status, 200);
+    ck_assert_int_eq(got.outcome, SW_HTTP_ANSWERED);
+    ck_assert_uint_eq(got.body_len, 0);
+    ck_assert_str_eq(got_length, "100000");
+    ck_assert_int_eq(strncmp(server.request, "HEAD /x HTTP/1.1\r\n", 18), 0);
+    end();
+}
+END_TEST
+
 START_TEST(redirects_are_not_followed)
 {
     begin(send_elsewhere);
@@ -140,6 +179,7 @@ START_TEST(a_connection_that_is_refused_tells_that_nothing_left)
     ask(&call);
     ck_assert_int_eq(got.status, 0);
     ck_assert(got.unsent);
+    ck_assert_int_eq(got.outcome, SW_HTTP_FAILED);
     ck_assert_str_ne(got_error, "");
     end();
 }
@@ -152,6 +192,7 @@ START_TEST(a_connection_that_is_cut_tells_that_something_may_have_left)
     ask(&call);
     ck_assert_int_eq(got.status, 0);
     ck_assert(!got.unsent);
+    ck_assert_int_eq(got.outcome, SW_HTTP_FAILED);
     end();
 }
 END_TEST
@@ -164,6 +205,9 @@ START_TEST(silence_ends_at_the_time_limit)
     ask(&call);
     ck_assert_int_eq(got.status, 0);
     ck_assert(!got.unsent);
+    ck_assert_int_eq(got.outcome, SW_HTTP_TIMED_OUT);
+    ck_assert_int_ge(got.took_ms, 200);
+    ck_assert_int_eq(got.head_status, 0);
     end();
 }
 END_TEST
@@ -176,6 +220,10 @@ START_TEST(an_answer_over_the_limit_is_a_failure)
     ask(&call);
     ck_assert_int_eq(got.status, 0);
     ck_assert_str_eq(got_error, "the answer is too long");
+    ck_assert_int_eq(got.outcome, SW_HTTP_TOO_LONG);
+    ck_assert_int_eq(got.head_status, 200);
+    ck_assert_str_eq(got_body, "");
+    ck_assert_str_eq(got_length, "100000");
     end();
     begin(say_much);
     call = call_to("/");
@@ -183,6 +231,19 @@ START_TEST(an_answer_over_the_limit_is_a_failure)
     ask(&call);
     ck_assert_int_eq(got.status, 200);
     ck_assert_uint_eq(got.body_len, 100000);
+    end();
+}
+END_TEST
+
+START_TEST(a_head_over_the_limit_is_a_failure)
+{
+    begin(say_a_long_head);
+    sw_http_call call = call_to("/");
+    ask(&call);
+    ck_assert_int_eq(got.status, 0);
+    ck_assert_int_eq(got.outcome, SW_HTTP_FAILED);
+    ck_assert_int_eq(got.head_status, 0);
+    ck_assert_str_eq(got_error, "the head of the answer is too long");
     end();
 }
 END_TEST
@@ -213,10 +274,13 @@ START_TEST(stopping_ends_what_runs_and_what_waits_each_once)
     sw_http_call call = call_to("/");
     for (int i = 0; i < 200; i++)
         ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_OK);
+    ck_assert_uint_eq(http_client_open(client), 200);
     http_client_halt(client);
     ck_assert_int_eq(finished, 200);
     ck_assert_int_eq(got.status, 0);
     ck_assert_str_eq(got_error, "stopped");
+    ck_assert_int_eq(got.outcome, SW_HTTP_STOPPED);
+    ck_assert_uint_eq(http_client_open(client), 0);
     ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_BUSY);
     end();
 }
@@ -226,11 +290,13 @@ static void add(TCase *tests)
 {
     ADD(an_answer_comes_with_status_body_and_headers);
     ADD(a_method_without_a_body_is_sent_as_named);
+    ADD(a_head_request_is_answered_by_a_head_alone);
     ADD(redirects_are_not_followed);
     ADD(a_connection_that_is_refused_tells_that_nothing_left);
     ADD(a_connection_that_is_cut_tells_that_something_may_have_left);
     ADD(silence_ends_at_the_time_limit);
     ADD(an_answer_over_the_limit_is_a_failure);
+    ADD(a_head_over_the_limit_is_a_failure);
     ADD(addresses_headers_and_sizes_that_lie_are_refused_at_once);
     ADD(stopping_ends_what_runs_and_what_waits_each_once);
 }

@@ -35,7 +35,7 @@ START_TEST(what_is_wrong_with_a_plugin_is_said)
 {
     refuses("bad-magic", "is no plugin descriptor");
     refuses("bad-major", "is built for major version 2 of the plugin ABI; this server has 1");
-    refuses("new-minor", "needs a newer server: its ABI is 1.1");
+    refuses("new-minor", "needs a newer server: its ABI is 1.2, this server's 1.1");
     refuses("bad-size", "impossible size 16");
     refuses("bad-name", "calls itself \"somebody-else\", its file bad-name.so");
     refuses("missing-symbol", "needs a newer server: sw_function_of_the_future");

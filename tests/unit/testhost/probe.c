@@ -89,12 +89,15 @@ static sw_status post_row(sw_request *req)
 
 static sw_status get_far(sw_request *req)
 {
-    const sw_http_call call = {.size = sizeof call, .url = sw_query_text(req, "url", 200, "https://far.example/x")};
+    const sw_http_call call = {.size = sizeof call, .url = sw_query_text(req, "url", 200, "https://far.example/x"),
+                               .max_answer = (size_t)sw_query_int(req, "max", 0, 0, 1000)};
     sw_http_answer answer = {.size = sizeof answer};
     SW_TRY(sw_http_wait(req, &call, &answer));
     sw_json *j = sw_reply_json(req, 200);
     sw_json_object_begin(j, NULL);
     sw_json_int(j, "status", answer.status);
+    sw_json_int(j, "outcome", (int)answer.outcome);
+    sw_json_int(j, "head_status", answer.head_status);
     sw_json_text(j, "error", answer.error);
     sw_json_text(j, "body", answer.body);
     sw_json_object_end(j);

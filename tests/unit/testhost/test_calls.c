@@ -138,7 +138,9 @@ START_TEST(values_are_found_by_path_and_what_is_not_there_is_a_fallback)
     ck_assert_int_eq(sw_test_int(json, "a.0.b", -1), 5);
     ck_text(json, "a.1.b", "six");
     ck_assert_uint_eq(sw_test_count(json, "a"), 2);
-    ck_assert(sw_value_bool(sw_test_at(json, "0"), false));
+    ck_assert_int_eq(sw_test_bool(json, "0", -1), 1);
+    ck_assert_int_eq(sw_test_bool(json, "a.0.b", -1), -1);
+    ck_assert_int_eq(sw_test_bool(NULL, "", 0), 0);
     ck_assert_ptr_eq(sw_test_at(json, ""), json);
     static const char *const NOT_THERE[] = {"a.2.b", "a.x", "a.-1", "a..b", "b", "c.d", "a.0.b.c", "a.99999999999999999999"};
     for (size_t i = 0; i < sizeof NOT_THERE / sizeof *NOT_THERE; i++) {

@@ -1,8 +1,12 @@
 /* What a test does behind the door: time, events, other machines, the store, the log. */
 #include "tests/unit/testhost/fixture.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 START_TEST(nothing_periodic_runs_by_itself_and_each_runs_when_told)
 {
@@ -157,6 +161,110 @@ START_TEST(without_an_answer_there_is_no_network_and_with_network_it_is_the_real
 }
 END_TEST
 
+static void answer_late(void *arg, const sw_http_call *call, sw_http_answer *ret)
+{
+    sem_t *go = arg;
+    (void)call;
+    while (sem_wait(go) != 0)
+        ; /* a signal came first */
+    ret->body = "late";
+}
+
+START_TEST(two_requests_are_in_work_at_once)
+{
+    sem_t go;
+    ck_assert_int_eq(sem_init(&go, 0, 0), 0);
+    sw_test *t = host_with((sw_test_options){.outbound = answer_late, .outbound_arg = &go});
+    sw_test_asked *far = sw_test_begin(t, &ANN, "GET", "/api/probe/far", NULL, NULL);
+    ck_assert_ptr_nonnull(far);
+    ck_assert_int_eq(sw_test_get(t, NULL, "/api/probe/who")->status, 200);
+    ck_assert_int_eq(sem_post(&go), 0);
+    const sw_test_reply *r = sw_test_finish(far);
+    ck_assert_int_eq(r->status, 200);
+    ck_text(r->json, "body", "late");
+    ck_assert_ptr_eq(sw_test_finish(far), r);
+    ck_assert_ptr_nonnull(sw_test_begin(t, NULL, "GET", "/api/probe/who", NULL, NULL)); /* ends with the host */
+    sw_test_asked *nobody = sw_test_begin(t, &(sw_test_user){.name = "x"}, "GET", "/api/probe/who", NULL, NULL);
+    ck_assert_int_eq(sw_test_finish(nobody)->status, 0);
+    ck_assert_ptr_nonnull(strstr(sw_test_error(t), "an id above 0"));
+    sw_test_close(t);
+    sem_destroy(&go);
+}
+END_TEST
+
+/* The status picks what comes: 0 with an outcome, or none. */
+static void answer_by_url(void *arg, const sw_http_call *call, sw_http_answer *ret)
+{
+    (void)arg;
+    if (strstr(call->url, "/long"))
+        ret->body = "0123456789", ret->headers = "X-Long: yes\r\n";
+    else if (strstr(call->url, "/late"))
+        *ret = (sw_http_answer){.size = sizeof *ret, .error = "slow", .body = "", .headers = "", .outcome = SW_HTTP_TIMED_OUT};
+    else if (strstr(call->url, "/down"))
+        ret->status = 0, ret->error = "down";
+    else
+        ret->status = 404;
+}
+
+START_TEST(a_stub_has_an_outcome_as_the_network_has)
+{
+    static const struct {
+        const char *path;
+        int status, outcome, head_status;
+    } CASES[] = {{"/other", 404, SW_HTTP_ANSWERED, 404},
+                 {"/long", 0, SW_HTTP_TOO_LONG, 200},
+                 {"/late", 0, SW_HTTP_TIMED_OUT, 0},
+                 {"/down", 0, SW_HTTP_FAILED, 0}};
+    sw_test *t = host_with((sw_test_options){.outbound = answer_by_url});
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/api/probe/far?max=5&url=https://far.example%s", CASES[i].path);
+        const sw_value *json = sw_test_get(t, NULL, path)->json;
+        ck_assert_int_eq(sw_test_int(json, "status", -1), CASES[i].status);
+        ck_assert_int_eq(sw_test_int(json, "outcome", -1), CASES[i].outcome);
+        ck_assert_int_eq(sw_test_int(json, "head_status", -1), CASES[i].head_status);
+    }
+    sw_test_close(t);
+    t = host(); /* no network */
+    ck_assert_int_eq(sw_test_int(sw_test_get(t, NULL, "/api/probe/far")->json, "outcome", -1), SW_HTTP_FAILED);
+    sw_test_close(t);
+}
+END_TEST
+
+static _Atomic int64_t answered_at;
+
+static void note_answer(void *arg, const sw_http_answer *answer)
+{
+    (void)arg, (void)answer;
+    answered_at = sw_monotonic_ms();
+}
+
+static sw_status start_call(sw_request *req)
+{
+    const sw_http_call call = {.size = sizeof call, .url = sw_request_kept(req), .timeout_ms = 300};
+    return sw_http_start(sw_request_host(req), &call, note_answer, NULL);
+}
+
+START_TEST(settling_waits_for_calls_over_the_network)
+{
+    /* A listener that nobody serves: connections come about, answers do not. */
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    char url[64];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert(bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 4) == 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", ntohs(a.sin_port));
+    sw_test *t = host_with((sw_test_options){.network = true});
+    answered_at = 0;
+    ck_assert_int_eq(sw_test_run(t, "probe", start_call, url), SW_OK);
+    ck_assert_msg(sw_test_settle(t), "%s", sw_test_error(t));
+    ck_assert_int_gt(answered_at, 0);
+    sw_test_close(t);
+    close(fd);
+}
+END_TEST
+
 /* ---- as the plugin ---- */
 
 static sw_status own_handler(sw_request *req)
@@ -226,6 +334,9 @@ static void add(TCase *tests)
     ADD(a_published_event_reaches_both_kinds_of_subscribers_and_may_be_refused);
     ADD(outbound_calls_are_answered_by_the_test_and_kept);
     ADD(without_an_answer_there_is_no_network_and_with_network_it_is_the_real_one);
+    ADD(two_requests_are_in_work_at_once);
+    ADD(a_stub_has_an_outcome_as_the_network_has);
+    ADD(settling_waits_for_calls_over_the_network);
     ADD(handlers_and_steps_of_the_test_run_as_the_plugins);
     ADD(a_query_of_the_test_reads_and_only_reads);
 }
