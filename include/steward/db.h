@@ -19,7 +19,8 @@ typedef struct {
 } sw_statement;
 
 /* Applied once, in order, each in one transaction; a checksum of the text is kept, so that an edited
- * migration is noticed. Never change one after its release. */
+ * migration is noticed. Never change one after its release. Names of tables, indexes, triggers and views are in one
+ * namespace: begin them with the plugin's name. */
 typedef struct {
     const char *name;  /* "0001_messages" */
     const char *sql;

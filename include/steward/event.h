@@ -2,7 +2,9 @@
  * subscriber sees every member that the server's headers have: what an older publisher does not know is zero.
  * Begin the struct of an event of your own with its size.
  *
- * in_tx:  called on the writer inside the publisher's savepoint; a failure undoes the publisher's step.
+ * in_tx:  called on the writer inside the publisher's savepoint; a failure undoes the publisher's step. In the order in
+ *         which plugins start: providers of services before who needs them, else as in plugins.enabled. It takes of the
+ *         publisher's limits.write_step.
  * after:  called on a worker as a task after the commit, in commit order per subscriber, at most once. The data is
  *         a copy: with its texts for the events below; of other plugins' events the bytes of the struct alone,
  *         so pointers in it must not be followed there. */
@@ -33,7 +35,9 @@ typedef struct {
 #define SW_EVENT_SOCKET_OPENED "socket.opened"   /* sw_socket_event; after only */
 #define SW_EVENT_SOCKET_CLOSED "socket.closed"   /* sw_socket_event; after only */
 #define SW_EVENT_STORE_RESET   "store.reset"     /* no data; in_tx: delete every row of your tables, and
-                                                    their sqlite_sequence rows, with static statements */
+                                                    their sqlite_sequence rows, with static statements.
+                                                    With `users` it fails but where server.env is development
+                                                    and auth.initial_admin_pass is set */
 
 typedef struct {
     int64_t user_id;
@@ -52,7 +56,8 @@ typedef struct {
 
 typedef struct {
     int64_t id;
-    const char *agent_id, *level, *content;
+    const char *agent_id;   /* a name, not a number: of the agent; people may give any text */
+    const char *level, *content;
     int64_t at_ms;
     int64_t sender_id;      /* the user who posted it */
     bool by_frame;          /* came as a SYSTEM_LOG frame */

@@ -26,7 +26,7 @@ static const sw_migration MIGRATIONS[] = {
 
 /* ---- statements: named by their address, values are bound ---- */
 
-enum { COUNT, INSERT, PAGE };
+enum { COUNT, INSERT, PAGE, CLEAR, CLEAR_IDS };
 
 static const sw_statement STATEMENTS[] = {
     [COUNT] = {"count", "SELECT count(*) FROM @ID@_items WHERE user_id = ?1", NULL},
@@ -34,6 +34,8 @@ static const sw_statement STATEMENTS[] = {
     [PAGE] = {"page",
               "SELECT id, text, created_ms FROM @ID@_items WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
               NULL},
+    [CLEAR] = {"clear", "DELETE FROM @ID@_items", NULL},
+    [CLEAR_IDS] = {"clear_ids", "DELETE FROM sqlite_sequence WHERE name = '@ID@_items'", NULL},
 };
 
 /* ---- GET: on a worker, with a read connection ---- */
@@ -118,6 +120,19 @@ static const sw_route ROUTES[] = {
      .summary = "Keeps a text.", .request = "{\"text\":\"milk\"}", .response = "{\"id\":1,\"text\":\"milk\"}"},
 };
 
+/* ---- events: a development server is emptied ---- */
+
+static sw_status on_reset(sw_tx *tx, const void *data)
+{
+    (void)data;
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLEAR], NULL, ""));
+    return sw_tx_exec(tx, &STATEMENTS[CLEAR_IDS], NULL, "");
+}
+
+static const sw_subscription SUBSCRIPTIONS[] = {
+    {.event = SW_EVENT_STORE_RESET, .in_tx = on_reset},
+};
+
 /* ---- the plugin: the one symbol that the server looks for ---- */
 
 const sw_plugin sw_plugin_v1 = {
@@ -130,4 +145,5 @@ const sw_plugin sw_plugin_v1 = {
     .migrations = SW_TABLE(MIGRATIONS),
     .statements = SW_TABLE(STATEMENTS),
     .routes = SW_TABLE(ROUTES),
+    .subscriptions = SW_TABLE(SUBSCRIPTIONS),
 };

@@ -72,6 +72,18 @@ static void a_user_keeps_no_more_than_the_option_allows(void)
     sw_test_close(t);
 }
 
+static void a_reset_of_the_store_leaves_nothing(void)
+{
+    sw_test *t = open_host(NULL);
+    if (!t)
+        return;
+    CHECK(sw_test_post(t, &ANN, "/api/@NAME@", "{\"text\":\"milk\"}")->status == 201);
+    CHECK(sw_test_publish(t, SW_EVENT_STORE_RESET, NULL, 0) == SW_OK);
+    CHECK(sw_test_count(sw_test_get(t, &ANN, "/api/@NAME@")->json, "items") == 0);
+    CHECK(sw_test_int(sw_test_post(t, &ANN, "/api/@NAME@", "{\"text\":\"bread\"}")->json, "id", 0) == 1);
+    sw_test_close(t);
+}
+
 static void wrong_requests_are_refused(void)
 {
     sw_test *t = open_host(NULL);
@@ -89,6 +101,7 @@ int main(void)
     a_text_is_kept_and_listed_also_after_a_restart();
     the_same_text_twice_is_a_conflict_but_not_for_somebody_else();
     a_user_keeps_no_more_than_the_option_allows();
+    a_reset_of_the_store_leaves_nothing();
     wrong_requests_are_refused();
     printf("%d failed\n", failures);
     return failures ? 1 : 0;

@@ -169,140 +169,33 @@ def test_the_whole_module_is_served_and_counts_messages_that_are_really_stored(a
         assert (item["word"], item["hits"], item["added_by"]) == ("disk", 1, "admin")
 
 
-# ---- its pieces ----
-
-PIECES = """
-#define _POSIX_C_SOURCE 200809L
-#include <steward/plugin.h>
-#include <string.h>
-{fragments}
-static const sw_route ROUTES[] = {{
-    {{.method = SW_GET, .path = "/api/seen", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = get_seen, .summary = "."}},
-    {{.method = SW_POST, .path = "/api/tags", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = read_tags, .summary = "."}},
-    {{.method = SW_POST, .path = "/api/ping-status", .access = SW_SIGNED_IN, .lane = SW_LANE_SLOW, .handle = post_ping,
-     .summary = "."}},
-    {{.method = SW_GET, .path = "/api/name", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = get_name, .summary = "."}},
-}};
-static const sw_migration MIGRATIONS[] = {{
-    {{"0001_things", "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT, created_ms INTEGER);"
-                     "INSERT INTO things VALUES (1, 'old', 5), (2, 'new', 9e15)"}},
-}};
-const sw_plugin sw_plugin_v1 = {{
-    SW_PLUGIN_HEAD, .name = "pieces", .version = "1", .routes = SW_TABLE(ROUTES), .frames = SW_TABLE(FRAMES),
-    .housekeeping = SW_TABLE(HOUSEKEEPING), .timers = SW_TABLE(TIMERS), .needs = SW_TABLE(NEEDS),
-    .migrations = SW_TABLE(MIGRATIONS), .statements = SW_TABLE({statements}),
-    .start = counter_start, .stop = counter_stop,
-}};
-"""
-
-# What the pieces of the page need around them: a stand-in for users/1, and a route that uses two of them.
-NAME_ROUTE = """
-static sw_status get_name(sw_request *req)
-{
-    const char *name = "?", *thing = "?";
-    SW_TRY(first_name(sw_request_db(req), 1, &thing));
-    SW_TRY(name_of(sw_request_host(req), sw_request_db(req), 7, &name));
-    sw_json *out = sw_reply_json(req, 200);
-    sw_json_object_begin(out, NULL);
-    sw_json_text(out, "name", name);
-    sw_json_text(out, "thing", thing);
-    sw_json_object_end(out);
-    return SW_OK;
-}
-"""
-
-TEST = """
-#include <steward/service/users.h>
-#include <steward/testhost.h>
-#include <stdio.h>
-#include <string.h>
-
-static const sw_test_user ANN = {.id = 1, .role = SW_ROLE_ADMIN, .name = "ann"};
-static const sw_test_user BOB = {.id = 2, .role = SW_ROLE_MEMBER, .name = "bob"};
-static int failures;
-#define CHECK(what) ((what) ? (void)0 : (void)(failures++, printf("line %d: not so: %s\\n", __LINE__, #what)))
-
-static sw_status by_id(void *self, sw_db *db, int64_t id, sw_user *ret)
-{
-    (void)self, (void)db;
-    ret->id = id;
-    ret->name = "seven";
-    return SW_OK;
-}
-static const sw_users_service USERS = {.size = sizeof USERS, .by_id = by_id};
-static const sw_provided PROVIDES[] = {{"users/1", &USERS}};
-static const sw_plugin STAND_IN = {SW_PLUGIN_HEAD, .name = "stand-in", .version = "1", .provides = SW_TABLE(PROVIDES)};
-"""
-
-MAIN = """
-static void the_other_pieces(sw_test *t)
-{
-    CHECK(sw_test_int(sw_test_get(t, NULL, "/api/seen")->json, "seen", 0) == 1);
-    CHECK(sw_test_int(sw_test_get(t, NULL, "/api/seen")->json, "seen", 0) == 2);
-    const sw_test_reply *r =
-        sw_test_post(t, NULL, "/api/tags", "{\\"tags\\":[\\"a\\",\\"b\\"],\\"place\\":{\\"room\\":\\"7\\"}}");
-    CHECK(r->status == 200 && sw_test_int(r->json, "tags", 0) == 2 && strcmp(sw_test_text(r->json, "room"), "7") == 0);
-    CHECK(sw_test_post(t, NULL, "/api/tags", "{\\"tags\\":[1]}")->status == 400);
-    r = sw_test_get(t, NULL, "/api/name");
-    CHECK(strcmp(sw_test_text(r->json, "name"), "seven") == 0);
-    CHECK(sw_test_timer(t, "pieces", "look") == SW_OK && sw_test_logged(t, "looking around") == 1);
-
-    sw_test_socket *ann = sw_test_ws_open(t, &ANN, NULL), *bob = sw_test_ws_open(t, &BOB, NULL);
-    CHECK(ann && bob);
-    CHECK(sw_test_ws_send(ann, "{\\"type\\":\\"NUDGE\\",\\"target_id\\":2,\\"payload\\":{\\"text\\":\\"hello\\"}}"));
-    r = sw_test_ws_next(bob, 5000);
-    CHECK(r && strcmp(sw_test_text(r->json, "type"), "NUDGED") == 0 && strcmp(sw_test_text(r->json, "payload"), "hello") == 0);
-    CHECK(sw_test_ws_send(ann, "{\\"type\\":\\"NUDGE\\",\\"target_id\\":2,\\"payload\\":{}}"));
-    r = sw_test_ws_next(ann, 5000);
-    CHECK(r && strcmp(sw_test_text(r->json, "type"), "ERROR") == 0);
-}
-
-int main(void)
-{
-    static const sw_plugin *const PLUGINS[] = {&STAND_IN, &sw_plugin_v1, NULL};
-    sw_test_options options = {.size = sizeof options, .plugins = PLUGINS};
-    char error[512];
-    sw_test *t = sw_test_open(&options, error, sizeof error);
-    if (!t) {
-        printf("%s\\n", error);
-        return 1;
-    }
-    the_other_pieces(t);
-    sw_test_close(t);
-    a_failing_receiver_is_a_503();
-    printf("%d failed\\n", failures);
-    return failures != 0;
-}
-"""
-
-
-def build_pieces(author, folder, statements):
-    fragments = [text for kind, _, text in man_page.blocks(PAGE) if kind == "fragment"]
-    assert len(fragments) == 7
-    (folder / "pieces.c").write_text(PIECES.format(fragments="\n".join([*fragments, NAME_ROUTE]), statements=statements),
-                                     encoding="utf-8")
-    # The page's own test opens a host with the plugin alone; this one needs somebody to provide users/1.
-    test = named("test", "outbound").replace("{&sw_plugin_v1, NULL}", "{&STAND_IN, &sw_plugin_v1, NULL}")
-    (folder / "test_pieces.c").write_text(TEST + test + MAIN, encoding="utf-8")
+def test_the_rule_for_make_makes_the_rows_that_cmake_makes(author, tmp_path):
+    author.sh("steward plugin new greeter", tmp_path)
+    folder = tmp_path / "greeter"
+    code = (folder / "greeter.c").read_text(encoding="utf-8")
+    start, end = code.index("static const sw_migration"), code.index("/* ---- statements")
+    sql = "".join(re.findall(r'"([^"\n]*)"', code[start:end])[1:])
+    table = 'static const sw_migration MIGRATIONS[] = {\n#include "migrations.inc"\n};\n\n'
+    (folder / "greeter.c").write_text(code[:start] + table + code[end:], encoding="utf-8")
+    (folder / "sql").mkdir()
+    (folder / "sql/0001_items.sql").write_text(f'-- "short" texts: \\ and all\n{sql};\n', encoding="utf-8")
+    (folder / "sql/0002_more.sql").write_text("CREATE INDEX greeter_made ON greeter_items (created_ms);\n", encoding="utf-8")
+    with open(folder / "Makefile", "a", encoding="utf-8") as makefile:
+        makefile.write("\n" + named("make", "migrations"))
     with author.flags(STRICT):
-        author.sh("cc -std=c11 $(pkg-config --cflags steward) test_pieces.c pieces.c $(pkg-config --libs steward-testhost)"
-                  " -o test_pieces", folder)
+        shown = author.sh("make\nmake test\nsteward plugin inspect greeter.so", folder)
+    assert "0 failed" in shown and "0001_items" in shown and "0002_more" in shown
+
+    lists = folder / "CMakeLists.txt"
+    lists.write_text(lists.read_text(encoding="utf-8").replace("greeter.c)", "greeter.c MIGRATIONS sql)", 1), encoding="utf-8")
+    made = folder / "migrations.inc"
+    by_make = made.read_text(encoding="utf-8")
+    made.unlink()
+    author.sh("cmake -B build\ncmake --build build", folder)
+    by_cmake = (folder / "build/greeter-migrations/migrations.inc").read_text(encoding="utf-8")
+    assert rows_of(by_make) == rows_of(by_cmake) != []
 
 
-@pytest.mark.parametrize("statements", ["NAMES", "OLD"])
-def test_every_piece_of_c_compiles_strictly_and_does_what_the_page_says(author, tmp_path, statements):
-    """The page shows two tables of statements; a plugin has one, so each is tried in its turn."""
-    build_pieces(author, tmp_path, statements)
-    code = (tmp_path / "test_pieces.c").read_text(encoding="utf-8")
-    if statements == "NAMES":
-        extra = 'CHECK(strcmp(sw_test_text(sw_test_get(t, NULL, "/api/name")->json, "thing"), "new") == 0);'
-    else:
-        code = code.replace('    r = sw_test_get(t, NULL, "/api/name");\n'
-                            '    CHECK(strcmp(sw_test_text(r->json, "name"), "seven") == 0);\n', "")
-        extra = ('CHECK(sw_test_housekeeping(t, "pieces", "forget") == SW_OK);'
-                 'CHECK(strcmp(sw_test_sql(t, "SELECT group_concat(name) FROM things"), "new") == 0);')
-    (tmp_path / "test_pieces.c").write_text(code.replace("    sw_test_socket *ann", f"    {extra}\n    sw_test_socket *ann"),
-                                            encoding="utf-8")
-    author.sh("cc -std=c11 $(pkg-config --cflags steward) test_pieces.c pieces.c $(pkg-config --libs steward-testhost)"
-              " -o test_pieces", tmp_path)
-    assert "0 failed" in author.sh("./test_pieces", tmp_path)
+def rows_of(text):
+    """The rows of a table of migrations: their literals in one piece each."""
+    return ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', row)) for row in text.split("},")]
