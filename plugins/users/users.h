@@ -1,7 +1,7 @@
 /* users: who there is (humans, agents, Butler), their credentials as hashes, and their presence.
  *
- * plugin.c is the front door; store.c holds all SQL; model.c writes the user object; fields.c reads and checks body
- * fields; token.c makes and hashes api tokens; fold.c compares names; first.c makes the first admin and Butler. */
+ * plugin.c is the front door; store.c and store_write.c hold all SQL; model.c writes the user object; fields.c reads and
+ * checks body fields; token.c makes and hashes api tokens; fold.c compares names; first.c makes the first admin and Butler. */
 #ifndef USERS_H
 #define USERS_H
 
@@ -86,7 +86,7 @@ sw_status store_count(sw_db *db, const users_filter *filter, int64_t *ret_count)
 sw_status store_each_id(sw_db *db, int64_t after, int64_t limit, sw_rows **ret_rows);
 sw_status store_last_seen(sw_db *db, int64_t id, int64_t *ret_at_ms);
 
-/* store.c: writing. SW_CONFLICT from store_add() and store_set_token() has become a 409 with its text. */
+/* store_write.c. SW_CONFLICT from store_add() and store_set_token() has become a 409 with its text. */
 sw_status store_add(sw_tx *tx, new_user *user);
 sw_status store_update(sw_tx *tx, int64_t id, const char *password_hash, sw_role role, const char *description,
                        bool new_generation);
