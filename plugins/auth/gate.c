@@ -1,13 +1,11 @@
 #include "gate.h"
 
-#include "table.h"
+#include "failures.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 enum {
-    MINUTE_MS = 60 * 1000,
-    REFUSAL_MAX_S = 60,
     /* An attempt whose request ended before its next step (its lane was full) never comes back: its place is free again
      * after this. The hash lane's whole queue takes less; a worker's takes much less. */
     LOST_RUNNING_MS = 60 * 1000,
@@ -60,57 +58,6 @@ void gate_free(gate *g)
     table_done(&g->table);
     free(g->pool);
     free(g);
-}
-
-/* ---- failures ---- */
-
-static uint32_t recent_failures(const entry *e, int64_t now_ms)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < e->failures; i++)
-        count += now_ms - e->at_ms[i] < MINUTE_MS;
-    return count;
-}
-
-static void forgive(entry *e)
-{
-    e->failures = e->next = e->level = 0;
-    e->refused_until_ms = 0;
-}
-
-static void fail(entry *e, uint32_t max, int64_t now_ms)
-{
-    if (max == 0)
-        return;
-    if (e->level && now_ms - e->refused_until_ms >= MINUTE_MS)
-        forgive(e);
-    if (e->level == 0) {
-        e->at_ms[e->next] = now_ms;
-        e->next = (e->next + 1) % max;
-        e->failures += e->failures < max;
-        if (recent_failures(e, now_ms) < max)
-            return;
-    }
-    int64_t seconds = e->level < 6 ? INT64_C(1) << e->level : REFUSAL_MAX_S;
-    e->level++;
-    e->refused_until_ms = now_ms + (seconds < REFUSAL_MAX_S ? seconds : REFUSAL_MAX_S) * 1000;
-}
-
-/* How many attempts may run at once, so that the limit is never passed by trying in parallel. */
-static uint32_t room(const entry *e, uint32_t max, uint32_t at_once, int64_t now_ms)
-{
-    if (max == 0)
-        return at_once;
-    if (e->level)
-        return now_ms - e->refused_until_ms < MINUTE_MS ? 1 : at_once;
-    uint32_t left = max - recent_failures(e, now_ms);
-    return left < at_once ? left : at_once;
-}
-
-static int seconds_refused(const entry *e, int64_t now_ms)
-{
-    return e->refused_until_ms > now_ms ? (int)((e->refused_until_ms - now_ms + 999) / 1000) : 0;
 }
 
 /* ---- entering ---- */
@@ -184,8 +131,8 @@ static bool must_wait(const gate *g, const entry *address, const entry *user, bo
 
     if (!woken && (address->woken || address->line.count))
         return true;
-    return address->running >= room(address, r->address_failures, r->at_once, now_ms) ||
-           user->running >= room(user, r->failures, r->at_once, now_ms);
+    return address->running >= failures_room(address, r->address_failures, r->at_once, now_ms) ||
+           user->running >= failures_room(user, r->failures, r->at_once, now_ms);
 }
 
 static gate_answer enter(gate *g, const gate_key *key, bool woken, int64_t now_ms, int *ret_retry_s)
@@ -199,9 +146,9 @@ static gate_answer enter(gate *g, const gate_key *key, bool woken, int64_t now_m
         address->moved_ms = now_ms;
         g->held--;
     }
-    int seconds = seconds_refused(address, now_ms);
-    if (seconds_refused(user, now_ms) > seconds)
-        seconds = seconds_refused(user, now_ms);
+    int seconds = failures_refused_s(address, now_ms);
+    if (failures_refused_s(user, now_ms) > seconds)
+        seconds = failures_refused_s(user, now_ms);
     if (seconds)
         return refuse(seconds, ret_retry_s);
     if (must_wait(g, address, user, woken, now_ms))
@@ -286,14 +233,14 @@ uint64_t gate_leave(gate *g, const gate_key *key, gate_outcome outcome, int64_t 
     if (user) {
         (void)stop_running(user, now_ms);
         if (outcome == GATE_FAILED)
-            fail(user, g->rules.failures, now_ms);
+            failures_note(user, g->rules.failures, now_ms);
         if (outcome == GATE_PASSED)
-            forgive(user);
+            failures_forgive(user);
     }
     if (address) {
         g->held -= stop_running(address, now_ms);
         if (outcome == GATE_FAILED)
-            fail(address, g->rules.address_failures, now_ms);
+            failures_note(address, g->rules.address_failures, now_ms);
         handle = wake_first(g, address, now_ms);
     }
     pthread_mutex_unlock(&g->lock);
