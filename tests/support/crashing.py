@@ -25,8 +25,9 @@ if platform.machine() != "x86_64":  # where dividing is no fault, and a trap is 
 
 def compile_plugin(folder, name, *flags):
     so = os.path.join(str(folder), f"{name}.so")
+    sources = sorted(glob.glob(f"{SOURCES}/{name}*.c"))
     done = subprocess.run(["cc", "-std=c11", "-g", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-I", f"{ROOT}/include",
-                           *flags, f"{SOURCES}/{name}.c", "-o", so, "-pthread"], capture_output=True, text=True, check=False)
+                           *flags, *sources, "-o", so, "-pthread"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return so
 

@@ -1,10 +1,10 @@
-"""Approvals: asked once, decided once, told to everybody, whatever happens in between."""
+"""Approvals: who is asked, who may answer, and one decision whatever is tried."""
 import hashlib
 import json
-import queue
 import threading
 
 import pytest
+from support.approvals import answer, ask, frame, furnish, listed, listed_chat, mine, told
 from support.sockets import Socket
 from support.steward import Steward, eventually
 
@@ -20,64 +20,6 @@ def house():
         furnish(server)
         yield server
 
-
-def furnish(server):
-    server.agent_id, server.agent_token = server.agent("worker")
-    server.butler = server.butler_token()
-    server.mia_id, server.mia = server.member("mia", "mia's password")
-    server.bob_id, server.bob = server.member("bob", "bob's password")
-    answer = server.post("/api/users", {"username": "eve", "password": "eve's password", "role": "ADMIN"})
-    server.eve_id, server.eve = answer.json()["id"], server.login("eve", "eve's password")
-
-
-def frame(house, action=None, target=None, **more):
-    payload = {"action_id": action, "target_agent_id": house.agent_id, "command": "reboot", "reason": "stuck", **more}
-    made = {"type": "AUTH_REQUEST", "ack": True, "payload": {k: v for k, v in payload.items() if v is not None}}
-    if target:
-        made["target_id"] = target
-    return made
-
-
-def ask(house, action, target=None, **more):
-    with Socket(house, house.butler, query="&hello=1") as butler:
-        butler.send(frame(house, action, target, **more))
-        return butler.get("ACK")["id"]
-
-
-def answer(house, action, approved=True, token="admin"):
-    return house.post("/api/chat/auth/response", {"action_id": action, "approved": approved}, token=token)
-
-
-def listed(house, action, token="admin"):
-    return [a for a in house.get("/api/approvals?limit=200", token=token).json() if a["action_id"] == action][0]
-
-
-def mine(frames, action):
-    return [f for f in frames if f["type"].startswith("AUTH") and f["payload"]["action_id"] == action]
-
-
-def told(butler, action, seconds=20):
-    """The AUTH_RESPONSE for that action; earlier ones that were still due are passed over."""
-    while True:
-        frame = butler.get("AUTH_RESPONSE", seconds=seconds)
-        if frame["payload"]["action_id"] == action:
-            return frame
-
-
-def everything(socket, quiet=0.4):
-    """Every frame until none came for a while, and what came while closing."""
-    found = []
-    while True:
-        try:
-            found.append(socket.frames.get(timeout=quiet) if quiet else socket.frames.get_nowait())
-        except queue.Empty:
-            if quiet == 0:
-                return found
-            socket.close()
-            quiet = 0
-
-
-# ---- asking ----
 
 def test_a_request_reaches_its_human_and_every_admin_each_in_a_thread_of_its_own(house):
     with Socket(house, house.butler) as butler, Socket(house, house.mia) as mia, Socket(house, house.admin()) as admin, \
@@ -155,11 +97,6 @@ def test_targets_must_be_humans(house):
         assert butler.get("ACK")["id"] == listed_chat(house, "as-text")
 
 
-def listed_chat(house, action):
-    rows = house.get("/api/chat/history/2?limit=500").json()
-    return [r["id"] for r in rows if r["type"] == "AUTH_REQUEST" and json.loads(r["payload"])["action_id"] == action][0]
-
-
 def test_limits_are_inclusive(house):
     ask(house, "A" * 64, command="c" * 16384, reason="r" * 8192, expires_in_s=604800)
     ask(house, ".", reason="", expires_in_s=10)
@@ -179,8 +116,6 @@ def test_a_repeated_action_is_one_request(house):
     assert answer(house, "same").status_code == 200
     assert ask(house, "same") == ids[0], "also when it is decided"
 
-
-# ---- answering ----
 
 def test_an_approval_over_http_is_told_to_everybody(house):
     ask(house, "http", house.mia_id)
@@ -317,171 +252,3 @@ def test_after_a_refusal_over_http_the_callers_sockets_hear_the_truth(house):
         for page in (one, two):
             assert page.get(seconds=5)["payload"] == {"action_id": "again", "status": "REJECTED"}
         assert one.drain("q") == [] and bob.drain("q") == []
-
-
-# ---- expiry ----
-
-def test_expiry_is_final_announced_and_no_rejection(house):
-    ask(house, "late", expires_in_s=10)
-    with Socket(house, house.butler) as butler, Socket(house, house.bob) as bob:
-        assert told(butler, "late")["payload"] == {"action_id": "late", "approved": False, "status": "EXPIRED",
-                                   "command_sha256": hashlib.sha256(b"reboot").hexdigest()}
-        update = bob.get("AUTH_STATUS_UPDATE")["payload"]
-        while update["action_id"] != "late":
-            update = bob.get("AUTH_STATUS_UPDATE")["payload"]
-        assert update["status"] == "EXPIRED"
-        with Socket(house, house.admin()) as admin:
-            for approved in (True, False):
-                late = answer(house, "late", approved)
-                assert late.status_code == 410 and late.json()["error"] == "authorization request has expired"
-                assert late.json()["code"] == "expired"
-                assert admin.get("AUTH_STATUS_UPDATE", seconds=5)["payload"]["status"] == "EXPIRED"
-            admin.send({"type": "AUTH_RESPONSE", "payload": {"action_id": "late", "approved": True}})
-            assert admin.get("ERROR")["payload"]["code"] == "action_expired"
-    entry = eventually(lambda: (lambda a: a if a["delivered"] else None)(listed(house, "late")))
-    assert entry["status"] == "EXPIRED" and "decided_by" not in entry and "channel" not in entry
-    rows = house.get("/api/chat/history/2?limit=500").json()
-    assert [json.loads(r["payload"])["status"] for r in rows if r["id"] == listed_chat(house, "late")] == ["EXPIRED"]
-
-
-def test_a_removed_human_or_agent_takes_its_requests_along():
-    with Steward() as house:
-        furnish(house)
-        ask(house, "to-mia", house.mia_id)
-        ask(house, "for-agent")
-        ask(house, "stays", house.bob_id)
-        second, _ = house.agent("second")
-        with Socket(house, house.butler, query="&hello=1") as butler:
-            made = frame(house, "stays")
-            made["payload"].update(action_id="second", target_agent_id=second)
-            butler.send(made)
-            butler.get("ACK")
-        with Socket(house, house.butler) as butler, Socket(house, house.admin()) as admin:
-            assert house.delete(f"/api/users/{house.mia_id}").status_code == 204
-            assert butler.get("AUTH_RESPONSE")["payload"]["action_id"] == "to-mia"
-            assert admin.get("AUTH_STATUS_UPDATE")["payload"] == {"action_id": "to-mia", "status": "EXPIRED"}
-            assert house.delete(f"/api/users/agents/{second}").status_code == 204
-            response = told(butler, "second")["payload"]
-            assert response["status"] == "EXPIRED" and response["approved"] is False
-        statuses = {a["action_id"]: a["status"] for a in house.get("/api/approvals").json()}
-        assert statuses == {"to-mia": "EXPIRED", "for-agent": "PENDING", "stays": "PENDING", "second": "EXPIRED"}
-        assert answer(house, "to-mia").status_code == 410
-
-
-# ---- delivery ----
-
-def test_a_butler_without_hello_hears_each_decision_exactly_once(house):
-    for n in range(6):
-        ask(house, f"once-{n}")
-    for n in (4, 0, 2):
-        answer(house, f"once-{n}", n != 2)
-    heard = []
-    for round_number in range(6):
-        with Socket(house, house.butler) as butler:
-            if round_number == 2:
-                for n in (5, 1, 3):
-                    answer(house, f"once-{n}")
-            heard += [f["payload"]["action_id"] for f in everything(butler) if f["type"] == "AUTH_RESPONSE"]
-    assert [h for h in heard if h.startswith("once-")] == [f"once-{n}" for n in (4, 0, 2, 5, 1, 3)]
-
-
-def test_a_butler_with_hello_hears_again_until_it_has_acknowledged(house):
-    ask(house, "hello-1")
-    answer(house, "hello-1")
-    for _ in range(2):
-        with Socket(house, house.butler, query="&hello=1") as butler:
-            assert butler.get()["type"] == "HELLO"
-            told(butler, "hello-1")
-    assert listed(house, "hello-1")["delivered"] is False
-    with Socket(house, house.butler, query="&hello=1") as butler:
-        told(butler, "hello-1")
-        butler.send({"type": "ACK", "payload": {"action_id": "nonsense"}})
-        assert butler.get("ERROR")["payload"]["code"] == "unknown_action"
-        butler.send({"type": "ACK", "payload": {}})
-        assert butler.get("ERROR")["payload"]["code"] == "invalid_frame"
-        butler.send({"type": "ACK", "payload": {"action_id": "hello-1"}})
-        butler.drain("m")
-    with Socket(house, house.butler, query="&hello=1&since_id=0") as butler:
-        assert [f for f in mine(everything(butler), "hello-1") if f["type"] == "AUTH_RESPONSE"] == []
-    eventually(lambda: listed(house, "hello-1")["delivered"])
-    with Socket(house, house.admin()) as admin, Socket(house, house.agent_token) as agent:
-        for other in (admin, agent):
-            other.send({"type": "ACK", "payload": {"action_id": "hello-1"}})
-            assert other.get("ERROR")["payload"]["code"] == "not_allowed"
-
-
-def test_decisions_are_no_part_of_butlers_recovery(house):
-    ask(house, "not-recovered")
-    with Socket(house, house.butler) as butler:
-        answer(house, "not-recovered")
-        told(butler, "not-recovered")
-    eventually(lambda: listed(house, "not-recovered")["delivered"])
-    with Socket(house, house.butler, query="&since_id=0") as butler:
-        frames = everything(butler)
-    assert mine([f for f in frames if f["type"] == "AUTH_RESPONSE"], "not-recovered") == []
-    updates = house.get("/api/chat/updates?limit=500", token=house.butler).json()
-    assert [f["id"] for f in frames if "id" in f and f["type"] != "AUTH_RESPONSE"] == [r["id"] for r in updates]
-
-
-def test_an_admin_who_asks_for_hello_gets_what_is_pending(house):
-    ask(house, "open-mine", 1)
-    ask(house, "open-mias", house.mia_id)
-    threads = [t for t in house.get("/api/chat/threads?peer_id=2", token=house.eve).json() if t["is_default"]]
-    with Socket(house, house.eve, query="&hello=1") as eve:
-        frames = everything(eve)
-    assert frames[0]["type"] == "HELLO" and {f["type"] for f in frames[1:]} == {"AUTH_REQUEST"}
-    pending = [a["action_id"] for a in house.get("/api/approvals?status=pending&limit=200").json()]
-    assert [f["payload"]["action_id"] for f in frames[1:]] == pending[::-1]
-    assert {f["conversation_id"] for f in frames[1:] if f["target_id"] != house.eve_id} == {threads[0]["id"]}
-    with Socket(house, house.admin(), query="&since_id=0") as admin:
-        frames = everything(admin)
-    for action in ("open-mine", "open-mias"):
-        assert len(mine([f for f in frames if f["type"] == "AUTH_REQUEST"], action)) == 1
-    with Socket(house, house.admin()) as admin, Socket(house, house.mia, query="&hello=1") as mia:
-        assert everything(admin) == [] and [f["type"] for f in everything(mia)] == ["HELLO"]
-
-
-def test_requests_and_decisions_survive_a_restart(house):
-    ask(house, "through-restart")
-    ask(house, "decided-before")
-    answer(house, "decided-before", False)
-    house.stop()
-    house.tokens.clear()
-    house.start()
-    assert listed(house, "through-restart")["status"] == "PENDING"
-    assert answer(house, "decided-before", True).status_code == 409
-    assert answer(house, "through-restart").json()["decision"] == "APPROVED"
-    with Socket(house, house.butler) as butler:
-        heard = [f["payload"]["action_id"] for f in everything(butler) if f["type"] == "AUTH_RESPONSE"]
-    assert heard[-2:] == ["decided-before", "through-restart"]
-
-
-def test_a_kill_between_deciding_and_connecting_loses_nothing(house):
-    ask(house, "killed")
-    assert answer(house, "killed").status_code == 200
-    house.kill()
-    house.tokens.clear()
-    house.start()
-    with Socket(house, house.butler) as butler:
-        assert "killed" in [f["payload"]["action_id"] for f in everything(butler) if f["type"] == "AUTH_RESPONSE"]
-
-
-# ---- listing ----
-
-def test_the_list_is_filtered_by_role_status_and_page(house):
-    everything = house.get("/api/approvals?limit=200").json()
-    assert [a["id"] for a in everything] == sorted((a["id"] for a in everything), reverse=True)
-    assert house.get("/api/approvals?limit=200", token=house.butler).json() == everything
-    assert house.get("/api/approvals", token=house.agent_token).status_code == 403
-    ask(house, "mias-own", house.mia_id)
-    mias = house.get("/api/approvals?limit=200", token=house.mia).json()
-    assert mias[0]["action_id"] == "mias-own" and 0 < len(mias) < len(everything)
-    assert house.get("/api/approvals?status=pending", token=house.mia).json()[0]["action_id"] == "mias-own"
-    assert house.get("/api/approvals", token=house.bob).json() == []
-    for status in ("Approved", "REJECTED", "expired", "PENDING"):
-        rows = house.get(f"/api/approvals?status={status}").json()
-        assert rows and {a["status"] for a in rows} == {status.upper()}
-    page = house.get(f"/api/approvals?limit=2&before_id={everything[1]['id']}&status=").json()
-    assert page == everything[2:4]
-    for wrong in ("status=maybe", "limit=0", "limit=x", "before_id=0"):
-        assert house.get(f"/api/approvals?{wrong}").status_code == 400
