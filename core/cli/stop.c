@@ -36,6 +36,8 @@ static void end_threads(server *s, int64_t limit_ms)
     rt->outbound = NULL;
     if (s->http && rt->ready)
         (void)wait_quiet(s, LAST_REPLIES_MS);
+    if (s->http && http_in_flight(s->http))
+        log_warn("server", "%u requests were never answered", http_in_flight(s->http));
     loops_stop(rt);
     if (s->plugins)
         registry_stop(s->plugins);
@@ -55,8 +57,8 @@ void server_stop(server *s)
     hub_shutdown(rt->hub, RESTART_EXPECTED_MS);
     int64_t waited = wait_quiet(s, limit);
     if (http_in_flight(s->http))
-        log_warn("server", "%u requests were not answered in time", http_in_flight(s->http));
-
+        log_warn("server", "%u requests are still in work after %lld ms: what they wait for is ended",
+                 http_in_flight(s->http), (long long)waited);
     end_threads(s, waited < limit ? limit - waited : 0);
 }
 

@@ -1,6 +1,8 @@
 /* dev-mock empties the store: admin and Butler are made afresh in the same transaction, with ids 1 and 2. */
 #include "../users.h"
 
+#include <string.h>
+
 /* Nothing that was known about anybody's credentials counts any more. dev-mock itself closes the sockets. */
 static sw_status forget_all(sw_tx *tx)
 {
@@ -12,15 +14,25 @@ static sw_status forget_all(sw_tx *tx)
     return sw_rows_done(rows);
 }
 
+/* Only a first password that was configured can be given again, and only development keeps its hash (first.c). */
+static sw_status cannot(sw_tx *tx)
+{
+    sw_request *req = sw_tx_request(tx);
+    bool possible = strcmp(sw_host_env(sw_tx_host(tx)), "development") == 0;
+
+    if (!req)
+        return SW_INTERNAL;
+    return sw_fail(req, SW_INTERNAL, NULL,
+                   possible ? "initial admin is not configured" : "the store is reset in development only");
+}
+
 sw_status on_store_reset(sw_tx *tx, const void *data)
 {
     const users_state *state = sw_tx_state(tx);
 
     (void)data;
-    if (!state->resettable) {
-        sw_request *req = sw_tx_request(tx);
-        return req ? sw_fail(req, SW_INTERNAL, NULL, "initial admin is not configured") : SW_INTERNAL;
-    }
+    if (!state->resettable)
+        return cannot(tx);
     SW_TRY(forget_all(tx));
     SW_TRY(store_clear(tx));
     return first_users_add(tx, state);

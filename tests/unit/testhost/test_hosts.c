@@ -147,6 +147,31 @@ START_TEST(installed_plugins_run_beside_it_and_their_events_reach_it)
 }
 END_TEST
 
+/* users gives the first password again, of which only development keeps a hash. */
+START_TEST(the_installed_users_say_why_the_store_is_not_reset)
+{
+    static const char *const CONFIGURED[] = {"auth.initial_admin_pass", "correct-horse-1", NULL};
+    static const char *const DEVELOPMENT[] = {"server.env", "development", NULL};
+    static const char *const BOTH[] = {"server.env", "development", "auth.initial_admin_pass", "correct-horse-1", NULL};
+    static const struct {
+        const char *const *options;
+        const char *error;
+    } CASES[] = {{NULL, "the store is reset in development only"},
+                 {CONFIGURED, "the store is reset in development only"},
+                 {DEVELOPMENT, "initial admin is not configured"},
+                 {BOTH, NULL}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        sw_test *t = host_with((sw_test_options){.installed = "users", .options = CASES[i].options});
+        sw_status status = sw_test_publish(t, SW_EVENT_STORE_RESET, NULL, 0);
+        ck_assert_int_eq(status, CASES[i].error ? SW_INTERNAL : SW_OK);
+        if (CASES[i].error)
+            ck_assert_str_eq(sw_test_error(t), CASES[i].error);
+        ck_assert_str_eq(sw_test_sql(t, "SELECT group_concat(username) FROM users"), "admin,Butler");
+        sw_test_close(t);
+    }
+}
+END_TEST
+
 START_TEST(with_the_real_auth_users_log_in_and_those_of_the_test_are_not_known)
 {
     static const char *const OPTIONS[] = {"auth.initial_admin_pass", "correct horse battery", NULL};
@@ -206,6 +231,7 @@ static void add(TCase *tests)
     ADD(a_plugin_that_fails_at_a_restart_is_put_aside_and_the_host_runs_on);
     ADD(plugins_are_also_taken_from_files);
     ADD(installed_plugins_run_beside_it_and_their_events_reach_it);
+    ADD(the_installed_users_say_why_the_store_is_not_reset);
     ADD(with_the_real_auth_users_log_in_and_those_of_the_test_are_not_known);
     ADD(the_environment_of_the_program_is_not_the_hosts);
     ADD(a_long_temporary_folder_is_no_obstacle_to_the_socket);
