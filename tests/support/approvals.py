@@ -1,6 +1,5 @@
 """Approvals on a server with a Butler, an agent, two members and two admins."""
 import json
-import queue
 
 from support.sockets import Socket
 
@@ -53,16 +52,3 @@ def told(butler, action, seconds=20):
         frame = butler.get("AUTH_RESPONSE", seconds=seconds)
         if frame["payload"]["action_id"] == action:
             return frame
-
-
-def everything(socket, quiet=0.4):
-    """Every frame until none came for a while, and what came while closing."""
-    found = []
-    while True:
-        try:
-            found.append(socket.frames.get(timeout=quiet) if quiet else socket.frames.get_nowait())
-        except queue.Empty:
-            if quiet == 0:
-                return found
-            socket.close()
-            quiet = 0

@@ -124,3 +124,16 @@ class Socket:
 
     def __exit__(self, *_):
         self.close()
+
+
+def everything(socket, quiet=0.4):
+    """Every frame until none came for a while, and what came while closing."""
+    found = []
+    while True:
+        try:
+            found.append(socket.frames.get(timeout=quiet) if quiet else socket.frames.get_nowait())
+        except queue.Empty:
+            if quiet == 0:
+                return found
+            socket.close()
+            quiet = 0

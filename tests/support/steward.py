@@ -45,6 +45,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def run_steward(*words, cwd, env=None):
+    """A command to its end: returncode, stdout, stderr."""
+    return subprocess.run([BINARY, *words], cwd=cwd, env=outer_environment(**(env or {})), capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
 def running_servers():
     _running[:] = [server for server in _running if server.process is not None]
     return list(_running)

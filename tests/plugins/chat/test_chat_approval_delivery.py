@@ -3,8 +3,8 @@ import hashlib
 import json
 
 import pytest
-from support.approvals import answer, ask, everything, frame, furnish, listed, listed_chat, mine, told
-from support.sockets import Socket
+from support.approvals import answer, ask, frame, furnish, listed, listed_chat, mine, told
+from support.sockets import Socket, everything
 from support.steward import Steward, eventually
 
 

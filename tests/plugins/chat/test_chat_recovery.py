@@ -1,12 +1,11 @@
 """since_id: the same frames as live, in id order, without gap or duplicate; and what retention does to it."""
 import json
-import queue
 import sqlite3
 import threading
 
 import pytest
 import websocket
-from support.sockets import Socket
+from support.sockets import Socket, everything
 from support.steward import Steward, eventually
 
 
@@ -21,19 +20,6 @@ def house():
 
 def raw(house, token, query=""):
     return websocket.create_connection(f"{house.ws_url}?token={token}{query}", timeout=20)
-
-
-def everything(socket, quiet=0.4):
-    """Every frame until none came for a while, and what came while closing."""
-    found = []
-    while True:
-        try:
-            found.append(socket.frames.get(timeout=quiet) if quiet else socket.frames.get_nowait())
-        except queue.Empty:
-            if quiet == 0:
-                return found
-            socket.close()
-            quiet = 0
 
 
 def test_a_recovery_replays_the_very_frames(house):

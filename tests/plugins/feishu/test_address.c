@@ -1,6 +1,6 @@
 /* Which domain, which service. */
 #include "plugins/feishu/address.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,21 +68,16 @@ START_TEST(a_log_gets_the_host_alone)
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    ADD(the_url_carries_only_the_domain);
+    ADD(plain_http_is_for_the_loopback_alone);
+    ADD(without_a_host_it_is_feishu);
+    ADD(the_service_is_an_int32_of_the_query);
+    ADD(a_log_gets_the_host_alone);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu address");
-    TCase *cases = tcase_create("address");
-
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, the_url_carries_only_the_domain);
-    tcase_add_test(cases, plain_http_is_for_the_loopback_alone);
-    tcase_add_test(cases, without_a_host_it_is_feishu);
-    tcase_add_test(cases, the_service_is_an_int32_of_the_query);
-    tcase_add_test(cases, a_log_gets_the_host_alone);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("feishu address", add);
 }

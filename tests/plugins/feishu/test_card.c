@@ -2,7 +2,7 @@
 #include "core/base/json_read.h"
 #include "core/base/json_write.h"
 #include "plugins/feishu/card.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,21 +105,15 @@ START_TEST(results_tell_who_and_what)
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    ADD(a_request_has_two_buttons_that_name_it);
+    ADD(without_buttons_it_says_where_to_go);
+    ADD(what_does_not_fit_cannot_be_approved);
+    ADD(results_tell_who_and_what);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu card");
-    TCase *cases = tcase_create("card");
-
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, a_request_has_two_buttons_that_name_it);
-    tcase_add_test(cases, without_buttons_it_says_where_to_go);
-    tcase_add_test(cases, what_does_not_fit_cannot_be_approved);
-    tcase_add_test(cases, results_tell_who_and_what);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    json_done(&out);
-    return failed ? 1 : 0;
+    return run_tests("feishu card", add);
 }

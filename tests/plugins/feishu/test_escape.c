@@ -1,6 +1,6 @@
 /* Text of others inside a card: it shows as it is and restyles nothing. */
 #include "plugins/feishu/escape.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,23 +73,17 @@ START_TEST(base64_is_the_standard_one)
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    ADD(ordinary_commands_stay_readable);
+    ADD(marks_become_entities);
+    ADD(an_entity_in_the_text_stays_text);
+    ADD(a_line_begins_nothing);
+    ADD(what_is_not_seen_is_shown);
+    ADD(base64_is_the_standard_one);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu escape");
-    TCase *cases = tcase_create("escape");
-
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, ordinary_commands_stay_readable);
-    tcase_add_test(cases, marks_become_entities);
-    tcase_add_test(cases, an_entity_in_the_text_stays_text);
-    tcase_add_test(cases, a_line_begins_nothing);
-    tcase_add_test(cases, what_is_not_seen_is_shown);
-    tcase_add_test(cases, base64_is_the_standard_one);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    bytes_done(&out);
-    return failed ? 1 : 0;
+    return run_tests("feishu escape", add);
 }

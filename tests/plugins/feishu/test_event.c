@@ -1,7 +1,7 @@
 /* Events as the platform sends them, and as nobody should. */
 #include "core/base/json_read.h"
 #include "plugins/feishu/event.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,29 +210,23 @@ START_TEST(a_token_on_top_comes_before_the_header_s)
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    ADD(a_message_is_read_with_its_ids);
+    ADD(mentions_of_the_bot_vanish_and_others_become_names);
+    ADD(while_the_bot_is_unknown_any_mention_counts);
+    ADD(its_own_messages_are_known);
+    ADD(posts_become_lines);
+    ADD(other_types_say_what_they_are);
+    ADD(kinds_of_chats);
+    ADD(a_click_is_read);
+    ADD(yes_is_a_word_or_a_boolean);
+    ADD(anything_else_is_nothing_for_us);
+    ADD(a_message_without_anything_is_empty_and_not_a_crash);
+    ADD(a_token_on_top_comes_before_the_header_s);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu event");
-    TCase *cases = tcase_create("event");
-
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, a_message_is_read_with_its_ids);
-    tcase_add_test(cases, mentions_of_the_bot_vanish_and_others_become_names);
-    tcase_add_test(cases, while_the_bot_is_unknown_any_mention_counts);
-    tcase_add_test(cases, its_own_messages_are_known);
-    tcase_add_test(cases, posts_become_lines);
-    tcase_add_test(cases, other_types_say_what_they_are);
-    tcase_add_test(cases, kinds_of_chats);
-    tcase_add_test(cases, a_click_is_read);
-    tcase_add_test(cases, yes_is_a_word_or_a_boolean);
-    tcase_add_test(cases, anything_else_is_nothing_for_us);
-    tcase_add_test(cases, a_message_without_anything_is_empty_and_not_a_crash);
-    tcase_add_test(cases, a_token_on_top_comes_before_the_header_s);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    event_done(&read_event);
-    return failed ? 1 : 0;
+    return run_tests("feishu event", add);
 }

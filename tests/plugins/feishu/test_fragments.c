@@ -1,6 +1,6 @@
 /* Reassembly: any order, repeats, losses, limits, time. */
 #include "plugins/feishu/fragments.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,25 +143,20 @@ START_TEST(parts_of_many_events_stay_under_32_mib_together)
 }
 END_TEST
 
+static void add_tests(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, open_all, close_all);
+    ADD(a_frame_without_sum_or_with_sum_0_or_1_is_whole);
+    ADD(parts_join_in_any_order_and_a_repeat_replaces);
+    ADD(an_empty_part_counts);
+    ADD(nonsense_is_dropped);
+    ADD(a_group_ends_10_seconds_after_its_first_part);
+    ADD(the_65th_group_pushes_out_the_oldest);
+    ADD(more_than_8_mib_is_dropped);
+    ADD(parts_of_many_events_stay_under_32_mib_together);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu fragments");
-    TCase *cases = tcase_create("fragments");
-
-    suite_add_tcase(suite, cases);
-    tcase_add_checked_fixture(cases, open_all, close_all);
-    tcase_add_test(cases, a_frame_without_sum_or_with_sum_0_or_1_is_whole);
-    tcase_add_test(cases, parts_join_in_any_order_and_a_repeat_replaces);
-    tcase_add_test(cases, an_empty_part_counts);
-    tcase_add_test(cases, nonsense_is_dropped);
-    tcase_add_test(cases, a_group_ends_10_seconds_after_its_first_part);
-    tcase_add_test(cases, the_65th_group_pushes_out_the_oldest);
-    tcase_add_test(cases, more_than_8_mib_is_dropped);
-    tcase_add_test(cases, parts_of_many_events_stay_under_32_mib_together);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("feishu fragments", add_tests);
 }

@@ -1,11 +1,24 @@
 /* The frame codec against the vectors: made by the official SDK's codec, checked by an independent one. */
 #include "plugins/feishu/frame.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 static json_t *vectors;
+
+static void setup(void)
+{
+    json_error_t error;
+
+    vectors = json_load_file(VECTORS, 0, &error);
+    ck_assert_ptr_nonnull(vectors);
+}
+
+static void teardown(void)
+{
+    json_decref(vectors);
+}
 
 static size_t unhex(const char *hex, uint8_t *out)
 {
@@ -174,28 +187,19 @@ START_TEST(sum_and_seq_are_plain_decimals_within_bounds)
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, setup, teardown);
+    ADD(every_vector_decodes_and_encodes_to_the_same_bytes);
+    ADD(the_robustness_set_is_accepted_and_refused_as_it_says);
+    ADD(a_log_id_of_two_to_the_64_minus_1_comes_back_unchanged);
+    ADD(a_ping_is_the_vector_s_25_bytes);
+    ADD(every_cut_of_a_frame_is_refused_or_a_whole_frame);
+    ADD(wire_types_that_do_not_exist_and_65_headers_are_refused);
+    ADD(sum_and_seq_are_plain_decimals_within_bounds);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu frame");
-    TCase *cases = tcase_create("frame");
-    json_error_t error;
-
-    vectors = json_load_file(VECTORS, 0, &error);
-    if (!vectors)
-        return 1;
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, every_vector_decodes_and_encodes_to_the_same_bytes);
-    tcase_add_test(cases, the_robustness_set_is_accepted_and_refused_as_it_says);
-    tcase_add_test(cases, a_log_id_of_two_to_the_64_minus_1_comes_back_unchanged);
-    tcase_add_test(cases, a_ping_is_the_vector_s_25_bytes);
-    tcase_add_test(cases, every_cut_of_a_frame_is_refused_or_a_whole_frame);
-    tcase_add_test(cases, wire_types_that_do_not_exist_and_65_headers_are_refused);
-    tcase_add_test(cases, sum_and_seq_are_plain_decimals_within_bounds);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    json_decref(vectors);
-    return failed ? 1 : 0;
+    return run_tests("feishu frame", add);
 }

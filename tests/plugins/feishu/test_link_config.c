@@ -1,7 +1,7 @@
 /* What the service configures, and how long to wait. */
 #include "core/base/json_read.h"
 #include "plugins/feishu/link_config.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,23 +111,18 @@ START_TEST(codes_mean_what_the_contract_says)
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    ADD(each_sane_field_is_taken_alone);
+    ADD(nonsense_changes_nothing);
+    ADD(a_clean_end_is_answered_within_five_seconds);
+    ADD(failures_wait_longer_and_longer_up_to_a_minute_and_the_interval);
+    ADD(a_service_that_is_down_for_all_is_met_spread_over_the_nonce);
+    ADD(refusals_are_tried_every_one_to_five_minutes);
+    ADD(codes_mean_what_the_contract_says);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu link_config");
-    TCase *cases = tcase_create("link_config");
-
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, each_sane_field_is_taken_alone);
-    tcase_add_test(cases, nonsense_changes_nothing);
-    tcase_add_test(cases, a_clean_end_is_answered_within_five_seconds);
-    tcase_add_test(cases, failures_wait_longer_and_longer_up_to_a_minute_and_the_interval);
-    tcase_add_test(cases, a_service_that_is_down_for_all_is_met_spread_over_the_nonce);
-    tcase_add_test(cases, refusals_are_tried_every_one_to_five_minutes);
-    tcase_add_test(cases, codes_mean_what_the_contract_says);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("feishu link_config", add);
 }

@@ -1,6 +1,6 @@
 /* Masks, trimming, lists. */
 #include "plugins/feishu/mask.h"
-#include <check.h>
+#include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,20 +65,15 @@ START_TEST(a_list_has_what_stands_on_a_line_in_any_case)
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    ADD(a_mask_shows_two_bytes_at_each_end_and_the_length);
+    ADD(a_mask_never_cuts_a_character);
+    ADD(trimming_takes_spaces_of_all_kinds_and_nothing_else);
+    ADD(a_list_has_what_stands_on_a_line_in_any_case);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("feishu mask");
-    TCase *cases = tcase_create("mask");
-
-    suite_add_tcase(suite, cases);
-    tcase_add_test(cases, a_mask_shows_two_bytes_at_each_end_and_the_length);
-    tcase_add_test(cases, a_mask_never_cuts_a_character);
-    tcase_add_test(cases, trimming_takes_spaces_of_all_kinds_and_nothing_else);
-    tcase_add_test(cases, a_list_has_what_stands_on_a_line_in_any_case);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("feishu mask", add);
 }
