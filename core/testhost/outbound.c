@@ -55,6 +55,7 @@ static void complete(const outbound_record *r, sw_http_answer *answer)
     size_t max = r->call.max_answer ? r->call.max_answer : ANSWER_MAX;
     if (answer->status && answer->body_len == 0)
         answer->body_len = strlen(answer->body);
+    answer->size = sizeof *answer; /* a test of older headers has another */
     answer->head_status = answer->status;
     if (answer->body_len > max)
         *answer = (sw_http_answer){.size = sizeof *answer, .error = "the answer is too long", .body = "",
