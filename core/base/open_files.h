@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* As many as the system lets us have: every connection is one. Gives that number; one line in the log if it stays below.
- * May be called again. */
+/* As many as the system lets us have: every connection is one. Gives that number; one line in the log if it stays
+ * below. May be called again. */
 uint64_t open_files_raise(void);
 
 #endif

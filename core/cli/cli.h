@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <steward/base.h>
 
 /* Exit codes. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
@@ -53,6 +54,8 @@ bool cli_in_group(const cli_command *c, const char *word);
 void cli_explain(const cli_command *c);
 /* The same of every command that begins with `word`. false: there are none. */
 bool cli_explain_group(const char *word);
+/* fail.c: "steward COMMAND: " and why, in one line to stderr. Always CLI_FAILED. */
+int cli_fail(const char *command, const char *format, ...) SW_PRINTF(2, 3);
 /* The config file to read: `given`, else /etc/steward/steward.conf if there is one, else NULL. */
 const char *cli_config_file(const char *given);
 

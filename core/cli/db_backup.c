@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char COMMAND[] = "db backup";
+
 enum { ERROR_MAX = PATH_MAX + 512 };
 
 typedef struct {
@@ -25,22 +27,9 @@ typedef struct {
     long keep;
 } backup;
 
-static int fail(const char *format, ...) SW_PRINTF(1, 2);
-
-static int fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("steward db backup: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return CLI_FAILED;
-}
-
 static int fail_at(const char *path)
 {
-    return fail("%s: %s", path, strerror(errno));
+    return cli_fail(COMMAND, "%s: %s", path, strerror(errno));
 }
 
 /* The default one belongs to the owner of the data folder, and so does what is put into any other folder of theirs.
@@ -53,10 +42,10 @@ static int prepare_folder(backup *b)
         return mkdir(b->folder, 0700) == 0 || errno == EEXIST ? CLI_OK : fail_at(b->folder);
     }
     if (!place_folder_of(b->file, b->folder))
-        return fail("the path is too long");
+        return cli_fail(COMMAND, "the path is too long");
     if (!place_as_fits(&b->place, b->folder))
         return fail_at(b->folder);
-    return lstat(b->file, &about) == 0 ? fail("%s exists already", b->file) : CLI_OK;
+    return lstat(b->file, &about) == 0 ? cli_fail(COMMAND, "%s exists already", b->file) : CLI_OK;
 }
 
 static int publish(backup *b, const char *temporary)
@@ -66,7 +55,7 @@ static int publish(backup *b, const char *temporary)
     snprintf(b->made, sizeof b->made, "%s", b->file);
     if (backup_publish(temporary, b->made))
         return CLI_OK;
-    return errno == EEXIST ? fail("%s exists already", b->file) : fail_at(b->file);
+    return errno == EEXIST ? cli_fail(COMMAND, "%s exists already", b->file) : fail_at(b->file);
 }
 
 /* Nothing is left behind unless it has its name. */
@@ -78,7 +67,7 @@ static int make(backup *b)
         return fail_at(b->folder);
     int code;
     if (snapshot_copy(b->from, temporary, signals_pending, error, sizeof error) != SW_OK)
-        code = fail("%s", error);
+        code = cli_fail(COMMAND, "%s", error);
     else
         code = publish(b, temporary);
     if (code != CLI_OK)
@@ -111,7 +100,7 @@ static int run(backup *b)
 {
     char error[ERROR_MAX];
     if (!place_as_owner(&b->place))
-        return fail("cannot act as the owner of %s: %s", b->place.data_dir, strerror(errno));
+        return cli_fail(COMMAND, "cannot act as the owner of %s: %s", b->place.data_dir, strerror(errno));
     b->at_ms = sw_now_ms();
     sw_status status =
         b->place.exists ? snapshot_open(b->place.store_path, &b->from, error, sizeof error) : SW_NOT_FOUND;
@@ -120,7 +109,7 @@ static int run(backup *b)
         return CLI_OK;
     }
     if (status != SW_OK)
-        return fail("%s", error);
+        return cli_fail(COMMAND, "%s", error);
     int code = prepare_folder(b);
     if (code == CLI_OK)
         code = make(b);
@@ -129,7 +118,7 @@ static int run(backup *b)
     if (code == CLI_OK)
         prune(b);
     if (!place_as_owner(&b->place)) /* closing may fold the WAL in */
-        return fail("cannot act as the owner of %s: %s", b->place.data_dir, strerror(errno));
+        return cli_fail(COMMAND, "cannot act as the owner of %s: %s", b->place.data_dir, strerror(errno));
     snapshot_close(b->from);
     return code;
 }
@@ -137,16 +126,16 @@ static int run(backup *b)
 int cli_db_backup(const cli_args *args)
 {
     if (args->keep && args->count) {
-        fail("--keep is for backups without FILE");
+        cli_fail(COMMAND, "--keep is for backups without FILE");
         return CLI_USAGE;
     }
     backup *b = calloc(1, sizeof *b);
     if (!b)
-        return fail("no memory");
+        return cli_fail(COMMAND, "no memory");
     signals_block();
     signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error to tell, not an end */
     int code = CLI_FAILED;
-    if (place_find(&b->place, "db backup", args->config)) {
+    if (place_find(&b->place, COMMAND, args->config)) {
         b->file = args->count ? args->words[0] : NULL;
         b->keep = args->keep ? args->keep_count : (long)config_int(b->place.config, "storage.backups_kept");
         code = run(b);

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char COMMAND[] = "db restore";
+
 enum { ERROR_MAX = PATH_MAX + 512, SAME_SECOND_MAX = 100 };
 
 typedef struct {
@@ -25,22 +27,9 @@ typedef struct {
     snapshot *from;
 } restore;
 
-static int fail(const char *format, ...) SW_PRINTF(1, 2);
-
-static int fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("steward db restore: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return CLI_FAILED;
-}
-
 static int fail_at(const char *path)
 {
-    return fail("%s: %s", path, strerror(errno));
+    return cli_fail(COMMAND, "%s: %s", path, strerror(errno));
 }
 
 /* ---- is it one that the server will open? ---- */
@@ -53,14 +42,14 @@ static int compare_key(const restore *r)
     if (!place_as_owner(&r->place))
         return fail_at(r->place.data_dir);
     if (!master_key_load(r->place.config, r->place.data_dir, r->file, &keys, error, sizeof error))
-        return fail("%s; a backup is of use only with the key of the store that it is of", error);
+        return cli_fail(COMMAND, "%s; a backup is of use only with the key of the store that it is of", error);
     sw_status status = master_key_check_value(&keys, value);
     crypto_wipe(&keys, sizeof keys);
     if (status == SW_OK)
         status = store_key_check(snapshot_raw(r->from), value);
-    return status == SW_OK
-               ? CLI_OK
-               : fail("%s was made with another master.key: put that one into %s first", r->file, r->place.data_dir);
+    return status == SW_OK ? CLI_OK
+                           : cli_fail(COMMAND, "%s was made with another master.key: put that one into %s first",
+                                      r->file, r->place.data_dir);
 }
 
 static int open_backup(restore *r)
@@ -69,16 +58,17 @@ static int open_backup(restore *r)
     int64_t version, own;
     struct stat backup, present;
     if (!place_folder_of(r->file, r->from_folder) || !place_folder_of(r->place.store_path, r->store_folder))
-        return fail("the path is too long");
+        return cli_fail(COMMAND, "the path is too long");
     if (!place_as_fits(&r->place, r->from_folder))
         return fail_at(r->from_folder);
     if (snapshot_open(r->file, &r->from, error, sizeof error) != SW_OK)
-        return fail("%s", error);
+        return cli_fail(COMMAND, "%s", error);
     if (stat(r->file, &backup) == 0 && stat(r->place.store_path, &present) == 0 && backup.st_dev == present.st_dev &&
         backup.st_ino == present.st_ino)
-        return fail("%s is the store itself", r->file);
+        return cli_fail(COMMAND, "%s is the store itself", r->file);
     if (examine_schema(snapshot_raw(r->from), &version, &own) != SW_OK)
-        return fail("%s was written by a newer server: install that version, and restore it there", r->file);
+        return cli_fail(COMMAND, "%s was written by a newer server: install that version, and restore it there",
+                        r->file);
     return compare_key(r);
 }
 
@@ -136,7 +126,7 @@ static void bring_back(const restore *r)
 static int set_aside(restore *r)
 {
     if (!choose_aside(r))
-        return fail("%s: too many stores were replaced within a second", r->place.store_path);
+        return cli_fail(COMMAND, "%s: too many stores were replaced within a second", r->place.store_path);
     if (access(r->place.store_path, F_OK) != 0)
         r->lost = true;
     else if (!name_aside(r))
@@ -154,8 +144,8 @@ static int put_in_place(restore *r)
     int fd = backup_temporary(r->store_folder, temporary);
     if (fd < 0)
         return fail_at(r->store_folder);
-    int code =
-        snapshot_copy(r->from, temporary, signals_pending, error, sizeof error) == SW_OK ? CLI_OK : fail("%s", error);
+    sw_status copied = snapshot_copy(r->from, temporary, signals_pending, error, sizeof error);
+    int code = copied == SW_OK ? CLI_OK : cli_fail(COMMAND, "%s", error);
     if (code == CLI_OK)
         code = set_aside(r);
     if (code == CLI_OK && rename(temporary, r->place.store_path) != 0)
@@ -182,12 +172,12 @@ static int run(restore *r)
 {
     char error[ERROR_MAX];
     if (!r->place.exists)
-        return fail("there is no data folder %s", r->place.data_dir);
+        return cli_fail(COMMAND, "there is no data folder %s", r->place.data_dir);
     if (!place_as_owner(&r->place))
         return fail_at(r->place.data_dir);
     int lock = data_dir_lock(r->place.data_dir, error, sizeof error);
     if (lock < 0)
-        return fail("%s: stop it first", error);
+        return cli_fail(COMMAND, "%s: stop it first", error);
     int code = open_backup(r);
     if (code == CLI_OK)
         code = place_as_owner(&r->place) ? put_in_place(r) : fail_at(r->place.data_dir);
@@ -204,7 +194,7 @@ int cli_db_restore(const cli_args *args)
 {
     restore *r = calloc(1, sizeof *r);
     if (!r)
-        return fail("no memory");
+        return cli_fail(COMMAND, "no memory");
     signals_block();
     signal(SIGXFSZ, SIG_IGN);
     int code = CLI_FAILED;

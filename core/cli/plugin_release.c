@@ -11,18 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int fail(const char *format, ...) SW_PRINTF(1, 2);
-
-static int fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("steward plugin release: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return CLI_FAILED;
-}
+static const char COMMAND[] = "plugin release";
 
 /* How many of its crashes could still count, of any build and however old. */
 static unsigned open_crashes(const crash_history *h, const char *name)
@@ -44,7 +33,7 @@ static int release(int fd, const crash_history *h, const char *name)
     crash_record record = {.word = CRASH_RELEASED, .at_ms = sw_now_ms()};
     crash_text(record.plugin, sizeof record.plugin, name, strlen(name));
     if (!crash_file_append(fd, &record))
-        return fail("the crash file cannot be written: %s", strerror(errno));
+        return cli_fail(COMMAND, "the crash file cannot be written: %s", strerror(errno));
     printf("plugin %s is released: %u crash%s no longer count%s; it starts with the next start of the server\n", name,
            count, count == 1 ? "" : "es", count == 1 ? "s" : "");
     return CLI_OK;
@@ -54,10 +43,10 @@ static int run(const place *p, crash_history *h, const char *name)
 {
     char error[CRASH_FILE_ERROR_MAX];
     if (!place_as_owner(p))
-        return fail("cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
+        return cli_fail(COMMAND, "cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
     int fd = p->exists ? crash_file_open(p->data_dir, false, h, error) : -1;
     if (fd < 0)
-        return p->exists && *error ? fail("%s", error) : nothing_to_release(name);
+        return p->exists && *error ? cli_fail(COMMAND, "%s", error) : nothing_to_release(name);
     int code = release(fd, h, name);
     close(fd);
     return code;
@@ -67,11 +56,11 @@ int cli_plugin_release(const cli_args *args)
 {
     const char *name = args->words[0];
     if (!plugin_name_valid(name))
-        return fail("\"%s\" is no name of a plugin", name);
+        return cli_fail(COMMAND, "\"%s\" is no name of a plugin", name);
     place *p = calloc(1, sizeof *p);
     crash_history *h = calloc(1, sizeof *h);
-    int code = p && h ? CLI_FAILED : fail("no memory");
-    if (p && h && place_find(p, "plugin release", args->config))
+    int code = p && h ? CLI_FAILED : cli_fail(COMMAND, "no memory");
+    if (p && h && place_find(p, COMMAND, args->config))
         code = run(p, h, name);
     if (p)
         place_done(p);

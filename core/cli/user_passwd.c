@@ -15,18 +15,7 @@
 
 extern char **environ;
 
-static int fail(const char *format, ...) SW_PRINTF(1, 2);
-
-static int fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("steward user passwd: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return CLI_FAILED;
-}
+static const char COMMAND[] = "user passwd";
 
 static int tell(const char *name)
 {
@@ -57,7 +46,7 @@ static int change_here(server *s, const char *name, const char *password)
     if (operator_set_password(&s->rt, name, password, on_done, &o))
         latch_wait(&o.done);
     latch_done(&o.done);
-    return o.status == SW_OK ? tell(name) : fail("%s", *o.text ? o.text : "it failed");
+    return o.status == SW_OK ? tell(name) : cli_fail(COMMAND, "%s", *o.text ? o.text : "it failed");
 }
 
 /* The store, its writer and the plugins auth and users, without a network. The configuration is read as the caller, who
@@ -66,7 +55,7 @@ static int in_place_of_server(const place *p, const cli_args *args, const char *
 {
     server *s = malloc(sizeof *s);
     if (!s)
-        return fail("no memory");
+        return cli_fail(COMMAND, "no memory");
     const server_source from = {
         .config_file = cli_config_file(args->config), .environment = environ, .safe_mode = true, .offline = true};
     int code = CLI_FAILED;
@@ -74,9 +63,9 @@ static int in_place_of_server(const place *p, const cli_args *args, const char *
     if (!good)
         fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
     else if (!config_list_has(s->rt.config, "plugins.enabled", "users"))
-        fail("plugin users, which keeps the passwords, is not enabled (plugins.enabled)");
+        cli_fail(COMMAND, "plugin users, which keeps the passwords, is not enabled (plugins.enabled)");
     else if (!place_become_owner(p))
-        fail("cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
+        cli_fail(COMMAND, "cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
     else if (server_open(s, INITIAL_PASSWORD_FILE))
         code = change_here(s, args->words[0], password);
     server_close(s);
@@ -91,13 +80,13 @@ static int change(const place *p, const cli_args *args, const char *password)
     char text[OPERATOR_TEXT_MAX] = "";
     struct stat about;
     if (!place_as_owner(p))
-        return fail("cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
+        return cli_fail(COMMAND, "cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
     if (stat(p->store_path, &about) != 0)
-        return fail("%s: %s", p->store_path, strerror(errno));
+        return cli_fail(COMMAND, "%s: %s", p->store_path, strerror(errno));
     sw_status status = operator_ask_password(p->data_dir, args->words[0], password, text, sizeof text);
     if (status == SW_NOT_FOUND)
         return in_place_of_server(p, args, password);
-    return status == SW_OK ? tell(args->words[0]) : fail("%s", text);
+    return status == SW_OK ? tell(args->words[0]) : cli_fail(COMMAND, "%s", text);
 }
 
 int cli_user_passwd(const cli_args *args)
@@ -107,14 +96,15 @@ int cli_user_passwd(const cli_args *args)
     const char *why = "", *name = args->words[0];
     int code = CLI_FAILED;
     if (strlen(name) >= OPERATOR_NAME_MAX)
-        return fail("there is no user named %s", name);
-    if (place_find(&p, "user passwd", args->config)) {
+        return cli_fail(COMMAND, "there is no user named %s", name);
+    if (place_find(&p, COMMAND, args->config)) {
         struct stat about;
         if (!p.exists || (stat(p.store_path, &about) != 0 && errno == ENOENT))
-            code = fail("there is no store at %s: the first start of the server makes it, with its first admin",
-                        p.store_path);
+            code = cli_fail(COMMAND,
+                            "there is no store at %s: the first start of the server makes it, with its first admin",
+                            p.store_path);
         else if (!secret_input("new password", password, sizeof password, &why))
-            code = fail("no password was read: %s", why);
+            code = cli_fail(COMMAND, "no password was read: %s", why);
         else
             code = change(&p, args, password);
     }

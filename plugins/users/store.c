@@ -1,4 +1,5 @@
-/* The SQL that reads, each statement next to the function that binds it; and the table of all statements of this plugin. */
+/* The SQL that reads, each statement next to the function that binds it; and the table of all statements of this
+ * plugin. */
 #include "store_rows.h"
 
 #include <string.h>

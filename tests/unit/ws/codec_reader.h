@@ -1,4 +1,5 @@
-/* What a client sends, and everything that the codec says to it: each input whole, byte by byte, and cut at every place. */
+/* What a client sends, and everything that the codec says to it: each input whole, byte by byte, and cut at every
+ * place. */
 #ifndef TESTS_UNIT_WS_CODEC_READER_H
 #define TESTS_UNIT_WS_CODEC_READER_H
 
