@@ -186,8 +186,8 @@ def test_a_test_may_load_the_shared_object_itself(author, tmp_path):
     assert "100% tests passed" in author.sh("cmake -B build\ncmake --build build\nctest --test-dir build", tmp_path / "notes")
 
 
-def test_a_module_may_be_written_in_cpp(author, tmp_path):
-    (tmp_path / "plus.cpp").write_text("""
+IN_CPP = {
+    "plus.cpp": """
 #include <steward/plugin.h>
 #include <string>
 
@@ -214,8 +214,8 @@ static sw_plugin describe()
 }
 
 extern const sw_plugin sw_plugin_v1 = describe();
-""", encoding="utf-8")
-    (tmp_path / "test_plus.cpp").write_text("""
+""",
+    "test_plus.cpp": """
 #include <steward/testhost.h>
 #include <cstdio>
 #include <cstring>
@@ -237,15 +237,21 @@ int main()
     sw_test_close(t);
     return good ? 0 : 1;
 }
-""", encoding="utf-8")
-    (tmp_path / "CMakeLists.txt").write_text("""
+""",
+    "CMakeLists.txt": """
 cmake_minimum_required(VERSION 3.16)
 project(plus LANGUAGES CXX)
 find_package(steward 1.0 REQUIRED)
 enable_testing()
 steward_add_plugin(plus plus.cpp)
 steward_add_plugin_test(test_plus PLUGIN plus SOURCES test_plus.cpp)
-""", encoding="utf-8")
+""",
+}
+
+
+def test_a_module_may_be_written_in_cpp(author, tmp_path):
+    for name, text in IN_CPP.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     with author.flags("-Wall -Wextra -Wpedantic -Wconversion -Wno-missing-field-initializers -Werror"):
         shown = author.sh("CXX=c++ cmake -B build\ncmake --build build\nctest --test-dir build --output-on-failure", tmp_path)
     assert "100% tests passed" in shown

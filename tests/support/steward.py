@@ -287,3 +287,13 @@ def eventually(check, seconds=20, what="it"):
             return value
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.01)
+
+
+def fails(answer, status, error, code=None):
+    """It is that error, in the one form that errors have; gives the body."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert body["error"] == error, body
+    assert code is None or body["code"] == code, body
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+    return body

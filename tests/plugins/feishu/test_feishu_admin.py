@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 from support.bridge import Bridge
 from support.feishu import APP_ID, APP_SECRET, Feishu
-from support.steward import PLUGINS, Steward, eventually
+from support.steward import PLUGINS, Steward, eventually, fails
 
 BASE = "/api/integrations/feishu"
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
@@ -33,11 +33,6 @@ def house():
 def bridge():
     with Bridge(enable=False) as joined:
         yield joined
-
-
-def fails(answer, status, error):
-    assert answer.status_code == status and answer.json()["error"] == error, answer.text
-    assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
 
 
 def shows(got, **expected):

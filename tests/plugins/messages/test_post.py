@@ -2,20 +2,13 @@
 import re
 
 import pytest
+from support.steward import fails
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
 
 def message(**fields):
     return {"agent_id": "builder", "level": "INFO", "content": "hello", **fields}
-
-
-def fails(answer, status, error, code=None):
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert body["error"] == error, body
-    assert code is None or body["code"] == code, body
-    return body
 
 
 def stored(server):

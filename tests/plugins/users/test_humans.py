@@ -4,16 +4,9 @@ import sqlite3
 
 import pytest
 
-from support.steward import ADMIN_PASSWORD
+from support.steward import ADMIN_PASSWORD, fails
 
 PASSWORD = "long enough"
-
-
-def fails(answer, status, error, code=None):
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert body["error"] == error, body
-    assert code is None or body["code"] == code, body
 
 
 def create(server, username, password=PASSWORD, **more):
