@@ -11,8 +11,8 @@ from support.steward import Steward, running_servers  # noqa: E402
 
 # Files that take long, the longest first: begun last, one of them would run on alone at the end.
 LONG = ["test_debian_files.py", "test_debian.py", "test_debian_upgrades.py", "test_debian_systemd.py",
-        "test_rpm_life.py", "test_rpm.py", "test_container.py", "test_feishu_connect.py", "test_feishu_rest.py", "test_feishu_restart.py",
-        "test_upkeep.py", "test_feishu_cards.py", "test_heartbeat.py", "test_chat_recovery.py",
+        "test_rpm_life.py", "test_rpm.py", "test_container.py", "test_feishu_connect.py", "test_feishu_rest.py",
+        "test_feishu_restart.py", "test_upkeep.py", "test_feishu_cards.py", "test_heartbeat.py", "test_chat_recovery.py",
         "test_chat_approval_delivery.py", "test_slow.py", "test_closing.py", "test_delivery.py"]
 
 
