@@ -1,5 +1,5 @@
-/* Shared by the two halves of the outbound WebSocket client: ws_client.c (threads, queue) and ws_client_lws.c
- * (libwebsockets). */
+/* Shared by the parts of the outbound WebSocket client: ws_client.c (threads, queue), ws_client_apply.c (what other threads
+ * ask for) and ws_client_lws.c (what libwebsockets tells). */
 #ifndef CORE_OUTBOUND_WS_CLIENT_H
 #define CORE_OUTBOUND_WS_CLIENT_H
 
@@ -54,11 +54,18 @@ struct ws_client {
     bool halted;                 /* the thread has ended; main thread */
 };
 
+/* ws_client_lws.c */
+#define WS_PROTOCOL "outbound"
 struct lws_context *ws_client_context(ws_client *c, const char *ca_file, const char *proxy);
-/* Does what other threads asked for: dials, wakes writers, closes. On the service thread. */
-void ws_client_apply(ws_client *c);
 /* Tells `ended` unless that was done, and marks it gone. On the service thread. */
 void ws_connection_end(ws_connection *n, const char *error);
+/* The same for a connection whose timer may run, with what else is known of its end. */
+void ws_connection_end_with(ws_connection *n, sw_ws_end *why);
+
+/* ws_client_apply.c: dials, wakes writers, closes. On the service thread. */
+void ws_client_apply(ws_client *c);
+
+/* ws_client.c */
 void ws_connection_free(ws_connection *n);
 
 #endif

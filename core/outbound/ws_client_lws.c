@@ -1,5 +1,6 @@
-/* The libwebsockets half of the outbound client. Everything here runs on the service thread. Debian's 4.1.6 verifies chain
- * and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with the colon. */
+/* What libwebsockets tells of connections, and its context. Everything here runs on the service thread. Debian's 4.1.6
+ * verifies chain and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with the
+ * colon. */
 #include "core/outbound/ws_client.h"
 #include "core/runtime/crash.h"
 #include <netinet/in.h>
@@ -9,12 +10,10 @@
 #include <sys/socket.h>
 
 enum {
-    OPEN_TIMEOUT_MS = 15000,
     READ_BUFFER = 16384,
     KEEPALIVE_S = 30,
     KEEPALIVE_PROBES = 3,
-    UNSENT_MS = 30000,           /* bytes that nobody acknowledges for so long: the connection is dead */
-    CLOSE_TIMEOUT_MS = 3000      /* for the other side's half of a close handshake */
+    UNSENT_MS = 30000            /* bytes that nobody acknowledges for so long: the connection is dead */
 };
 
 /* `ended` of the plugin. */
@@ -25,7 +24,7 @@ static void tell_end(const ws_connection *n, const sw_ws_end *why)
     crash_leave(before);
 }
 
-static void end_with(ws_connection *n, sw_ws_end *why)
+void ws_connection_end_with(ws_connection *n, sw_ws_end *why)
 {
     pthread_mutex_lock(&n->client->lock);
     bool first = !n->gone;
@@ -56,15 +55,6 @@ void ws_connection_end(ws_connection *n, const char *error)
     }
 }
 
-static void too_late(lws_sorted_usec_list_t *timer)
-{
-    ws_connection *n = lws_container_of(timer, ws_connection, timer);
-
-    n->late = !n->opened;
-    if (n->wsi && (!n->opened || n->closing))
-        lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-}
-
 static void copy_header(struct lws *wsi, const char *name, char *out, int size)
 {
     int len = (int)strlen(name);
@@ -84,7 +74,7 @@ static void on_refused(struct lws *wsi, ws_connection *n, const char *text, size
     copy_header(wsi, "handshake-msg:", message, sizeof message);
     copy_header(wsi, "handshake-autherrcode:", code, sizeof code);
     why.http_status = (int)lws_http_client_http_response(wsi);
-    end_with(n, &why);
+    ws_connection_end_with(n, &why);
 }
 
 static int on_received(struct lws *wsi, ws_connection *n, const char *bytes, size_t len)
@@ -172,11 +162,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP: /* killed before it was open: nothing else is told */
         if (n)
-            end_with(n, &(sw_ws_end){ .error = n->late ? "no answer in time" : "closed before it was open" });
+            ws_connection_end_with(n, &(sw_ws_end){ .error = n->late ? "no answer in time" : "closed before it was open" });
         return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
         if (n)
-            end_with(n, &(sw_ws_end){ .error = "connection closed" });
+            ws_connection_end_with(n, &(sw_ws_end){ .error = "connection closed" });
         return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         return 0;
@@ -186,7 +176,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 }
 
 static const struct lws_protocols PROTOCOLS[] = {
-    { .name = "outbound", .callback = on_event, .rx_buffer_size = READ_BUFFER },
+    { .name = WS_PROTOCOL, .callback = on_event, .rx_buffer_size = READ_BUFFER },
     { .name = NULL },
 };
 
@@ -229,84 +219,4 @@ struct lws_context *ws_client_context(ws_client *c, const char *ca_file, const c
         return context;
     lws_context_destroy(context);
     return NULL;
-}
-
-static void dial(ws_client *c, ws_connection *n)
-{
-    char host[300];
-    bool v6 = strchr(n->url.host, ':') != NULL;
-
-    snprintf(host, sizeof host, v6 ? "[%s]:%d" : "%s:%d", n->url.host, n->url.port);
-    struct lws_client_connect_info info = {
-        .context = c->context,
-        .vhost = outbound_is_loopback(n->url.host) ? c->loopback : c->outside,
-        .address = n->url.host,
-        .port = n->url.port,
-        .path = n->url.path,
-        .host = host,
-        .ssl_connection = n->url.tls ? LCCSCF_USE_SSL : 0,
-        .local_protocol_name = PROTOCOLS[0].name,
-        .userdata = n,
-        .pwsi = &n->wsi,
-    };
-    int timeout = n->call.timeout_ms > 0 ? n->call.timeout_ms : OPEN_TIMEOUT_MS;
-
-    n->dialled = true;
-    lws_sul_schedule(c->context, 0, &n->timer, too_late, (lws_usec_t)timeout * 1000);
-    if (!lws_client_connect_via_info(&info))
-        end_with(n, &(sw_ws_end){ .error = "cannot connect" });
-}
-
-/* What other threads ask of one connection, read under the lock. */
-typedef struct {
-    bool write, close, kill;
-    int code;
-} wishes;
-
-static void apply_close(ws_client *c, ws_connection *n, bool kill, int code)
-{
-    if (kill && !n->killed) {
-        n->killed = true;
-        lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-    }
-    if (!n->closing)
-        lws_sul_schedule(c->context, 0, &n->timer, too_late, (lws_usec_t)CLOSE_TIMEOUT_MS * 1000);
-    n->closing = true;
-    n->close_with = code;
-}
-
-/* One connection's share of ws_client_apply. */
-static void apply(ws_client *c, ws_connection *n, wishes w)
-{
-    if (!n->dialled && w.close) {
-        end_with(n, &(sw_ws_end){ .error = "closed" });
-        return;
-    }
-    if (!n->dialled)
-        dial(c, n);
-    if (!n->wsi)
-        return;
-    if (w.close)
-        apply_close(c, n, w.kill || !n->opened, w.code);
-    if (n->opened && !n->killed && (w.write || n->closing))
-        lws_callback_on_writable(n->wsi);
-}
-
-void ws_client_apply(ws_client *c)
-{
-    pthread_mutex_lock(&c->lock);
-    ws_connection *n = c->connections;
-    while (n) {
-        wishes w = { .write = n->wants_write, .close = n->close_asked, .kill = n->kill_asked,
-                     .code = n->close_code };
-        bool gone = n->gone;
-        if (n->opened)
-            n->wants_write = false;
-        pthread_mutex_unlock(&c->lock);
-        if (!gone)
-            apply(c, n, w);
-        pthread_mutex_lock(&c->lock);
-        n = n->next;
-    }
-    pthread_mutex_unlock(&c->lock);
 }
