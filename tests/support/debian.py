@@ -6,10 +6,10 @@ import pathlib
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import warnings
 
+from support.releases import is_here, releases, unpack
 from support.steward import ROOT
 
 ROOT = pathlib.Path(ROOT)
@@ -31,10 +31,10 @@ def build(tree=ROOT, **env):
 def older():
     """(version, {name: path}) of packages to upgrade from: the latest release before this tree's version, else, while
     there is none, this very tree under a lower version."""
-    for number, commit in reversed(_releases()):
+    for number, commit in reversed(releases()):
         if _numbers(number) >= _numbers(version()):
             continue
-        if _git("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
+        if is_here(commit):
             with _lock(f"deb-{number}"):
                 return number, _release(number, commit)
         warnings.warn(f"the commit of release {number} is not in this clone")
@@ -78,30 +78,19 @@ def _set_version(tree, number):
         path.write_text(re.sub(pattern, number, path.read_text(encoding="utf-8"), count=1), encoding="utf-8")
 
 
-def _releases():
-    lines = (ROOT / "packaging" / "releases").read_text(encoding="utf-8").splitlines()
-    return [tuple(line.split()[:2]) for line in lines if line.strip() and not line.startswith("#")]
-
-
 def _release(number, commit):
     kept = ROOT / "build" / "packages" / f"deb-{number}-{commit}"
     if not kept.is_dir():
         with tempfile.TemporaryDirectory() as folder:
-            archive = os.path.join(folder, "tree.tar")
-            assert _git("archive", "-o", archive, commit).returncode == 0
             tree = pathlib.Path(folder) / "tree"
-            with tarfile.open(archive) as packed:
-                packed.extractall(tree)
+            tree.mkdir()
+            unpack(commit, tree)
             made = build(tree)
             new = pathlib.Path(tempfile.mkdtemp(dir=kept.parent))
             for path in made.values():
                 shutil.copy(path, new)
             new.rename(kept)
     return {path.name.split("_")[0]: path for path in kept.glob("*.deb")}
-
-
-def _git(*words):
-    return subprocess.run(["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, *words], capture_output=True, check=False)
 
 
 def _numbers(text):
