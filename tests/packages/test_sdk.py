@@ -112,7 +112,11 @@ def test_a_test_host_runs_the_installed_plugins(root):
     author(root, "steward plugin new notes")
     test = root.path(f"{HOME}/notes/test_notes.c")
     text = test.read_text(encoding="utf-8")
-    text = text.replace(".plugins = PLUGINS,", '.plugins = PLUGINS, .installed = "users, messages, chat",')
+    text = text.replace(".plugins = PLUGINS, .options = options}", '.plugins = PLUGINS, .installed = "users, messages, chat", '
+                        '.options = options ? options : DEVELOPMENT}')
+    # What users wants before it takes part in a reset.
+    text = text.replace("static sw_test *open_host", 'static const char *const DEVELOPMENT[] = {"server.env", "development", '
+                        '"auth.initial_admin_pass", "a long password", NULL};\n\nstatic sw_test *open_host', 1)
     text = text.replace('    CHECK(r->status == 201);\n',
                         '    CHECK(r->status == 201);\n    CHECK(sw_test_get(t, &ANN, "/api/messages")->status == 200);\n', 1)
     assert text.count("installed") == 1 and "/api/messages" in text
