@@ -4,6 +4,7 @@
 #include "core/runtime/thread.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,19 @@ bool loop_here(const loop *l)
 
 void loop_post(loop *l, mail *m)
 {
+    loop_post_last(l, m, NULL);
+}
+
+void loop_post_last(loop *l, mail *m, _Atomic uint32_t *count)
+{
     mailbox *box = &l->box;
     m->next = NULL;
     pthread_mutex_lock(&box->lock);
     bool was_empty = box->first == NULL;
     *box->last = m;
     box->last = &m->next;
+    if (count != NULL)
+        atomic_fetch_sub(count, 1);
     pthread_mutex_unlock(&box->lock);
     const uint64_t one = 1;
     while (was_empty && write(box->fd, &one, sizeof one) < 0 && errno == EINTR)

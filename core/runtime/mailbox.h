@@ -39,6 +39,9 @@ struct loop {
 
 /* Any thread. */
 void loop_post(loop *l, mail *m);
+/* The same, and takes one from `count` (NULL: none) before the loop can see the mail, and after the mail has its place:
+ * whoever finds the count fallen posts behind it, and the count may lie in what the loop frees. */
+void loop_post_last(loop *l, mail *m, _Atomic uint32_t *count);
 /* Is the calling thread this loop's? */
 bool loop_here(const loop *l);
 /* The loop of the calling thread, NULL on other threads. */

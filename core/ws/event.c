@@ -167,7 +167,8 @@ static void on_event_mail(mail *m, loop *l)
 
 /* Any thread. What is ahead of this event at the writer must be seen first: without a write of its own it goes through
  * the writer too. Frames are posted before the count of running events falls, and before the mail that lets the loop
- * run the next one: so nothing overtakes. */
+ * answer this one and run the next; and that mail has its place when the count falls. So nothing overtakes, an ACK
+ * neither. */
 static void on_finish(sw_request *req, sw_status status)
 {
     ws_event *ev = event_of(req);
@@ -180,10 +181,8 @@ static void on_finish(sw_request *req, sw_status status)
     if (ev->result == SW_UNAUTHENTICATED)
         delivery_list_drop(&ev->sends);
     delivery_list_post(&ev->sends);
-    loop *home = s->home->loop;
-    atomic_fetch_sub(&s->running, 1);
     req->mail.run = on_event_mail;
-    loop_post(home, &req->mail);
+    loop_post_last(s->home->loop, &req->mail, &s->running);
 }
 
 bool event_run(ws_event *ev, worker *w)
