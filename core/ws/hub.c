@@ -44,34 +44,34 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         hub_arm(hl, next);
 }
 
-static void on_todo(evutil_socket_t fd, short what, void *arg)
+static void on_chores(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     hub_now(arg);
-    socket_run_todo(arg);
+    socket_run_chores(arg);
 }
 
 static bool loop_init(struct hub *h, hub_loop *hl, loop *l)
 {
     hl->hub = h;
     hl->loop = l;
-    hl->todo_end = &hl->todo;
+    hl->chores_end = &hl->chores;
     wheel_init(&hl->wheel, hub_now(hl));
     hl->timer = event_new(l->base, -1, 0, on_timer, hl);
-    hl->todo_event = event_new(l->base, -1, 0, on_todo, hl);
+    hl->chores_event = event_new(l->base, -1, 0, on_chores, hl);
     hl->spare = calloc(1, sizeof *hl->spare);
     hl->deflate = h->o.compression ? deflater_new() : NULL;
     l->ws = hl;
-    return hl->timer != NULL && hl->todo_event != NULL && hl->spare != NULL;
+    return hl->timer != NULL && hl->chores_event != NULL && hl->spare != NULL;
 }
 
 static void loop_done(hub_loop *hl)
 {
-    if (hl->todo_event != NULL)
-        event_free(hl->todo_event);
+    if (hl->chores_event != NULL)
+        event_free(hl->chores_event);
     if (hl->timer != NULL)
         event_free(hl->timer);
-    hl->todo_event = hl->timer = NULL;
+    hl->chores_event = hl->timer = NULL;
     for (ws_socket *s = hl->all, *next; s != NULL; s = next) {
         next = s->next;
         socket_ref(s);
@@ -79,7 +79,7 @@ static void loop_done(hub_loop *hl)
         socket_end(s);
         socket_unref(s);
     }
-    socket_run_todo(hl);
+    socket_run_chores(hl);
     free(hl->buckets);
     free(hl->spare);
     deflater_free(hl->deflate);

@@ -72,8 +72,8 @@ struct hub_loop {
     wheel wheel;
     struct event *timer;
     int64_t timer_ms;         /* when it is set to fire, 0: it is not */
-    struct event *todo_event; /* runs the list below before the loop sleeps */
-    ws_socket *todo, **todo_end;
+    struct event *chores_event; /* runs the list below before the loop sleeps */
+    ws_socket *chores, **chores_end;
     int64_t now_ms;                 /* monotonic, of the latest call into this loop */
     uint32_t stamp;                 /* of the delivery going on */
     ws_event *spare;                /* the event of handlers that run on the loop */
@@ -89,7 +89,7 @@ typedef enum {
     SOCKET_ENDED    /* the connection is gone; the struct lives while it is referred to */
 } socket_state;
 
-enum { TODO_INPUT = 1, TODO_FLUSH = 2, TODO_END = 4, TODO_LISTED = 8 };
+enum { CHORE_INPUT = 1, CHORE_FLUSH = 2, CHORE_END = 4, CHORE_LISTED = 8 };
 enum { PAUSE_WORK = 1, PAUSE_RATE = 2, PAUSE_HELLO = 4 };
 
 /* Sizes of the frames that wait in a queue that did not go out at once. */
@@ -122,11 +122,11 @@ struct ws_socket {
     ws_socket *next, **at;                /* of home->all */
     ws_socket *user_next, **user_at;      /* of its bucket; user_at NULL: not registered */
     ws_socket *role_next, **role_at;
-    ws_socket *todo_next;
+    ws_socket *chores_next;
     wheel_node timer;
     uint32_t refs; /* 1 while not ended, and one per event, batch and task */
     uint32_t stamp;
-    uint8_t todo, paused;
+    uint8_t chores, paused;
     socket_state state;
     bool deflate, hello, blocked /* output waits for the peer */;
     uint32_t generation;

@@ -48,7 +48,7 @@ static bool append(ws_socket *s, const void *bytes, size_t len, sw_frame *frame)
     if (s->blocked)
         output_count_waiting(s);
     else
-        socket_todo(s, TODO_FLUSH);
+        socket_chores(s, CHORE_FLUSH);
     return true;
 }
 

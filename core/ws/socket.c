@@ -123,7 +123,7 @@ bool socket_open(hub_loop *hl, const socket_opening *o)
     else
         recovery_begin(s, o->since);
     bufferevent_enable(s->stream, EV_READ);
-    socket_todo(s, TODO_INPUT); /* frames glued to the head */
+    socket_chores(s, CHORE_INPUT); /* frames glued to the head */
     socket_schedule(s);
     return true;
 }
@@ -147,7 +147,7 @@ static void begin_closing(ws_socket *s, socket_state state)
     if (s->paused != 0) {
         s->paused = 0;
         bufferevent_enable(s->stream, EV_READ);
-        socket_todo(s, TODO_INPUT);
+        socket_chores(s, CHORE_INPUT);
     }
 }
 
@@ -191,7 +191,7 @@ void socket_end(ws_socket *s)
     wheel_remove(&s->home->wheel, &s->timer);
     if (s->stream != NULL)
         bufferevent_disable(s->stream, EV_READ | EV_WRITE);
-    socket_todo(s, TODO_END);
+    socket_chores(s, CHORE_END);
 }
 
 /* What the peer has sent and nobody read would turn our close into a reset, which may overtake the close frame. */
@@ -252,41 +252,41 @@ void socket_resume(ws_socket *s, uint8_t reason)
         return;
     s->last_in_ms = s->home->now_ms; /* it was not its fault */
     bufferevent_enable(s->stream, EV_READ);
-    socket_todo(s, TODO_INPUT);
+    socket_chores(s, CHORE_INPUT);
     socket_schedule(s);
 }
 
-void socket_todo(ws_socket *s, uint8_t what)
+void socket_chores(ws_socket *s, uint8_t what)
 {
     hub_loop *hl = s->home;
-    s->todo |= what;
-    if ((s->todo & TODO_LISTED) != 0)
+    s->chores |= what;
+    if ((s->chores & CHORE_LISTED) != 0)
         return;
-    s->todo |= TODO_LISTED;
-    s->todo_next = NULL;
-    if (hl->todo == NULL && hl->todo_event != NULL)
-        event_active(hl->todo_event, EV_TIMEOUT, 1);
-    *hl->todo_end = s;
-    hl->todo_end = &s->todo_next;
+    s->chores |= CHORE_LISTED;
+    s->chores_next = NULL;
+    if (hl->chores == NULL && hl->chores_event != NULL)
+        event_active(hl->chores_event, EV_TIMEOUT, 1);
+    *hl->chores_end = s;
+    hl->chores_end = &s->chores_next;
 }
 
-void socket_run_todo(hub_loop *hl)
+void socket_run_chores(hub_loop *hl)
 {
-    while (hl->todo != NULL) {
-        ws_socket *s = hl->todo;
-        hl->todo = s->todo_next;
-        if (hl->todo == NULL)
-            hl->todo_end = &hl->todo;
-        uint8_t what = s->todo;
-        s->todo = 0;
+    while (hl->chores != NULL) {
+        ws_socket *s = hl->chores;
+        hl->chores = s->chores_next;
+        if (hl->chores == NULL)
+            hl->chores_end = &hl->chores;
+        uint8_t what = s->chores;
+        s->chores = 0;
         if (s->state == SOCKET_ENDED) {
-            if ((what & TODO_END) != 0)
+            if ((what & CHORE_END) != 0)
                 finish_end(s);
             continue;
         }
-        if ((what & TODO_INPUT) != 0)
+        if ((what & CHORE_INPUT) != 0)
             input_run(s);
-        if ((what & TODO_FLUSH) != 0)
+        if ((what & CHORE_FLUSH) != 0)
             output_flush(s);
     }
 }

@@ -30,7 +30,7 @@ void socket_unref(ws_socket *s);
 void socket_pause(ws_socket *s, uint8_t reason);
 void socket_resume(ws_socket *s, uint8_t reason);
 /* Puts it on the loop's list of things to do before it sleeps. */
-void socket_todo(ws_socket *s, uint8_t what);
+void socket_chores(ws_socket *s, uint8_t what);
 /* Sets its timer to the next thing that will be due. */
 void socket_schedule(ws_socket *s);
 /* Its waiting events and its recovery are tried again then; also when it has ended. */
@@ -38,7 +38,7 @@ void socket_retry(ws_socket *s, int64_t after_ms);
 /* Its timer has fired. */
 void socket_tick(ws_socket *s);
 /* Runs the list (loop), or what is left of it when the loops have stopped. */
-void socket_run_todo(hub_loop *hl);
+void socket_run_chores(hub_loop *hl);
 
 enum { SOCKET_CLOSE_WAIT_MS = 5000 };
 
