@@ -1,6 +1,6 @@
 #include "core/cli/backup_folder.h"
 
-#include "core/cli/place.h"
+#include "core/base/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -47,26 +47,9 @@ static bool rename_new(const char *from, const char *to)
     return link(from, to) == 0 && unlink(from) == 0;
 }
 
-bool backup_sync_folder(const char *path)
-{
-    char folder[PATH_MAX];
-    if (!place_folder_of(path, folder)) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool good = fsync(fd) == 0;
-    int why = errno;
-    close(fd);
-    errno = why;
-    return good;
-}
-
 bool backup_publish(const char *temporary, const char *path)
 {
-    return rename_new(temporary, path) && backup_sync_folder(path);
+    return rename_new(temporary, path) && folder_sync(path);
 }
 
 void backup_stamp(int64_t at_ms, char out[BACKUP_STAMP_SIZE])

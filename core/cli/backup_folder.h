@@ -13,8 +13,6 @@ enum { BACKUP_STAMP_SIZE = 17 };
 int backup_temporary(const char *folder, char out[PATH_MAX]);
 /* Gives it the name `path` and makes that durable, unless there is such a file (EEXIST). false: errno. */
 bool backup_publish(const char *temporary, const char *path);
-/* Makes durable what the folder of `path` says now. false: errno. */
-bool backup_sync_folder(const char *path);
 /* "20260305T214208Z" */
 void backup_stamp(int64_t at_ms, char out[BACKUP_STAMP_SIZE]);
 /* As backup_publish() in `folder`, by a name that says when: "steward-20260305T214208Z.db". Its path goes to `out`. */

@@ -1,4 +1,5 @@
 /* steward db backup */
+#include "core/base/folder.h"
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
@@ -41,7 +42,7 @@ static int prepare_folder(backup *b)
         snprintf(b->folder, sizeof b->folder, "%s/backups", b->place.data_dir);
         return mkdir(b->folder, 0700) == 0 || errno == EEXIST ? CLI_OK : fail_at(b->folder);
     }
-    if (!place_folder_of(b->file, b->folder))
+    if (!folder_of(b->file, b->folder))
         return cli_fail(COMMAND, "the path is too long");
     if (!place_as_fits(&b->place, b->folder))
         return fail_at(b->folder);

@@ -1,4 +1,5 @@
 /* steward db check: what is wrong with the store, or with a backup of it. Reads alone. */
+#include "core/base/folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/server.h"
@@ -131,7 +132,7 @@ static int run(check *c)
     const char *path = c->file ? c->file : c->place.store_path;
     if (!c->file && !c->place.exists)
         return fail("there is no store", path);
-    if (!place_folder_of(path, folder))
+    if (!folder_of(path, folder))
         return fail(path, "the path is too long");
     if (!place_as_fits(&c->place, folder))
         return fail(folder, strerror(errno));

@@ -1,4 +1,5 @@
 /* steward db restore FILE: a backup becomes the store, and what was the store stays beside it. */
+#include "core/base/folder.h"
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
@@ -57,7 +58,7 @@ static int open_backup(restore *r)
     char error[ERROR_MAX];
     int64_t version, own;
     struct stat backup, present;
-    if (!place_folder_of(r->file, r->from_folder) || !place_folder_of(r->place.store_path, r->store_folder))
+    if (!folder_of(r->file, r->from_folder) || !folder_of(r->place.store_path, r->store_folder))
         return cli_fail(COMMAND, "the path is too long");
     if (!place_as_fits(&r->place, r->from_folder))
         return fail_at(r->from_folder);
@@ -153,7 +154,7 @@ static int put_in_place(restore *r)
     if (code != CLI_OK) {
         bring_back(r);
         (void)unlink(temporary);
-    } else if (!backup_sync_folder(r->place.store_path)) {
+    } else if (!folder_sync(r->place.store_path)) {
         code = fail_at(r->store_folder); /* it is in place, and a power cut may undo that */
     }
     close(fd);

@@ -120,8 +120,8 @@ static bool follow(char done[PATH_MAX], char rest[PATH_MAX])
     return true;
 }
 
-/* Is a part of the way there the owner's, a folder or a link? Then they can lead it elsewhere at any time. What cannot be
- * followed counts as theirs. */
+/* Is a part of the way there the owner's, a folder or a link? Then they can lead it elsewhere at any time. What cannot
+ * be followed counts as theirs. */
 static bool owner_can_turn(const place *p, const char *folder)
 {
     enum { PARTS_MAX = 1000 };
@@ -151,14 +151,6 @@ bool place_as_fits(const place *p, const char *folder)
     if (!place_as_caller(p) || stat(folder, &about) != 0)
         return false;
     return !owner_can_turn(p, folder) || place_as_owner(p);
-}
-
-bool place_folder_of(const char *file, char out[PATH_MAX])
-{
-    const char *slash = strrchr(file, '/');
-    int len = slash == file ? snprintf(out, PATH_MAX, "/")
-                            : snprintf(out, PATH_MAX, "%.*s", slash ? (int)(slash - file) : 1, slash ? file : ".");
-    return len > 0 && len < PATH_MAX;
 }
 
 bool place_become_owner(const place *p)

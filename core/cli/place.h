@@ -29,12 +29,10 @@ void place_done(place *p);
  * root acts for another. One thread. false: the system refuses, errno. */
 bool place_as_owner(const place *p);
 bool place_as_caller(const place *p);
-/* As the owner in a folder of theirs, and in one that is reached by a folder or a link of theirs: root makes no file where
- * the owner could put a link, and leaves none of its own beside a store. In another one as who called. false: errno, also
- * when there is no such folder. */
+/* As the owner in a folder of theirs, and in one that is reached by a folder or a link of theirs: root makes no file
+ * where the owner could put a link, and leaves none of its own beside a store. In another one as who called. false:
+ * errno, also when there is no such folder. */
 bool place_as_fits(const place *p, const char *folder);
-/* The folder of a file; "." when it has none. false: too long. */
-bool place_folder_of(const char *file, char out[PATH_MAX]);
 /* As its owner for good: before threads that touch the store. */
 bool place_become_owner(const place *p);
 

@@ -1,5 +1,7 @@
 #include "core/plugin/keys.h"
 
+#include "core/base/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -50,21 +52,6 @@ static ssize_t secret_read(const char *path, void *out, size_t max, char *error,
     return len;
 }
 
-/* Makes the name of a new file in a folder durable. */
-static void folder_sync(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int len = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    if (len < 0 || (size_t)len >= sizeof folder)
-        return;
-    int fd = open(len ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-}
-
 static bool secret_create(const char *path, const void *bytes, size_t len, char *error, size_t error_size)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -77,7 +64,7 @@ static bool secret_create(const char *path, const void *bytes, size_t len, char 
         (void)unlink(path);
         return fail(error, error_size, "cannot write %s: %s", path, strerror(why));
     }
-    folder_sync(path);
+    (void)folder_sync(path); /* some file systems cannot: the file itself is durable */
     return true;
 }
 
