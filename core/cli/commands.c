@@ -59,8 +59,9 @@ const cli_command CLI_COMMANDS[] = {
         .name = "db check",
         .usage = "db check [-c FILE] [FILE]",
         .summary = "Look for damage in the store, or in a backup.",
-        .details = "Pages, indexes and references, the versions of the tables, and whether it belongs to master.key. Changes\n"
-                   "nothing, and a server may run meanwhile. Exits with 1 when something is wrong.\n",
+        .details =
+            "Pages, indexes and references, the versions of the tables, and whether it belongs to master.key. Changes\n"
+            "nothing, and a server may run meanwhile. Exits with 1 when something is wrong.\n",
         .options = CLI_CONFIG,
         .words_max = 1,
         .run = cli_db_check,
@@ -81,8 +82,9 @@ const cli_command CLI_COMMANDS[] = {
         .name = "plugin new",
         .usage = "plugin new NAME [--dir DIR]",
         .summary = "Make a folder with a plugin of your own, that builds and has tests.",
-        .details = "DIR, by default NAME, must not be there yet, or be empty. steward-plugin(7) goes on from there; it is in the\n"
-                   "package steward-dev, as are the headers that the plugin needs.\n",
+        .details =
+            "DIR, by default NAME, must not be there yet, or be empty. steward-plugin(7) goes on from there; it is in the\n"
+            "package steward-dev, as are the headers that the plugin needs.\n",
         .options = CLI_DIR,
         .words_min = 1,
         .words_max = 1,
@@ -114,9 +116,10 @@ const cli_command CLI_COMMANDS[] = {
         .name = "plugin release",
         .usage = "plugin release [-c FILE] NAME",
         .summary = "Let a plugin start again that crashed the server too often.",
-        .details = "It starts with the next start of the server, which may run meanwhile. Its earlier crashes no longer\n"
-                   "count. Another build of the plugin needs no release, and none is needed once plugins.crash_window\n"
-                   "has passed.\n",
+        .details =
+            "It starts with the next start of the server, which may run meanwhile. Its earlier crashes no longer\n"
+            "count. Another build of the plugin needs no release, and none is needed once plugins.crash_window\n"
+            "has passed.\n",
         .options = CLI_CONFIG,
         .words_min = 1,
         .words_max = 1,

@@ -24,8 +24,8 @@ typedef struct {
 enum { FILE_COUNT = sizeof TEMPLATE_FILES / sizeof TEMPLATE_FILES[0] };
 
 /* Names that a plugin of one's own cannot have beside those of the server; the last ones have its routes. */
-static const char *const TAKEN[] = {"core",   "testhost", "auth",    "users",     "messages", "chat",
-                                    "feishu", "dev-mock", "plugins", "approvals"};
+static const char *const TAKEN[] = {"core", "testhost", "auth",     "users",   "messages",
+                                    "chat", "feishu",   "dev-mock", "plugins", "approvals"};
 /* Nor those of CMake's targets, and of this template's. */
 static const char *const TARGETS[] = {"all", "clean", "help", "install", "run", "test"};
 
@@ -169,12 +169,13 @@ static bool folder_empty(int fd)
 
 static void print_next(const new_plugin *p)
 {
-    printf("%s is a plugin now. Next:\n\n"
-           "  cd %s\n"
-           "  make && make test         or: cmake -B build && cmake --build build && ctest --test-dir build\n"
-           "  make run                  a server of your own with it, on port 8080\n\n"
-           "What its parts are: README.md there, and steward-plugin(7). Headers and manual are in the package steward-dev.\n",
-           p->folder, p->folder);
+    printf(
+        "%s is a plugin now. Next:\n\n"
+        "  cd %s\n"
+        "  make && make test         or: cmake -B build && cmake --build build && ctest --test-dir build\n"
+        "  make run                  a server of your own with it, on port 8080\n\n"
+        "What its parts are: README.md there, and steward-plugin(7). Headers and manual are in the package steward-dev.\n",
+        p->folder, p->folder);
 }
 
 int cli_plugin_new(const cli_args *args)

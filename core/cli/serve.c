@@ -22,8 +22,7 @@ static void print_listening(const server *s)
         snprintf(address, sizeof address, "http://%s:%d", host, s->port);
     http_totals totals = http_read_totals(s->http);
     log_info("server", "steward %s (%s) answers on %s: %u plugins, up to %u connections, data in %s", s->rt.version,
-             config_text(s->rt.config, "server.env"), address,
-             registry_running(s->plugins), totals.limit, s->data_dir);
+             config_text(s->rt.config, "server.env"), address, registry_running(s->plugins), totals.limit, s->data_dir);
     if (s->rt.safe_mode)
         log_warn("server", "safe mode: no plugins but auth and users were loaded, whatever plugins.enabled says");
     printf("listening on %s\n", address);

@@ -31,7 +31,7 @@ typedef struct {
     registry *plugins;
     crashes *crashes; /* NULL: nobody watches */
     http_server *http;
-    metrics_listener *metrics; /* NULL: none */
+    metrics_listener *metrics;    /* NULL: none */
     operator_listener *operators; /* NULL: none */
     sw_db *writer_db;
     bool ended;  /* its threads */
@@ -40,8 +40,8 @@ typedef struct {
     char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];
 } server;
 
-/* configure.c: the configuration and the plugins' descriptors; opens the log; touches no data, but for the crash file and
- * the folder around it of a server that serves and whose own configuration is good. false: errors, see
+/* configure.c: the configuration and the plugins' descriptors; opens the log; touches no data, but for the crash file
+ * and the folder around it of a server that serves and whose own configuration is good. false: errors, see
  * config_errors(s->rt.config), or no memory (then it is NULL). Either way server_close() ends it. */
 bool server_configure(server *s, const char *config_file);
 /* The same from elsewhere than a file and the process's environment. */

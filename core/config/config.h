@@ -14,10 +14,10 @@ typedef struct config config;
 
 /* The core's own options: { section, table }. In core/config/core_options.c. */
 typedef struct {
-    const char *section;      /* "server" */
+    const char *section; /* "server" */
     const sw_option *options;
     size_t count;
-    const char *summary;      /* what the section is about, for the template */
+    const char *summary; /* what the section is about, for the template */
 } config_section;
 extern const config_section CORE_SECTIONS[];
 extern const size_t CORE_SECTION_COUNT;
@@ -25,12 +25,12 @@ extern const size_t CORE_SECTION_COUNT;
 config *config_new(void);
 void config_free(config *c);
 
-/* Step 1: reads the text of FILE (NULL: none), conf.d/ *.conf beside it, and the environment; core sections are checked.
- * Plugin sections are kept until step 2. false: errors, see config_errors. */
+/* Step 1: reads the text of FILE (NULL: none), conf.d/ *.conf beside it, and the environment; core sections are
+ * checked. Plugin sections are kept until step 2. false: errors, see config_errors. */
 bool config_load(config *c, const char *file, char **environment);
-/* For commands that need a few options, and shall work while others are wrong: as config_load(), but what stands in other
- * sections than those of `sections` (NULL-ended, of the core) is not looked at, and has its defaults. Lines that are no
- * options and sections that nobody knows stay errors. No step 2 and 3. */
+/* For commands that need a few options, and shall work while others are wrong: as config_load(), but what stands in
+ * other sections than those of `sections` (NULL-ended, of the core) is not looked at, and has its defaults. Lines that
+ * are no options and sections that nobody knows stay errors. No step 2 and 3. */
 bool config_load_sections(config *c, const char *file, char **environment, const char *const *sections);
 /* Step 2: declares and checks the options of a plugin ([plugin:NAME]). */
 bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32_t row_size, uint32_t count);
@@ -49,7 +49,7 @@ void config_value_error(config *c, const char *name, const char *format, ...) __
 /* An object does not change after config_finish(): texts live until config_free(), any thread may read.
  * Values by full name "limits.body", "plugin:chat.retention". The name must be declared (assert). */
 const char *config_text(const config *c, const char *name);
-int64_t config_int(const config *c, const char *name);   /* also ms and bytes */
+int64_t config_int(const config *c, const char *name); /* also ms and bytes */
 bool config_bool(const config *c, const char *name);
 size_t config_list_count(const config *c, const char *name);
 const char *config_list_item(const config *c, const char *name, size_t i);
@@ -62,8 +62,8 @@ void config_each(const config *c, void (*each)(void *arg, const char *section, c
                  void *arg);
 /* Calls `each` for every option whose value differs between two finished objects; `live`: it may change without a
  * restart. For reloads. */
-void config_compare(const config *before, const config *after,
-                    void (*each)(void *arg, const char *name, bool live), void *arg);
+void config_compare(const config *before, const config *after, void (*each)(void *arg, const char *name, bool live),
+                    void *arg);
 /* Gives `after` the values of `before` for every option that is not live; `before` must outlive it. Before any other
  * thread sees `after`. */
 void config_keep_fixed(config *after, const config *before);

@@ -23,7 +23,7 @@ struct config_entry {
     const char *name;    /* "server.port"               */
     sw_option option;    /* copied: rows of plugins may be shorter or longer than ours */
     option_value value;
-    bool set; /* by a file or the environment */
+    bool set;         /* by a file or the environment */
     const char *file; /* where its value stands; "environment": line 0; NULL: the default */
     int line;
 };

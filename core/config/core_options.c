@@ -60,8 +60,9 @@ static const sw_option SERVER[] = {
      .type = SW_OPTION_INT,
      .default_value = "0",
      .max = 65535,
-     .summary = "Port of 127.0.0.1 where a collector on this machine gets /metrics without a token; 0: nowhere, and /metrics "
-                "is for administrators alone."},
+     .summary =
+         "Port of 127.0.0.1 where a collector on this machine gets /metrics without a token; 0: nowhere, and /metrics "
+         "is for administrators alone."},
     {.name = "shutdown_timeout",
      .type = SW_OPTION_DURATION,
      .default_value = "10s",
@@ -118,7 +119,8 @@ static const sw_option STORAGE[] = {
      .type = SW_OPTION_INT,
      .default_value = "10",
      .max = 100000,
-     .summary = "How many backups of \"steward db backup\" stay in backups in the data folder, the latest ones; 0 for all."},
+     .summary =
+         "How many backups of \"steward db backup\" stay in backups in the data folder, the latest ones; 0 for all."},
 };
 
 static const sw_option AUTH[] = {
@@ -251,8 +253,9 @@ static const sw_option PLUGINS[] = {
      .type = SW_OPTION_INT,
      .default_value = "3",
      .max = 100,
-     .summary = "A plugin that crashed the server so often within crash_window is not started, and the rest runs on; 0 to "
-                "start it whatever it did."},
+     .summary =
+         "A plugin that crashed the server so often within crash_window is not started, and the rest runs on; 0 to "
+         "start it whatever it did."},
     {.name = "crash_window",
      .type = SW_OPTION_DURATION,
      .default_value = "10m",

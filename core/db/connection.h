@@ -8,9 +8,9 @@
 enum {
     STORE_APPLICATION_ID = 0x53575244, /* "SWRD", in the header of every store */
     STORE_SCHEMA = 1,                  /* of the core's own tables: user_version */
-    STORE_TABLES_MAX = 66,      /* one per module, and the core's */
-    STORE_TEXT_MAX = 64 * 1024, /* of one statement with its clauses */
-    PREPARED_MAX = 64,          /* per statement: masks and second instances */
+    STORE_TABLES_MAX = 66,             /* one per module, and the core's */
+    STORE_TEXT_MAX = 64 * 1024,        /* of one statement with its clauses */
+    PREPARED_MAX = 64,                 /* per statement: masks and second instances */
     LITERALS_MAX = 24
 };
 
@@ -63,8 +63,8 @@ struct sw_db {
     sw_rows *open; /* running queries, latest first */
     int64_t deadline_ms, hard_deadline_ms;
     int64_t lent_cpu_ms, cpu_read_ms; /* CPU time of the writer when it was lent, read once in a ms; when it was read */
-    bool writing; /* the statement that runs now is one that writes */
-    bool guarded; /* a plugin's SQL is being prepared: no transactions, no ATTACH */
+    bool writing;                     /* the statement that runs now is one that writes */
+    bool guarded;                     /* a plugin's SQL is being prepared: no transactions, no ATTACH */
     bool interrupted, storage_failed, arena_failed;
     int64_t changes;
     int64_t frame_bytes; /* of the WAL, with its header */
@@ -87,8 +87,8 @@ struct sw_rows {
 
 /* connection.c: as db_open; on failure `error` says why. */
 sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
-/* Has the piece of work that it is lent to used up its time? On the writer that is CPU time: on a busy machine a step is
- * not cut off for having waited for a core, unless it takes twenty times as long by the wall clock. */
+/* Has the piece of work that it is lent to used up its time? On the writer that is CPU time: on a busy machine a step
+ * is not cut off for having waited for a core, unless it takes twenty times as long by the wall clock. */
 bool connection_late(const sw_db *db, int64_t deadline_ms);
 
 /* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL: no such statement, or it is

@@ -14,8 +14,9 @@ typedef enum {
 auth_answer auth_begin(exchange *x);
 /* Looks x->token up in the cache. PRINCIPAL_UNKNOWN: ask. On the loop. */
 principal_answer auth_lookup(exchange *x);
-/* Asks the provider about x->token and remembers the answer. On the lane of the provider. SW_OK: x->req.who is set; SW_UNAUTHENTICATED;
- * other: the provider failed. SW_OK and *ret_slow: nothing is known yet, and the caller moves to the slow lane to call again. */
+/* Asks the provider about x->token and remembers the answer. On the lane of the provider. SW_OK: x->req.who is set;
+ * SW_UNAUTHENTICATED; other: the provider failed. SW_OK and *ret_slow: nothing is known yet, and the caller moves to
+ * the slow lane to call again. */
 sw_status auth_ask(exchange *x, bool *ret_slow);
 /* Does the principal get through the route's guard? SW_OK, or the failure is set. Any thread. */
 sw_status auth_role(exchange *x);

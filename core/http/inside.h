@@ -135,7 +135,7 @@ struct http_server {
     _Atomic(cors_rules *) cors; /* a reload puts new ones here */
     http_authenticate authenticate;
     sw_lane authenticate_lane;
-    http_ask ask;     /* NULL: authenticate tells everything */
+    http_ask ask;      /* NULL: authenticate tells everything */
     sw_host *provider; /* whose work asking is */
     http_take_over take_over;
     router *router;

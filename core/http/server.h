@@ -15,7 +15,8 @@ typedef struct {
     bool token_in_protocol; /* answer Sec-WebSocket-Protocol: bearer */
 } http_upgrade;
 
-/* Asks the provider for a principal, on a worker or a slow worker. SW_OK, SW_UNAUTHENTICATED, other: provider failed. */
+/* Asks the provider for a principal, on a worker or a slow worker. SW_OK, SW_UNAUTHENTICATED, other: provider failed.
+ */
 typedef sw_status (*http_authenticate)(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);
 /* Asks the machine behind the provider, on a slow worker, when http_authenticate said SW_OK with role 0. */
 typedef sw_status (*http_ask)(sw_request *req, const char *token, size_t len, sw_principal *ret);

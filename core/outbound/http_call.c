@@ -50,16 +50,17 @@ static bool set_options(http_call *c, const sw_http_call *call, const outbound_u
     CURL *e = c->easy;
     const char *method = call->method ? call->method : "GET";
 
-    bool ok = curl_easy_setopt(e, CURLOPT_URL, call->url) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, url->tls ? "https" : "http") == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_MS)) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, collect) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_WRITEDATA, &c->answer) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, collect) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_HEADERDATA, &c->answer_headers) == CURLE_OK
-        && curl_easy_setopt(e, CURLOPT_PRIVATE, c) == CURLE_OK;
+    bool ok = curl_easy_setopt(e, CURLOPT_URL, call->url) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, url->tls ? "https" : "http") == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_MS)) ==
+                  CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, collect) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_WRITEDATA, &c->answer) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, collect) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_HEADERDATA, &c->answer_headers) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_PRIVATE, c) == CURLE_OK;
     if (ok && *ca_file)
         ok = curl_easy_setopt(e, CURLOPT_CAINFO, ca_file) == CURLE_OK;
     if (ok && outbound_is_loopback(url->host))
@@ -69,8 +70,9 @@ static bool set_options(http_call *c, const sw_http_call *call, const outbound_u
     if (ok && (call->body_len > 0 || strcmp(method, "POST") == 0)) {
         buf_add(&c->body, call->body, call->body_len);
         buf_add(&c->body, "", 1);
-        ok = !c->body.failed && curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len) == CURLE_OK
-            && curl_easy_setopt(e, CURLOPT_POSTFIELDS, c->body.at) == CURLE_OK;
+        ok = !c->body.failed &&
+             curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len) == CURLE_OK &&
+             curl_easy_setopt(e, CURLOPT_POSTFIELDS, c->body.at) == CURLE_OK;
     }
     /* Its answer has the length of a body that does not come. */
     if (ok && strcmp(method, "HEAD") == 0)
@@ -134,7 +136,7 @@ static const char *error_of(const http_call *c, CURLcode code)
 
 sw_http_answer http_call_answer(http_call *c, CURLcode code, const char *stopped)
 {
-    sw_http_answer answer = { .size = sizeof answer, .error = "", .body = "", .headers = "" };
+    sw_http_answer answer = {.size = sizeof answer, .error = "", .body = "", .headers = ""};
     long status = 0;
 
     buf_add(&c->answer, "", 1);

@@ -19,7 +19,8 @@ typedef struct http_call {
     crash_scope asked_by;
 } http_call;
 
-/* `ca_file`, `proxy`: "" for the system's. NULL: no memory, or libcurl refuses an option. The caller sets whom it tells. */
+/* `ca_file`, `proxy`: "" for the system's. NULL: no memory, or libcurl refuses an option. The caller sets whom it
+ * tells. */
 http_call *http_call_new(const sw_http_call *call, const outbound_url *url, const char *ca_file, const char *proxy);
 /* NULL is fine. */
 void http_call_free(http_call *c);

@@ -13,12 +13,12 @@ struct http_client {
     pthread_mutex_t lock;
     CURLM *multi;
     char *ca_file, *proxy;
-    http_call *waiting, **waiting_last;   /* under the lock */
-    unsigned waiting_count;               /* under the lock */
-    unsigned open;                        /* under the lock: not told its outcome yet */
-    bool stopping;                        /* under the lock */
-    http_call *running;                   /* the thread's */
-    bool halted;                          /* the thread has ended; main thread */
+    http_call *waiting, **waiting_last; /* under the lock */
+    unsigned waiting_count;             /* under the lock */
+    unsigned open;                      /* under the lock: not told its outcome yet */
+    bool stopping;                      /* under the lock */
+    http_call *running;                 /* the thread's */
+    bool halted;                        /* the thread has ended; main thread */
 };
 
 /* Tells the outcome and frees the call. On the client's thread. */
@@ -172,8 +172,8 @@ http_client *http_client_start(const char *ca_file, const char *proxy)
     client->ca_file = strdup(ca_file);
     client->proxy = strdup(proxy);
     client->multi = curl_multi_init();
-    if (client->ca_file && client->proxy && client->multi
-        && thread_start(&client->thread, "http-out", client_main, client))
+    if (client->ca_file && client->proxy && client->multi &&
+        thread_start(&client->thread, "http-out", client_main, client))
         return client;
     if (client->multi)
         curl_multi_cleanup(client->multi);

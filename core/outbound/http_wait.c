@@ -27,8 +27,11 @@ static void wake_up(void *arg, const sw_http_answer *answer)
     w->answer.body = sw_strndup(w->req, answer->body, answer->body_len);
     w->answer.headers = sw_strdup(w->req, answer->headers);
     if (!w->answer.error || !w->answer.body || !w->answer.headers)
-        w->answer = (sw_http_answer){ .size = sizeof *answer, .error = "out of memory", .body = empty, .headers = empty,
-                                      .outcome = SW_HTTP_FAILED };
+        w->answer = (sw_http_answer){.size = sizeof *answer,
+                                     .error = "out of memory",
+                                     .body = empty,
+                                     .headers = empty,
+                                     .outcome = SW_HTTP_FAILED};
     w->finished = true;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
@@ -36,7 +39,7 @@ static void wake_up(void *arg, const sw_http_answer *answer)
 
 sw_status sw_http_wait(sw_request *req, const sw_http_call *call, sw_http_answer *ret)
 {
-    waiter w = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .req = req };
+    waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .req = req};
 
     if (ret->size < ANSWER_FIRST)
         return SW_INTERNAL;

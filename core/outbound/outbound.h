@@ -49,7 +49,7 @@ typedef struct {
     char host[256];
     int port;
     bool tls;
-    const char *path;   /* into the URL, from the '/' or '?' on; "/" when empty */
+    const char *path; /* into the URL, from the '/' or '?' on; "/" when empty */
 } outbound_url;
 
 bool outbound_is_loopback(const char *host);

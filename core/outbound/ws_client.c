@@ -1,10 +1,10 @@
 /* WebSocket connections to other machines: libwebsockets' client on a thread of its own.
  *
  * Any thread leaves commands under the lock and wakes the service loop, still under it: the loop ends its context only
- * after it has seen `stopping` there. Everything else of libwebsockets, and every callback of a plugin, runs on that one
- * thread. What ws_client_lws.c does with a connection is told there. */
-#include "core/base/table.h"
+ * after it has seen `stopping` there. Everything else of libwebsockets, and every callback of a plugin, runs on that
+ * one thread. What ws_client_lws.c does with a connection is told there. */
 #include "core/outbound/ws_client.h"
+#include "core/base/table.h"
 #include "core/runtime/crash.h"
 #include "core/runtime/thread.h"
 #include <stdlib.h>
@@ -53,7 +53,7 @@ sw_status ws_client_connect(ws_client *c, const sw_ws_call *given, void *arg, ui
         free(path);
         return SW_NO_MEMORY;
     }
-    *n = (ws_connection){ .client = c, .path = path, .call = call, .arg = arg, .url = url };
+    *n = (ws_connection){.client = c, .path = path, .call = call, .arg = arg, .url = url};
     n->asked_by = crash_running.owner;
     n->call.url = NULL; /* the caller's */
     n->url.path = path;
@@ -83,7 +83,7 @@ bool ws_client_send(ws_client *c, uint64_t handle, bool binary, const void *data
 
     if (!m)
         return false;
-    *m = (ws_outgoing){ .binary = binary, .len = len };
+    *m = (ws_outgoing){.binary = binary, .len = len};
     memcpy(m->bytes + LWS_PRE, data, len);
     pthread_mutex_lock(&c->lock);
     ws_connection *n = find(c, handle);

@@ -1,5 +1,5 @@
-/* Shared by the parts of the outbound WebSocket client: ws_client.c (threads, queue), ws_client_apply.c (what other threads
- * ask for) and ws_client_lws.c (what libwebsockets tells). */
+/* Shared by the parts of the outbound WebSocket client: ws_client.c (threads, queue), ws_client_apply.c (what other
+ * threads ask for) and ws_client_lws.c (what libwebsockets tells). */
 #ifndef CORE_OUTBOUND_WS_CLIENT_H
 #define CORE_OUTBOUND_WS_CLIENT_H
 
@@ -23,11 +23,11 @@ typedef struct ws_connection {
     struct ws_connection *next;
     ws_client *client;
     uint64_t handle;
-    char *path;                 /* with the query: secret, never logged */
+    char *path; /* with the query: secret, never logged */
     outbound_url url;
     sw_ws_call call;
     void *arg;
-    const void *asked_by;       /* for a crash report: whose callbacks these are */
+    const void *asked_by;         /* for a crash report: whose callbacks these are */
     lws_sorted_usec_list_t timer; /* until open */
     /* under the client's lock */
     ws_outgoing *first, **last;
@@ -47,11 +47,11 @@ struct ws_client {
     pthread_mutex_t lock;
     struct lws_context *context;
     struct lws_vhost *outside, *loopback;
-    ws_connection *connections;  /* under the lock; freed by the service thread alone */
+    ws_connection *connections; /* under the lock; freed by the service thread alone */
     unsigned count;
     uint64_t last_handle;
     bool stopping;
-    bool halted;                 /* the thread has ended; main thread */
+    bool halted; /* the thread has ended; main thread */
 };
 
 /* ws_client_lws.c */

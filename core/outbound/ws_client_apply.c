@@ -1,10 +1,11 @@
-/* What other threads ask of connections: to be dialled, to write, to close. Everything here runs on the service thread. */
+/* What other threads ask of connections: to be dialled, to write, to close. Everything here runs on the service thread.
+ */
 #include "core/outbound/ws_client.h"
 #include <string.h>
 
 enum {
     OPEN_TIMEOUT_MS = 15000,
-    CLOSE_TIMEOUT_MS = 3000      /* for the other side's half of a close handshake */
+    CLOSE_TIMEOUT_MS = 3000 /* for the other side's half of a close handshake */
 };
 
 static void too_late(lws_sorted_usec_list_t *timer)
@@ -39,7 +40,7 @@ static void dial(ws_client *c, ws_connection *n)
     n->dialled = true;
     lws_sul_schedule(c->context, 0, &n->timer, too_late, (lws_usec_t)timeout * 1000);
     if (!lws_client_connect_via_info(&info))
-        ws_connection_end_with(n, &(sw_ws_end){ .error = "cannot connect" });
+        ws_connection_end_with(n, &(sw_ws_end){.error = "cannot connect"});
 }
 
 /* What other threads ask of one connection, read under the lock. */
@@ -64,7 +65,7 @@ static void apply_close(ws_client *c, ws_connection *n, bool kill, int code)
 static void apply(ws_client *c, ws_connection *n, wishes w)
 {
     if (!n->dialled && w.close) {
-        ws_connection_end_with(n, &(sw_ws_end){ .error = "closed" });
+        ws_connection_end_with(n, &(sw_ws_end){.error = "closed"});
         return;
     }
     if (!n->dialled)
@@ -82,8 +83,7 @@ void ws_client_apply(ws_client *c)
     pthread_mutex_lock(&c->lock);
     ws_connection *n = c->connections;
     while (n) {
-        wishes w = { .write = n->wants_write, .close = n->close_asked, .kill = n->kill_asked,
-                     .code = n->close_code };
+        wishes w = {.write = n->wants_write, .close = n->close_asked, .kill = n->kill_asked, .code = n->close_code};
         bool gone = n->gone;
         if (n->opened)
             n->wants_write = false;

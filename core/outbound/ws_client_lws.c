@@ -1,6 +1,6 @@
 /* What libwebsockets tells of connections, and its context. Everything here runs on the service thread. Debian's 4.1.6
- * verifies chain and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with the
- * colon. */
+ * verifies chain and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with
+ * the colon. */
 #include "core/outbound/ws_client.h"
 #include "core/runtime/crash.h"
 #include <netinet/in.h>
@@ -13,7 +13,7 @@ enum {
     READ_BUFFER = 16384,
     KEEPALIVE_S = 30,
     KEEPALIVE_PROBES = 3,
-    UNSENT_MS = 30000            /* bytes that nobody acknowledges for so long: the connection is dead */
+    UNSENT_MS = 30000 /* bytes that nobody acknowledges for so long: the connection is dead */
 };
 
 /* `ended` of the plugin. */
@@ -49,8 +49,13 @@ void ws_connection_end(ws_connection *n, const char *error)
     n->gone = true;
     pthread_mutex_unlock(&n->client->lock);
     if (first) {
-        sw_ws_end why = { .size = sizeof why, .opened = n->opened, .close_code = n->received_code, .error = error,
-                          .handshake_status = "", .handshake_message = "", .handshake_code = "" };
+        sw_ws_end why = {.size = sizeof why,
+                         .opened = n->opened,
+                         .close_code = n->received_code,
+                         .error = error,
+                         .handshake_status = "",
+                         .handshake_message = "",
+                         .handshake_code = ""};
         tell_end(n, &why);
     }
 }
@@ -67,7 +72,7 @@ static void copy_header(struct lws *wsi, const char *name, char *out, int size)
 static void on_refused(struct lws *wsi, ws_connection *n, const char *text, size_t len)
 {
     char status[32], message[256], code[32], error[160];
-    sw_ws_end why = { .error = error, .handshake_status = status, .handshake_message = message, .handshake_code = code };
+    sw_ws_end why = {.error = error, .handshake_status = status, .handshake_message = message, .handshake_code = code};
 
     snprintf(error, sizeof error, "%.*s", text ? (int)len : 14, text ? text : "cannot connect");
     copy_header(wsi, "handshake-status:", status, sizeof status);
@@ -162,11 +167,12 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP: /* killed before it was open: nothing else is told */
         if (n)
-            ws_connection_end_with(n, &(sw_ws_end){ .error = n->late ? "no answer in time" : "closed before it was open" });
+            ws_connection_end_with(n,
+                                   &(sw_ws_end){.error = n->late ? "no answer in time" : "closed before it was open"});
         return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
         if (n)
-            ws_connection_end_with(n, &(sw_ws_end){ .error = "connection closed" });
+            ws_connection_end_with(n, &(sw_ws_end){.error = "connection closed"});
         return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         return 0;
@@ -176,8 +182,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 }
 
 static const struct lws_protocols PROTOCOLS[] = {
-    { .name = WS_PROTOCOL, .callback = on_event, .rx_buffer_size = READ_BUFFER },
-    { .name = NULL },
+    {.name = WS_PROTOCOL, .callback = on_event, .rx_buffer_size = READ_BUFFER},
+    {.name = NULL},
 };
 
 /* What curl looks at, too. */
@@ -205,7 +211,7 @@ struct lws_context *ws_client_context(ws_client *c, const char *ca_file, const c
         .ka_interval = KEEPALIVE_S / KEEPALIVE_PROBES,
     };
 
-    lws_set_log_level(0, NULL);   /* its lines may hold a URL; errors reach us by callback */
+    lws_set_log_level(0, NULL); /* its lines may hold a URL; errors reach us by callback */
     struct lws_context *context = lws_create_context(&info);
     if (!context)
         return NULL;

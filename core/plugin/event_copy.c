@@ -30,11 +30,11 @@ static const event_layout LAYOUTS[] = {
      sizeof(sw_chat_event),
      3,
      {AT(sw_chat_event, type), AT(sw_chat_event, payload), AT(sw_chat_event, source)}},
-#define APPROVAL_TEXTS                                                                                                 \
-    {                                                                                                                  \
-        AT(sw_approval_event, action_id), AT(sw_approval_event, target_agent_name), AT(sw_approval_event, command),    \
-            AT(sw_approval_event, reason), AT(sw_approval_event, status), AT(sw_approval_event, channel),              \
-            AT(sw_approval_event, decided_by)                                                                          \
+#define APPROVAL_TEXTS                                                                                              \
+    {                                                                                                               \
+        AT(sw_approval_event, action_id), AT(sw_approval_event, target_agent_name), AT(sw_approval_event, command), \
+            AT(sw_approval_event, reason), AT(sw_approval_event, status), AT(sw_approval_event, channel),           \
+            AT(sw_approval_event, decided_by)                                                                       \
     }
     {SW_EVENT_APPROVAL_REQUESTED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS},
     {SW_EVENT_APPROVAL_DECIDED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS},

@@ -15,7 +15,7 @@ typedef struct {
     sw_plugin plugin; /* what host.plugin points to                    */
     arena memory;     /* its tables and texts                          */
     bool required;
-    bool left_out; /* by safe mode */
+    bool left_out;         /* by safe mode */
     bool starting;         /* start() or prepare() runs: an error it logs is why it failed */
     _Atomic bool callable; /* start() was fine: subscriptions may be called */
     serial *events;        /* its `after` subscriptions; NULL: it has none  */
@@ -35,14 +35,14 @@ struct registry {
     unsigned order_count;
     subscriber *subscribers; /* fixed before the first start() */
     unsigned subscriber_count;
-    module *auth;                 /* provides auth/1 */
-    sw_auth_service auth_service; /* its table in our size */
-    char dir[PATH_MAX];           /* of the plugins */
-    crashes *crashes;             /* NULL: nobody watches */
+    module *auth;                   /* provides auth/1 */
+    sw_auth_service auth_service;   /* its table in our size */
+    char dir[PATH_MAX];             /* of the plugins */
+    crashes *crashes;               /* NULL: nobody watches */
     const sw_plugin *const *linked; /* plugins that are no files, NULL-ended; NULL: none */
-    char *jwt_secret;             /* owned */
-    char password_setting[192];   /* crypt(3) setting of the dummy hash */
-    http_server *http;            /* from registry_start() on */
+    char *jwt_secret;               /* owned */
+    char password_setting[192];     /* crypt(3) setting of the dummy hash */
+    http_server *http;              /* from registry_start() on */
     initial_password_place place;
     _Atomic bool initial_file; /* DATA/initial-admin-password may exist */
 };

@@ -1,6 +1,6 @@
 #include "core/plugin/names.h"
 
-#define PICK(table, index)                                                                                             \
+#define PICK(table, index) \
     ((size_t)(index) < sizeof(table) / sizeof((table)[0]) && (table)[index] ? (table)[index] : "")
 
 const char *method_name(sw_method method)

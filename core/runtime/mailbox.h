@@ -18,7 +18,7 @@ typedef struct mail {
 typedef struct {
     pthread_mutex_t lock;
     mail *first, **last;
-    int fd;               /* eventfd */
+    int fd; /* eventfd */
     struct event *event;
 } mailbox;
 
@@ -29,11 +29,11 @@ struct loop {
     mailbox box;
     pthread_t thread;
     bool started;
-    mail stop;            /* loops_stop()'s */
-    struct event *clock;  /* refreshes now_ms */
+    mail stop;           /* loops_stop()'s */
+    struct event *clock; /* refreshes now_ms */
     struct runtime *rt;
-    void *http;           /* core/http's */
-    void *ws;             /* core/ws's   */
+    void *http;               /* core/http's */
+    void *ws;                 /* core/ws's   */
     _Atomic long long now_ms; /* monotonic, refreshed with the mail and every 500 ms */
 };
 

@@ -14,11 +14,14 @@ typedef enum { PRINCIPAL_UNKNOWN = 0, PRINCIPAL_GOOD, PRINCIPAL_BAD } principal_
 principals *principals_new(size_t good_max, size_t bad_max);
 void principals_free(principals *p);
 /* Any thread, short lock. `now_ms`: Unix ms. GOOD fills *ret and *ret_generation (JWT exp is checked against now). */
-principal_answer principal_find(principals *p, const uint8_t key[32], int64_t now_ms, sw_principal *ret, uint32_t *ret_generation);
+principal_answer principal_find(principals *p, const uint8_t key[32], int64_t now_ms, sw_principal *ret,
+                                uint32_t *ret_generation);
 /* The ticket to take *before* asking the provider: a change meanwhile makes the answer stale. */
 uint64_t principal_ticket(principals *p);
-/* false: somebody's credentials changed since the ticket, so the answer may be stale: take a new ticket and ask again. */
-bool principal_put_good(principals *p, const uint8_t key[32], uint64_t ticket, const sw_principal *who, uint32_t *ret_generation);
+/* false: somebody's credentials changed since the ticket, so the answer may be stale: take a new ticket and ask again.
+ */
+bool principal_put_good(principals *p, const uint8_t key[32], uint64_t ticket, const sw_principal *who,
+                        uint32_t *ret_generation);
 void principal_put_bad(principals *p, const uint8_t key[32], int64_t now_ms);
 /* The same with the ticket taken before the provider was asked: an answer that may be stale is not kept. */
 void principal_put_bad_since(principals *p, const uint8_t key[32], uint64_t ticket, int64_t now_ms);

@@ -14,7 +14,7 @@ typedef struct worker worker;
 /* The unit of a lane's queue. */
 typedef struct job {
     struct job *next;
-    void (*run)(struct job *j, worker *w);   /* on a lane's thread; owns the job */
+    void (*run)(struct job *j, worker *w); /* on a lane's thread; owns the job */
 } job;
 
 typedef enum { REQUEST_HTTP = 1, REQUEST_FRAME, REQUEST_TASK } request_kind;
@@ -29,33 +29,34 @@ typedef struct reply_header {
 
 typedef struct {
     sw_status status;
-    const char *code, *text, *detail;   /* arena or literals */
+    const char *code, *text, *detail; /* arena or literals */
     int retry_after;
 } failure;
 
-/* First member of http_exchange (core/http) and ws_event (core/ws). One thread at a time: loop → worker → writer → loop. */
+/* First member of http_exchange (core/http) and ws_event (core/ws). One thread at a time: loop → worker → writer →
+ * loop. */
 struct sw_request {
-    job job;                  /* while queued on a lane or at the writer */
-    mail mail;                /* while on its way to a loop              */
+    job job;   /* while queued on a lane or at the writer */
+    mail mail; /* while on its way to a loop              */
     request_kind kind;
     arena arena;
-    sw_host *host;            /* the plugin whose handler runs           */
+    sw_host *host; /* the plugin whose handler runs           */
     sw_principal who;
     uint32_t generation;      /* of the principal, see principal.h       */
     const char *address, *id; /* "" when none; arena or owner            */
     const char *sort, *what;  /* for a crash report: "GET" and the route's path, "timer" and its name; static, or of a
                                  plugin's table; NULL: nothing to say */
     int64_t tag;
-    sw_db *db;                /* lent by the thread that runs it now     */
+    sw_db *db; /* lent by the thread that runs it now     */
 
-    sw_handler handler;       /* what runs next                          */
+    sw_handler handler; /* what runs next                          */
     request_next next;
     sw_lane lane;
     sw_step step;
     void *arg;
-    struct effect *effects;   /* of a request that passes the writer without a step: run in its turn, come what may */
-    void *kept;               /* sw_request_keep() */
-    const void *data;         /* an event's data, for `after` subscribers */
+    struct effect *effects; /* of a request that passes the writer without a step: run in its turn, come what may */
+    void *kept;             /* sw_request_keep() */
+    const void *data;       /* an event's data, for `after` subscribers */
 
     failure failure;
     failure sticky;           /* the first parameter error; status 0: none */
@@ -63,20 +64,21 @@ struct sw_request {
     sw_json reply;            /* body; reply.out is taken by http */
     const char *content_type; /* NULL: application/json */
     reply_header *headers;
-    int64_t ack_id, ack_at;   /* sw_tx_ack */
+    int64_t ack_id, ack_at; /* sw_tx_ack */
     bool acked;
     uint64_t defer_handle;
     int64_t started_ns;
-    loop *home;               /* sw_move(SW_LANE_LOOP) goes there; NULL: loop 0 */
-    bool counted;             /* in host->in_flight */
+    loop *home;   /* sw_move(SW_LANE_LOOP) goes there; NULL: loop 0 */
+    bool counted; /* in host->in_flight */
 
-    /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a failure
-     * (req->failure is filled). Owns the request from then on. Must not block. */
+    /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a
+     * failure (req->failure is filled). Owns the request from then on. Must not block. */
     void (*finish)(sw_request *req, sw_status status);
-    void *owner;              /* of finish */
+    void *owner; /* of finish */
 };
 
-/* Runs req->handler on this thread with `db` (may be NULL) and deals with what it asked for: finish, move, write, defer. */
+/* Runs req->handler on this thread with `db` (may be NULL) and deals with what it asked for: finish, move, write,
+ * defer. */
 void request_run(sw_request *req, sw_db *db);
 /* Fills failure from status where the handler gave none: HTTP status and code by status. */
 int failure_http_status(sw_status status);
@@ -88,7 +90,8 @@ void request_finish(sw_request *req, sw_status status);
 sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
 /* One that has never run and never will. */
 void task_free(sw_request *task);
-/* May it be answered with what it holds? SW_NO_MEMORY: the reply failed; SW_INTERNAL: an HTTP request without a reply. */
+/* May it be answered with what it holds? SW_NO_MEMORY: the reply failed; SW_INTERNAL: an HTTP request without a reply.
+ */
 sw_status request_check_reply(sw_request *req);
 /* Counts it as work of its module, once; request_finish() ends that. */
 void request_count(sw_request *req);

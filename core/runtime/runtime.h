@@ -15,16 +15,16 @@ typedef enum { MODULE_LOADED = 1, MODULE_ENABLED, MODULE_DRAINING, MODULE_DISABL
 struct sw_host {
     runtime *rt;
     const char *name;
-    const sw_plugin *plugin;      /* the plugin's own descriptor, or a copy zero-filled to our size */
+    const sw_plugin *plugin; /* the plugin's own descriptor, or a copy zero-filled to our size */
     void *state;
-    _Atomic int status;           /* module_state */
-    char error[512];              /* why it is quarantined */
+    _Atomic int status;            /* module_state */
+    char error[512];               /* why it is quarantined */
     _Atomic uint32_t slow_running; /* of the slow lane */
     _Atomic uint32_t slow_queued;
-    _Atomic uint32_t in_flight;    /* requests of this module, from the first handler to finish() */
+    _Atomic uint32_t in_flight;          /* requests of this module, from the first handler to finish() */
     _Atomic uint64_t calls, nanoseconds; /* callback time */
     _Atomic uint64_t interrupted;        /* steps and handlers cut off by limits.write_step, limits.read_step */
-    void *handle;                 /* dlopen's */
+    void *handle;                        /* dlopen's */
 };
 
 enum { RUNTIME_MODULES_MAX = 64, RUNTIME_READERS_MAX = 512 };
@@ -37,7 +37,7 @@ typedef struct {
 } reader_list;
 
 struct runtime {
-    _Atomic(config *) config;     /* a reload puts a new one here; the old ones live on */
+    _Atomic(config *) config; /* a reload puts a new one here; the old ones live on */
     keyring keys;
     store *store;
     loop *loops;
@@ -45,25 +45,25 @@ struct runtime {
     struct lanes *lanes;
     writer *writer;
     principals *principals;
-    struct hub *hub;              /* core/ws's */
+    struct hub *hub; /* core/ws's */
     struct defers *defers;
-    struct outbound *outbound;    /* core/outbound's; NULL while it does not run */
+    struct outbound *outbound; /* core/outbound's; NULL while it does not run */
     sw_host *modules[RUNTIME_MODULES_MAX];
     unsigned module_count;
     const char *data_dir;
     const char *version;
-    int listen_fd;                /* above 0: http listens on it instead of a port, and closes it */
+    int listen_fd; /* above 0: http listens on it instead of a port, and closes it */
     _Atomic bool draining, ready;
-    bool safe_mode;               /* `serve --safe-mode`: only what people need to sign in */
-    int64_t started_ms;           /* monotonic */
-    struct registry *registry;    /* core/plugin's */
+    bool safe_mode;            /* `serve --safe-mode`: only what people need to sign in */
+    int64_t started_ms;        /* monotonic */
+    struct registry *registry; /* core/plugin's */
     /* Set by core/plugin: publishing from a step. */
     sw_status (*publish)(sw_tx *tx, const char *event, const void *data, size_t len);
     /* Set by core/ws: closing sockets after a commit. On the writer; must not block. */
     void (*close_user)(runtime *rt, int64_t user_id, int code, const char *reason);
     void (*close_all)(runtime *rt, int code, const char *reason);
-    reader_list readers;          /* every read connection of a lane, so that a checkpoint can end long reads */
-    size_t reply_limit;           /* bytes of one reply; 0: 32 MiB */
+    reader_list readers; /* every read connection of a lane, so that a checkpoint can end long reads */
+    size_t reply_limit;  /* bytes of one reply; 0: 32 MiB */
 };
 
 /* ---- all of it (runtime/runtime.c) ---- */
@@ -72,7 +72,8 @@ bool runtime_idle(runtime *rt);
 /* Ends the threads of defers, lanes and writer (those that are set) in the one order that is safe, after waiting up to
  * `timeout_ms` for them to become idle. The loops still run, and get "busy" from them. Main thread. */
 void runtime_stop(runtime *rt, int64_t timeout_ms);
-/* Frees what runtime_stop() ended; after loops_stop(), before db_close() of the writer's connection and store_close(). */
+/* Frees what runtime_stop() ended; after loops_stop(), before db_close() of the writer's connection and store_close().
+ */
 void runtime_free(runtime *rt);
 
 /* ---- lanes (runtime/lanes.c) ---- */
@@ -81,8 +82,8 @@ bool lane_submit(runtime *rt, sw_lane lane, job *j);
 /* As lane_submit for a request: sets handler and the job. */
 bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handler);
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max);
-void lanes_stop(struct lanes *l);   /* runs what is queued, then joins; see runtime_stop() */
-sw_db *worker_db(worker *w);        /* NULL on hash and slow lanes without one; slow has one */
+void lanes_stop(struct lanes *l); /* runs what is queued, then joins; see runtime_stop() */
+sw_db *worker_db(worker *w);      /* NULL on hash and slow lanes without one; slow has one */
 
 typedef struct {
     uint32_t queued, running, threads, limit;
@@ -91,8 +92,9 @@ lane_numbers lanes_read(struct lanes *l, sw_lane lane);
 
 /* ---- answers that come later, and timers (runtime/defers.c, timers.c): one thread of their own ---- */
 struct defers *defers_start(runtime *rt);
-void defers_stop(struct defers *d);   /* timers end; open defers finish with SW_BUSY */
-/* Tasks of sw_task_after() wait for delays_begin() however long that takes: for tests of plugins. Before any is there. */
+void defers_stop(struct defers *d); /* timers end; open defers finish with SW_BUSY */
+/* Tasks of sw_task_after() wait for delays_begin() however long that takes: for tests of plugins. Before any is there.
+ */
 void delays_hold(runtime *rt);
 /* Begins all that wait now; how many. What finds its lane full waits on. Any thread. */
 unsigned delays_begin(runtime *rt);
@@ -102,9 +104,9 @@ bool timer_add(runtime *rt, sw_host *host, const sw_timer *timer);
 void timers_remove(runtime *rt, sw_host *host);
 
 /* ---- loops (runtime/loop.c) ---- */
-bool loops_open(runtime *rt, unsigned count);   /* bases and mailboxes, no threads yet */
+bool loops_open(runtime *rt, unsigned count); /* bases and mailboxes, no threads yet */
 bool loops_start(runtime *rt);
-void loops_stop(runtime *rt);                   /* breaks and joins */
+void loops_stop(runtime *rt); /* breaks and joins */
 void loops_close(runtime *rt);
 
 #endif

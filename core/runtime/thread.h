@@ -9,9 +9,9 @@
 
 /* `name`: at most 15 bytes. false: the system has no more threads. */
 bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg);
-/* For the calling thread. Workers give way to loops and writer; loops run soon after they wake, in short slices. Measured
- * with a storm of searches on as many workers as fit: the p99 of a ping fell from 2.5 times the quiet one to about as
- * much. Refused by the system: it runs as any other. */
+/* For the calling thread. Workers give way to loops and writer; loops run soon after they wake, in short slices.
+ * Measured with a storm of searches on as many workers as fit: the p99 of a ping fell from 2.5 times the quiet one to
+ * about as much. Refused by the system: it runs as any other. */
 void thread_give_way(void);
 void thread_be_prompt(void);
 /* A condition on the monotonic clock. */

@@ -9,20 +9,20 @@
 typedef struct effect {
     struct effect *next;
     void (*run)(void *arg);
-    void (*drop)(void *arg);   /* may be NULL */
+    void (*drop)(void *arg); /* may be NULL */
     void *arg;
 } effect;
 
 struct sw_tx {
     sw_db *db;
-    sw_request *req;       /* never NULL inside: housekeeping uses a task; sw_tx_request() hides it */
-    sw_host *host;         /* whose code runs now (changes while in_tx subscribers run) */
-    arena *arena;          /* the request's */
+    sw_request *req; /* never NULL inside: housekeeping uses a task; sw_tx_request() hides it */
+    sw_host *host;   /* whose code runs now (changes while in_tx subscribers run) */
+    arena *arena;    /* the request's */
     effect *first, **last;
     int64_t now_ms;
     bool housekeeping;
-    bool out_of_memory;    /* an effect could not be queued: the step fails */
-    sw_status failed;      /* of an in_tx subscriber: the step fails so, whatever it returns */
+    bool out_of_memory; /* an effect could not be queued: the step fails */
+    sw_status failed;   /* of an in_tx subscriber: the step fails so, whatever it returns */
     struct writer *writer;
 };
 
@@ -31,16 +31,17 @@ typedef struct writer writer;
 /* false: no memory; the step then fails by itself, so the answer may be ignored. `drop` is not called. */
 bool tx_effect(sw_tx *tx, void (*run)(void *arg), void (*drop)(void *arg), void *arg);
 
-/* Any thread; never waits. false: the queue is full or the writer stops. A request's `generation` is checked again before its
- * step runs (SW_UNAUTHENTICATED). A request with step NULL passes through in order and finishes with the batch. */
+/* Any thread; never waits. false: the queue is full or the writer stops. A request's `generation` is checked again
+ * before its step runs (SW_UNAUTHENTICATED). A request with step NULL passes through in order and finishes with the
+ * batch. */
 bool writer_submit(writer *w, sw_request *req);
 
 typedef struct {
     _Atomic uint64_t batches, steps, failed_batches, interrupted, housekeeping;
     _Atomic uint64_t checkpoints, truncations; /* PASSIVE ones, and forced ones above storage.wal_limit */
     _Atomic uint64_t size_buckets[12];         /* batches by steps: up to 1, 2, 4 … 1024, more */
-    _Atomic uint64_t time_buckets[12];         /* batches by time from begin to commit: up to 0.25, 0.5, 1 … 256 ms, more */
-    _Atomic uint64_t microseconds;             /* of all batches */
+    _Atomic uint64_t time_buckets[12]; /* batches by time from begin to commit: up to 0.25, 0.5, 1 … 256 ms, more */
+    _Atomic uint64_t microseconds;     /* of all batches */
     _Atomic uint32_t queued;
 } writer_stats;
 

@@ -109,7 +109,8 @@ struct sw_test_asked {
 static int ask(sw_test *t, const sw_test_user *who, const char *method, const char *path, const char *body,
                const char *const *headers)
 {
-    static const char OTHERS[] = "another plugin provides auth/1: log in there, and give the token in a header Authorization";
+    static const char OTHERS[] =
+        "another plugin provides auth/1: log in there, and give the token in a header Authorization";
     char token[TOKEN_TEXT] = "";
     const char *wrong = !t->running ? "the host does not run" : who && !t->own_users ? OTHERS : NULL;
     if (!wrong && who && !user_token(who, token))
@@ -129,8 +130,8 @@ static int ask(sw_test *t, const sw_test_user *who, const char *method, const ch
     return fd;
 }
 
-sw_test_asked *sw_test_begin(sw_test *t, const sw_test_user *who, const char *method, const char *path, const char *body,
-                             const char *const *headers)
+sw_test_asked *sw_test_begin(sw_test *t, const sw_test_user *who, const char *method, const char *path,
+                             const char *body, const char *const *headers)
 {
     sw_test_asked *a = arena_alloc(&t->memory, sizeof *a);
     if (!a) {

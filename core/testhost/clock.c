@@ -1,5 +1,5 @@
-/* The process's part of a host: its clock, and that there is one. sw_now_ms() has no argument that a host could be found
- * by. In the place of core/base/clock_read.c. */
+/* The process's part of a host: its clock, and that there is one. sw_now_ms() has no argument that a host could be
+ * found by. In the place of core/base/clock_read.c. */
 #include "core/testhost/testhost.h"
 
 #include <time.h>

@@ -120,8 +120,8 @@ static bool start(sw_test *t)
                           .by_hand = true};
     t->made = true;
     if (!server_configure_from(&t->s, &from))
-        return host_fail(t, "%s", t->s.rt.config && *config_errors(t->s.rt.config) ? config_errors(t->s.rt.config)
-                                                                                    : "no memory");
+        return host_fail(
+            t, "%s", t->s.rt.config && *config_errors(t->s.rt.config) ? config_errors(t->s.rt.config) : "no memory");
     return true;
 }
 

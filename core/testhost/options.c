@@ -6,17 +6,25 @@
 
 /* Few threads, and time for slow machines; no access log between the lines a test looks for. */
 static const option_pair DEFAULTS[] = {
-    {"server.loops", "1"},        {"server.workers", "2"},        {"server.hash_workers", "1"},
-    {"server.slow_workers", "2"}, {"server.shutdown_timeout", "5s"}, {"server.trusted_proxies", "127.0.0.0/8"},
-    {"storage.synchronous", "normal"}, {"storage.cache", "8M"},   {"auth.bcrypt_cost", "4"},
-    {"limits.write_step", "10s"}, {"limits.read_step", "60s"},    {"log.level", "debug"},
+    {"server.loops", "1"},
+    {"server.workers", "2"},
+    {"server.hash_workers", "1"},
+    {"server.slow_workers", "2"},
+    {"server.shutdown_timeout", "5s"},
+    {"server.trusted_proxies", "127.0.0.0/8"},
+    {"storage.synchronous", "normal"},
+    {"storage.cache", "8M"},
+    {"auth.bcrypt_cost", "4"},
+    {"limits.write_step", "10s"},
+    {"limits.read_step", "60s"},
+    {"log.level", "debug"},
     {"log.access", "false"},
 };
 
 /* The host's own, see folder_write_config(). */
 static const char *const RESERVED[] = {
-    "server.host", "server.port", "server.data_dir", "server.metrics_port", "storage.path", "log.file", "log.format",
-    "plugins.enabled", "plugins.dir",
+    "server.host", "server.port", "server.data_dir", "server.metrics_port", "storage.path",
+    "log.file",    "log.format",  "plugins.enabled", "plugins.dir",
 };
 
 static bool reserved(const char *name)

@@ -48,8 +48,8 @@ static bool call_copy(outbound_record *r, const sw_http_call *call)
     return r->call.method && r->call.url && r->call.body && headers_copy(r, call->headers);
 }
 
-/* A body that is longer than the caller takes is a failure, as with the network. The outcome is what the rest says, unless
- * no answer came and the test says why. */
+/* A body that is longer than the caller takes is a failure, as with the network. The outcome is what the rest says,
+ * unless no answer came and the test says why. */
 static void complete(const outbound_record *r, sw_http_answer *answer)
 {
     size_t max = r->call.max_answer ? r->call.max_answer : ANSWER_MAX;
@@ -58,9 +58,13 @@ static void complete(const outbound_record *r, sw_http_answer *answer)
     answer->size = sizeof *answer; /* a test of older headers has another */
     answer->head_status = answer->status;
     if (answer->body_len > max)
-        *answer = (sw_http_answer){.size = sizeof *answer, .error = "the answer is too long", .body = "",
-                                   .headers = answer->headers, .took_ms = answer->took_ms,
-                                   .outcome = SW_HTTP_TOO_LONG, .head_status = answer->status};
+        *answer = (sw_http_answer){.size = sizeof *answer,
+                                   .error = "the answer is too long",
+                                   .body = "",
+                                   .headers = answer->headers,
+                                   .took_ms = answer->took_ms,
+                                   .outcome = SW_HTTP_TOO_LONG,
+                                   .head_status = answer->status};
     else if (answer->status)
         answer->outcome = SW_HTTP_ANSWERED;
     else if (answer->outcome == 0 || answer->outcome == SW_HTTP_ANSWERED)
@@ -71,8 +75,8 @@ static void run(job *j, worker *w)
 {
     outbound_record *r = (outbound_record *)(void *)j;
     sw_test *t = r->t;
-    sw_http_answer answer = {.size = sizeof answer, .status = 200, .error = "", .body = "", .headers = "",
-                             .outcome = SW_HTTP_ANSWERED};
+    sw_http_answer answer = {
+        .size = sizeof answer, .status = 200, .error = "", .body = "", .headers = "", .outcome = SW_HTTP_ANSWERED};
     (void)w;
     if (t->answer)
         t->answer(t->answer_arg, &r->call, &answer);

@@ -33,13 +33,13 @@ struct sw_test {
     bool own_users; /* its own module turns the test's users into principals */
     arena memory;   /* what is handed out */
     char error[HOST_ERROR_MAX];
-    char *log;      /* of the latest sw_test_log() */
+    char *log; /* of the latest sw_test_log() */
 
     /* What it is made from, for a restart. */
     const sw_plugin *linked[HOST_PLUGINS_MAX + 2]; /* the test's, then the host's own, NULL */
     option_pair options[HOST_OPTIONS_MAX];
     unsigned option_count;
-    char *enabled; /* plugins.enabled */
+    char *enabled;        /* plugins.enabled */
     char *environment[1]; /* none */
     char folder[PATH_MAX - 64], config_file[PATH_MAX];
     int folder_fd;

@@ -52,13 +52,12 @@ static sw_status authenticate(void *self, sw_db *db, const char *token, size_t l
     int64_t id, role, by_api_token;
     char name[NAME_BYTES_MAX + 1];
     (void)self, (void)db;
-    if (!str_next(&rest, '.', &mark) || !str_equal(mark, MARK) || !next_number(&rest, &id) || !next_number(&rest, &role) ||
-        !next_number(&rest, &by_api_token) || !read_name(rest, name))
+    if (!str_next(&rest, '.', &mark) || !str_equal(mark, MARK) || !next_number(&rest, &id) ||
+        !next_number(&rest, &role) || !next_number(&rest, &by_api_token) || !read_name(rest, name))
         return SW_UNAUTHENTICATED;
     if (id <= 0 || role < SW_ROLE_ADMIN || role > SW_ROLE_BUTLER)
         return SW_UNAUTHENTICATED;
-    *ret = (sw_principal){
-        .size = sizeof *ret, .role = (sw_role)role, .user_id = id, .by_api_token = by_api_token == 1};
+    *ret = (sw_principal){.size = sizeof *ret, .role = (sw_role)role, .user_id = id, .by_api_token = by_api_token == 1};
     memcpy(ret->name, name, strlen(name) + 1);
     return SW_OK;
 }

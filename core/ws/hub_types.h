@@ -52,7 +52,7 @@ struct hub {
     sw_recovery recovery;   /* zero-filled to our size */
     sw_host *recovery_host; /* NULL: none */
     hub_socket_event on_socket;
-    _Atomic uint32_t open; /* sockets that have not been freed */
+    _Atomic uint32_t open;      /* sockets that have not been freed */
     _Atomic uint32_t unsettled; /* receipts and ACKs on their way to be noted: greetings wait for them */
     uint16_t ack_type;
     _Atomic uint64_t slow_closed, dropped, errors;
@@ -71,7 +71,7 @@ struct hub_loop {
     _Atomic uint32_t role_count[ROLE_COUNT];
     wheel wheel;
     struct event *timer;
-    int64_t timer_ms;         /* when it is set to fire, 0: it is not */
+    int64_t timer_ms;           /* when it is set to fire, 0: it is not */
     struct event *chores_event; /* runs the list below before the loop sleeps */
     ws_socket *chores, **chores_end;
     int64_t now_ms;                 /* monotonic, of the latest call into this loop */

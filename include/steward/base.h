@@ -37,29 +37,29 @@ SW_BEGIN_DECLS
  * code, see sw_fail() in request.h. */
 typedef enum {
     SW_OK = 0,
-    SW_INVALID = 1,      /* 400 invalid_request                                        */
-    SW_UNAUTHENTICATED,  /* 401 unauthenticated                                        */
-    SW_FORBIDDEN,        /* 403 forbidden (frame: not_allowed)                         */
-    SW_NOT_FOUND,        /* 404 not_found                                              */
-    SW_CONFLICT,         /* 409 conflict; from the database: a UNIQUE rule was broken  */
-    SW_EXPIRED,          /* 410 expired                                                */
-    SW_TOO_LARGE,        /* 413 too_large                                              */
-    SW_UNSUPPORTED,      /* 415 unsupported_media_type                                 */
-    SW_RATE_LIMITED,     /* 429 rate_limited                                           */
-    SW_BUSY,             /* 503 unavailable: a queue is full, draining, interrupted    */
-    SW_UNAVAILABLE,      /* 503 unavailable: no storage (frame: storage_unavailable)   */
-    SW_NO_MEMORY,        /* 500 internal                                               */
-    SW_INTERNAL,         /* 500 internal                                               */
-    SW_TIMED_OUT         /* 503 unavailable: another machine did not answer in time    */
+    SW_INVALID = 1,     /* 400 invalid_request                                        */
+    SW_UNAUTHENTICATED, /* 401 unauthenticated                                        */
+    SW_FORBIDDEN,       /* 403 forbidden (frame: not_allowed)                         */
+    SW_NOT_FOUND,       /* 404 not_found                                              */
+    SW_CONFLICT,        /* 409 conflict; from the database: a UNIQUE rule was broken  */
+    SW_EXPIRED,         /* 410 expired                                                */
+    SW_TOO_LARGE,       /* 413 too_large                                              */
+    SW_UNSUPPORTED,     /* 415 unsupported_media_type                                 */
+    SW_RATE_LIMITED,    /* 429 rate_limited                                           */
+    SW_BUSY,            /* 503 unavailable: a queue is full, draining, interrupted    */
+    SW_UNAVAILABLE,     /* 503 unavailable: no storage (frame: storage_unavailable)   */
+    SW_NO_MEMORY,       /* 500 internal                                               */
+    SW_INTERNAL,        /* 500 internal                                               */
+    SW_TIMED_OUT        /* 503 unavailable: another machine did not answer in time    */
 } sw_status;
 
 /* Leaves the function with the status of `call` unless that is SW_OK. The host returns memory,
  * statements and savepoints, so leaving is safe anywhere in a handler or step. */
-#define SW_TRY(call)                    \
-    do {                                \
-        sw_status sw_try_ = (call);     \
-        if (sw_try_ != SW_OK)           \
-            return sw_try_;             \
+#define SW_TRY(call)                \
+    do {                            \
+        sw_status sw_try_ = (call); \
+        if (sw_try_ != SW_OK)       \
+            return sw_try_;         \
     } while (0)
 
 /* A piece of text that is not NUL-ended: `len` bytes at `at`. `at` is NULL only when absent. */
@@ -77,7 +77,9 @@ typedef struct {
 } sw_table;
 
 /* The table of a whole array, for a designated initialiser: .routes = SW_TABLE(ROUTES). */
+/* clang-format off */
 #define SW_TABLE(array) { (array), (uint32_t)sizeof((array)[0]), (uint32_t)(sizeof(array) / sizeof((array)[0])) }
+/* clang-format on */
 
 /* Does this struct, which begins with its size and came from the host or from another plugin, have the member? For
  * members younger than ABI 1.0: if (SW_HAS(users, by_email)) … */

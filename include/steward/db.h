@@ -22,7 +22,7 @@ typedef struct {
  * migration is noticed. Never change one after its release. Names of tables, indexes, triggers and views are in one
  * namespace: begin them with the plugin's name. */
 typedef struct {
-    const char *name;  /* "0001_messages" */
+    const char *name; /* "0001_messages" */
     const char *sql;
 } sw_migration;
 

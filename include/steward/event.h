@@ -17,14 +17,14 @@ SW_BEGIN_DECLS
 
 typedef struct {
     const char *event;
-    sw_status (*in_tx)(sw_tx *tx, const void *data);      /* NULL: not wanted */
+    sw_status (*in_tx)(sw_tx *tx, const void *data);       /* NULL: not wanted */
     sw_status (*after)(sw_request *req, const void *data); /* NULL: not wanted; may sw_write() */
 } sw_subscription;
 
 /* Published by users. */
-#define SW_EVENT_USER_CREATED  "user.created"   /* sw_user_event  */
-#define SW_EVENT_USER_REMOVED  "user.removed"   /* sw_user_event  */
-#define SW_EVENT_TOKEN_CHANGED "token.changed"  /* sw_token_event; in_tx only: holds the raw token */
+#define SW_EVENT_USER_CREATED  "user.created"  /* sw_user_event  */
+#define SW_EVENT_USER_REMOVED  "user.removed"  /* sw_user_event  */
+#define SW_EVENT_TOKEN_CHANGED "token.changed" /* sw_token_event; in_tx only: holds the raw token */
 /* Published by messages. */
 #define SW_EVENT_MESSAGE_STORED "message.stored" /* sw_message_event */
 /* Published by chat. */
@@ -32,12 +32,11 @@ typedef struct {
 #define SW_EVENT_APPROVAL_REQUESTED "approval.requested" /* sw_approval_event */
 #define SW_EVENT_APPROVAL_DECIDED   "approval.decided"   /* sw_approval_event */
 /* Published by the host. */
-#define SW_EVENT_SOCKET_OPENED "socket.opened"   /* sw_socket_event; after only */
-#define SW_EVENT_SOCKET_CLOSED "socket.closed"   /* sw_socket_event; after only */
-#define SW_EVENT_STORE_RESET   "store.reset"     /* no data; in_tx: delete every row of your tables, and
-                                                    their sqlite_sequence rows, with static statements.
-                                                    With `users` it fails but where server.env is development
-                                                    and auth.initial_admin_pass is set */
+#define SW_EVENT_SOCKET_OPENED "socket.opened" /* sw_socket_event; after only */
+#define SW_EVENT_SOCKET_CLOSED "socket.closed" /* sw_socket_event; after only */
+/* No data; in_tx: delete every row of your tables, and their sqlite_sequence rows, with static statements. With `users`
+ * it fails unless server.env is development and auth.initial_admin_pass is set. */
+#define SW_EVENT_STORE_RESET "store.reset"
 
 typedef struct {
     int64_t user_id;
@@ -50,25 +49,25 @@ typedef struct {
     int64_t user_id;
     const char *username;
     sw_role role;
-    const char *raw_token;  /* never log, never send */
+    const char *raw_token; /* never log, never send */
     int64_t at_ms;
 } sw_token_event;
 
 typedef struct {
     int64_t id;
-    const char *agent_id;   /* a name, not a number: of the agent; people may give any text */
+    const char *agent_id; /* a name, not a number: of the agent; people may give any text */
     const char *level, *content;
     int64_t at_ms;
-    int64_t sender_id;      /* the user who posted it */
-    bool by_frame;          /* came as a SYSTEM_LOG frame */
+    int64_t sender_id; /* the user who posted it */
+    bool by_frame;     /* came as a SYSTEM_LOG frame */
 } sw_message_event;
 
 typedef struct {
     int64_t id, conversation_id, sender_id, receiver_id;
     sw_role sender_role, receiver_role;
-    const char *type;       /* CHAT */
-    const char *payload;    /* raw JSON text */
-    const char *source;     /* raw JSON object, "" when none */
+    const char *type;    /* CHAT */
+    const char *payload; /* raw JSON text */
+    const char *source;  /* raw JSON object, "" when none */
     int64_t at_ms;
 } sw_chat_event;
 
@@ -85,7 +84,7 @@ typedef struct {
     int64_t user_id;
     sw_role role;
     int64_t at_ms;
-    bool last;              /* closed: no other socket of this user is open */
+    bool last; /* closed: no other socket of this user is open */
 } sw_socket_event;
 
 SW_END_DECLS

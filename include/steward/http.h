@@ -26,15 +26,15 @@ enum {
 
 typedef struct {
     sw_method method;
-    const char *path;        /* "/api/messages/:id"; a parameter is one whole segment, and a segment that is written
-                                out goes before it, whatever the method. By custom it begins with /api/NAME          */
+    const char *path; /* "/api/messages/:id"; a parameter is one whole segment, and a segment that is written
+                         out goes before it, whatever the method. By custom it begins with /api/NAME          */
     sw_access access;
     sw_lane lane;
     sw_handler handle;
-    const char *summary;     /* one sentence, for `steward routes` and the OpenAPI document           */
-    uint32_t flags;          /* SW_ROUTE_*                                                            */
-    const char *request;     /* one-line example of the body, NULL: none; for the OpenAPI document    */
-    const char *response;    /* one-line example of the 2xx body                                      */
+    const char *summary;  /* one sentence, for `steward routes` and the OpenAPI document           */
+    uint32_t flags;       /* SW_ROUTE_*                                                            */
+    const char *request;  /* one-line example of the body, NULL: none; for the OpenAPI document    */
+    const char *response; /* one-line example of the 2xx body                                      */
 } sw_route;
 
 /* A path parameter as a positive id; anything else is a sticky "invalid <name>". */
@@ -59,7 +59,8 @@ SW_EXPORT const char *sw_header(sw_request *req, const char *name);
 SW_EXPORT const sw_value *sw_body(sw_request *req);
 /* Is the member there, also as null? The other readers take null as absent. */
 SW_EXPORT bool sw_body_has(sw_request *req, const char *name);
-/* Text of min..max bytes, as it came: not trimmed. Missing with min > 0: sticky "<name> is required" (missing_field); too long:
+/* Text of min..max bytes, as it came: not trimmed. Missing with min > 0: sticky "<name> is required" (missing_field);
+ * too long:
  * "<name> must be at most N bytes" (field_too_long); too short: "<name> must be at least N bytes". */
 SW_EXPORT const char *sw_body_text(sw_request *req, const char *name, size_t min, size_t max);
 /* As sw_body_text, but absent or null gives `fallback`, which may be NULL. */
@@ -85,7 +86,8 @@ SW_EXPORT SW_MUST_USE sw_status sw_check(sw_request *req);
 SW_EXPORT sw_json *sw_reply_json(sw_request *req, int http_status);
 SW_EXPORT void sw_reply_empty(sw_request *req, int http_status);
 /* Another body: `bytes` are copied. */
-SW_EXPORT void sw_reply_bytes(sw_request *req, int http_status, const char *content_type, const void *bytes, size_t len);
+SW_EXPORT void sw_reply_bytes(sw_request *req, int http_status, const char *content_type, const void *bytes,
+                              size_t len);
 /* Adds a response header, in the place of none: those that the server makes (Content-Type, Content-Length, Connection,
  * Date, Vary, X-Request-Id, CORS) are its own. Names and values with control characters are dropped and logged. */
 SW_EXPORT void sw_reply_header(sw_request *req, const char *name, const char *value);

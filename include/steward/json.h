@@ -40,19 +40,25 @@ SW_EXPORT sw_str sw_json_str(sw_json *j);
 /* ---- reading: NULL is fine everywhere, and has nothing in it ---- */
 
 typedef enum {
-    SW_JSON_NULL = 1, SW_JSON_BOOL, SW_JSON_INT, SW_JSON_REAL, SW_JSON_TEXT, SW_JSON_ARRAY, SW_JSON_OBJECT
+    SW_JSON_NULL = 1,
+    SW_JSON_BOOL,
+    SW_JSON_INT,
+    SW_JSON_REAL,
+    SW_JSON_TEXT,
+    SW_JSON_ARRAY,
+    SW_JSON_OBJECT
 } sw_json_type;
 
 /* One JSON text into a value of the request's memory; NULL when it is not valid JSON (depth 64). */
 SW_EXPORT const sw_value *sw_json_parse(sw_request *req, const char *text, size_t len);
 SW_EXPORT const sw_value *sw_json_parse_tx(sw_tx *tx, const char *text, size_t len);
-SW_EXPORT sw_json_type sw_value_type(const sw_value *v);          /* 0 for NULL                  */
+SW_EXPORT sw_json_type sw_value_type(const sw_value *v);                    /* 0 for NULL                  */
 SW_EXPORT const sw_value *sw_value_get(const sw_value *v, const char *key); /* NULL: no member   */
-SW_EXPORT size_t sw_value_count(const sw_value *v);               /* of an array, else 0         */
+SW_EXPORT size_t sw_value_count(const sw_value *v);                         /* of an array, else 0         */
 SW_EXPORT const sw_value *sw_value_at(const sw_value *v, size_t index);
-SW_EXPORT const char *sw_value_text(const sw_value *v, size_t *ret_len);    /* NULL: no text     */
-SW_EXPORT int64_t sw_value_int(const sw_value *v, int64_t fallback);        /* integers only     */
-SW_EXPORT double sw_value_double(const sw_value *v, double fallback);       /* integer or real   */
+SW_EXPORT const char *sw_value_text(const sw_value *v, size_t *ret_len); /* NULL: no text     */
+SW_EXPORT int64_t sw_value_int(const sw_value *v, int64_t fallback);     /* integers only     */
+SW_EXPORT double sw_value_double(const sw_value *v, double fallback);    /* integer or real   */
 SW_EXPORT int sw_value_bool(const sw_value *v, int fallback);
 
 SW_END_DECLS

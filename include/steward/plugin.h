@@ -40,39 +40,40 @@ typedef struct {
 
 /* A service that this plugin provides: a const table of functions beginning with its size. */
 typedef struct {
-    const char *name;   /* "users/1" */
+    const char *name; /* "users/1" */
     const void *table;
 } sw_provided;
 
 typedef struct {
-    const char *name;   /* "users/1" */
-    bool optional;      /* start without it when it is not there */
+    const char *name; /* "users/1" */
+    bool optional;    /* start without it when it is not there */
 } sw_need;
 
 /* What /api/health shows administrators of a plugin: write members into the object; false: "degraded", and nothing else
- * comes of it. Numbers, booleans and short texts are in /metrics as well. Worker, with a database; no reply, no failure. */
+ * comes of it. Numbers, booleans and short texts are in /metrics as well. Worker, with a database; no reply, no
+ * failure. */
 typedef bool (*sw_health)(sw_request *req, sw_json *out);
 
 typedef struct {
-    uint32_t magic;                 /* SW_PLUGIN_MAGIC      */
+    uint32_t magic; /* SW_PLUGIN_MAGIC      */
     uint16_t abi_major, abi_minor;
-    uint32_t size;                  /* sizeof(sw_plugin)    */
-    const char *name;               /* [a-z0-9-], the file's name without .so */
+    uint32_t size;    /* sizeof(sw_plugin)    */
+    const char *name; /* [a-z0-9-], the file's name without .so */
     const char *version;
     const char *license;
-    const char *summary;            /* one sentence         */
-    sw_table options;               /* sw_option            */
-    sw_table migrations;            /* sw_migration         */
-    sw_table statements;            /* sw_statement         */
-    sw_table routes;                /* sw_route             */
-    sw_table frames;                /* sw_frame_handler     */
-    sw_table subscriptions;         /* sw_subscription      */
-    sw_table housekeeping;          /* sw_housekeeping      */
-    sw_table timers;                /* sw_timer             */
-    sw_table provides;              /* sw_provided          */
-    sw_table needs;                 /* sw_need              */
-    const sw_recovery *recovery;    /* NULL but for the one plugin that owns stored frames */
-    sw_health health;               /* may be NULL          */
+    const char *summary;         /* one sentence         */
+    sw_table options;            /* sw_option            */
+    sw_table migrations;         /* sw_migration         */
+    sw_table statements;         /* sw_statement         */
+    sw_table routes;             /* sw_route             */
+    sw_table frames;             /* sw_frame_handler     */
+    sw_table subscriptions;      /* sw_subscription      */
+    sw_table housekeeping;       /* sw_housekeeping      */
+    sw_table timers;             /* sw_timer             */
+    sw_table provides;           /* sw_provided          */
+    sw_table needs;              /* sw_need              */
+    const sw_recovery *recovery; /* NULL but for the one plugin that owns stored frames */
+    sw_health health;            /* may be NULL          */
     /* On the main thread, before anything is served; the database is migrated. `sw_write_later` may be used.
      * A failure quarantines the plugin, and stop() is not called: free what you have made. NULL: no state. */
     sw_status (*start)(sw_host *host, void **ret_state);
@@ -83,9 +84,9 @@ typedef struct {
     /* On the main thread: no call is running and none will come. The last thing there is after a start() that
      * succeeded. NULL: nothing to free. */
     void (*stop)(void *state);
-    /* The plugin was disabled, or enabled again, while the server runs: what it keeps open by itself, such as an outbound
-     * connection, ends and begins with it; callbacks of what it has begun still come. Any worker; must not block. NULL:
-     * nothing to do. */
+    /* The plugin was disabled, or enabled again, while the server runs: what it keeps open by itself, such as an
+     * outbound connection, ends and begins with it; callbacks of what it has begun still come. Any worker; must not
+     * block. NULL: nothing to do. */
     void (*switched)(sw_host *host, void *state, bool enabled);
 } sw_plugin;
 

@@ -23,13 +23,13 @@ typedef enum {
 
 /* Who asks. Texts live as long as the request. */
 typedef struct {
-    uint32_t size;       /* sizeof(sw_principal)                                                  */
-    sw_role role;        /* 0: nobody (public route without a token)                              */
+    uint32_t size; /* sizeof(sw_principal)                                                  */
+    sw_role role;  /* 0: nobody (public route without a token)                              */
     int64_t user_id;
     char name[65];
-    bool by_api_token;   /* an agent's token, not a JWT                                           */
-    int64_t expires_ms;  /* JWT exp in Unix ms, 0: never                                          */
-    int64_t opened_ms;   /* frames: when the socket opened, Unix ms                               */
+    bool by_api_token;  /* an agent's token, not a JWT                                           */
+    int64_t expires_ms; /* JWT exp in Unix ms, 0: never                                          */
+    int64_t opened_ms;  /* frames: when the socket opened, Unix ms                               */
 } sw_principal;
 
 typedef sw_status (*sw_handler)(sw_request *req);
@@ -83,13 +83,13 @@ SW_EXPORT SW_MUST_USE sw_status sw_write(sw_request *req, sw_step step, void *ar
  * handle is a number: completing one whose client is gone, or twice, does nothing. 0: too many are open, and
  * sw_deferred() says SW_BUSY. */
 SW_EXPORT uint64_t sw_defer(sw_request *req, sw_lane lane, sw_handler next, int timeout_ms);
-SW_EXPORT SW_MUST_USE sw_status sw_deferred(sw_request *req);    /* return sw_deferred(req) */
-SW_EXPORT bool sw_complete(sw_host *host, uint64_t handle);      /* any thread; false: gone */
+SW_EXPORT SW_MUST_USE sw_status sw_deferred(sw_request *req); /* return sw_deferred(req) */
+SW_EXPORT bool sw_complete(sw_host *host, uint64_t handle);   /* any thread; false: gone */
 
 /* Runs `handler` as a task on a lane, later, with `tag`. Any thread. false: the lane is full. */
 SW_EXPORT bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag);
-/* The same once, `delay_ms` from now, for what is due at a time of its own: a retry, say. It is not kept over a restart.
- * While the plugin is disabled or the lane is full it waits on. Any thread. false: a thousand wait already. */
+/* The same once, `delay_ms` from now, for what is due at a time of its own: a retry, say. It is not kept over a
+ * restart. While the plugin is disabled or the lane is full it waits on. Any thread. false: a thousand wait already. */
 SW_EXPORT bool sw_task_after(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag, int64_t delay_ms);
 
 SW_END_DECLS

@@ -23,8 +23,8 @@ SW_EXPORT int64_t sw_tx_last_id(sw_tx *tx);
 
 /* The plugin whose step or callback this is. */
 SW_EXPORT sw_host *sw_tx_host(const sw_tx *tx);
-/* The request this step belongs to, in a subscriber the publisher's; of sw_write_later() one of nobody's (role 0); NULL in
- * housekeeping. */
+/* The request this step belongs to, in a subscriber the publisher's; of sw_write_later() one of nobody's (role 0); NULL
+ * in housekeeping. */
 SW_EXPORT sw_request *sw_tx_request(sw_tx *tx);
 /* The state of the plugin whose step or callback this is. */
 SW_EXPORT void *sw_tx_state(sw_tx *tx);
@@ -54,10 +54,10 @@ SW_EXPORT void sw_tx_close_all(sw_tx *tx, int code, const char *reason);
  * the event's documented type and is copied (`len` bytes; what it points to must be in the step's memory). */
 SW_EXPORT SW_MUST_USE sw_status sw_tx_publish(sw_tx *tx, const char *event, const void *data, size_t len);
 
-/* A write from outside a request: runs `step`, which may do what others do but reply, on the writer as soon as possible.
- * `arg` is passed as is and must outlive it; `done` (may be NULL: a failure is logged) is called on the writer with the
- * outcome after commit or failure, exactly once, also at a stop. Any thread but the writer's own callbacks may call it.
- * false: the queue is full, or the server has all but ended; neither is called. */
+/* A write from outside a request: runs `step`, which may do what others do but reply, on the writer as soon as
+ * possible. `arg` is passed as is and must outlive it; `done` (may be NULL: a failure is logged) is called on the
+ * writer with the outcome after commit or failure, exactly once, also at a stop. Any thread but the writer's own
+ * callbacks may call it. false: the queue is full, or the server has all but ended; neither is called. */
 SW_EXPORT bool sw_write_later(sw_host *host, sw_step step, void *arg, void (*done)(void *arg, sw_status outcome));
 
 SW_END_DECLS

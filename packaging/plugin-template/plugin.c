@@ -1,4 +1,5 @@
-/* @NAME@: short texts that people keep, each for themselves. Change it into what you need; steward-plugin(7) explains every part.
+/* @NAME@: short texts that people keep, each for themselves. Change it into what you need; steward-plugin(7) explains
+ * every part.
  *
  *   POST /api/@NAME@   {"text":"…"} keeps a text; one that is there already is a 409
  *   GET  /api/@NAME@   the caller's own, newest first: ?limit=50&before=ID
@@ -8,20 +9,24 @@
 /* ---- options: [plugin:@NAME@] in steward.conf ---- */
 
 static const sw_option OPTIONS[] = {
-    {.name = "per_user", .type = SW_OPTION_INT, .default_value = "100", .min = 1, .max = 100000, .flags = SW_OPTION_LIVE,
+    {.name = "per_user",
+     .type = SW_OPTION_INT,
+     .default_value = "100",
+     .min = 1,
+     .max = 100000,
+     .flags = SW_OPTION_LIVE,
      .summary = "How many texts one user may keep."},
 };
 
 /* ---- table: a migration that was released is never edited, only followed by the next ---- */
 
 static const sw_migration MIGRATIONS[] = {
-    {"0001_items",
-     "CREATE TABLE @ID@_items ("
-     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     " user_id INTEGER NOT NULL,"
-     " text TEXT NOT NULL,"
-     " created_ms INTEGER NOT NULL,"
-     " UNIQUE (user_id, text)) STRICT"},
+    {"0001_items", "CREATE TABLE @ID@_items ("
+                   " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                   " user_id INTEGER NOT NULL,"
+                   " text TEXT NOT NULL,"
+                   " created_ms INTEGER NOT NULL,"
+                   " UNIQUE (user_id, text)) STRICT"},
 };
 
 /* ---- statements: named by their address, values are bound ---- */
@@ -47,8 +52,8 @@ static sw_status get_items(sw_request *req)
     SW_TRY(sw_check(req)); /* 400, naming the first parameter that is wrong */
 
     sw_rows *rows;
-    SW_TRY(sw_db_query(sw_request_db(req), &STATEMENTS[PAGE], 0, &rows, "iii", sw_request_principal(req)->user_id, before,
-                       limit));
+    SW_TRY(sw_db_query(sw_request_db(req), &STATEMENTS[PAGE], 0, &rows, "iii", sw_request_principal(req)->user_id,
+                       before, limit));
     sw_json *out = sw_reply_json(req, 200);
     sw_json_object_begin(out, NULL);
     sw_json_array_begin(out, "items");
@@ -114,10 +119,21 @@ static sw_status post_item(sw_request *req)
 }
 
 static const sw_route ROUTES[] = {
-    {.method = SW_GET, .path = "/api/@NAME@", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = get_items,
-     .summary = "Lists the caller's texts, newest first.", .response = "{\"items\":[]}"},
-    {.method = SW_POST, .path = "/api/@NAME@", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = post_item,
-     .summary = "Keeps a text.", .request = "{\"text\":\"milk\"}", .response = "{\"id\":1,\"text\":\"milk\"}"},
+    {.method = SW_GET,
+     .path = "/api/@NAME@",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_items,
+     .summary = "Lists the caller's texts, newest first.",
+     .response = "{\"items\":[]}"},
+    {.method = SW_POST,
+     .path = "/api/@NAME@",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_item,
+     .summary = "Keeps a text.",
+     .request = "{\"text\":\"milk\"}",
+     .response = "{\"id\":1,\"text\":\"milk\"}"},
 };
 
 /* ---- events: a development server is emptied ---- */

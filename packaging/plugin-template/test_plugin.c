@@ -24,8 +24,9 @@ static sw_test *open_host(const char *const *options)
 {
     static const sw_plugin *const PLUGINS[] = {&sw_plugin_v1, NULL};
     char error[512];
-    sw_test *t = sw_test_open(&(sw_test_options){.size = sizeof(sw_test_options), .plugins = PLUGINS, .options = options},
-                              error, sizeof error);
+    sw_test *t =
+        sw_test_open(&(sw_test_options){.size = sizeof(sw_test_options), .plugins = PLUGINS, .options = options}, error,
+                     sizeof error);
     if (!t)
         printf("no host: %s\n", error);
     CHECK(t != NULL);

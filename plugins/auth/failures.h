@@ -1,5 +1,5 @@
-/* Failed attempts of an entry of the table: after `max` within a minute it is refused, each time for longer, until a minute
- * has passed without one. `max` 0: never. Not locked: the gate does that. */
+/* Failed attempts of an entry of the table: after `max` within a minute it is refused, each time for longer, until a
+ * minute has passed without one. `max` 0: never. Not locked: the gate does that. */
 #ifndef AUTH_FAILURES_H
 #define AUTH_FAILURES_H
 

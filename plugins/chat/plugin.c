@@ -27,17 +27,17 @@ static const sw_option OPTIONS[] = {
      SW_OPTION_LIVE, NULL},
 };
 
-#define EXAMPLE_CHAT                                                                                                   \
-    "[{\"id\":7,\"local_id\":\"a1\",\"conversation_id\":3,\"sender_id\":1,\"sender_name\":\"admin\",\"sender_role\":"  \
-    "\"ADMIN\",\"receiver_id\":5,\"target_id\":5,\"type\":\"CHAT\",\"payload\":\"hello\",\"timestamp\":"               \
+#define EXAMPLE_CHAT                                                                                                  \
+    "[{\"id\":7,\"local_id\":\"a1\",\"conversation_id\":3,\"sender_id\":1,\"sender_name\":\"admin\",\"sender_role\":" \
+    "\"ADMIN\",\"receiver_id\":5,\"target_id\":5,\"type\":\"CHAT\",\"payload\":\"hello\",\"timestamp\":"              \
     "\"2026-03-05T21:42:08.123Z\"}]"
-#define EXAMPLE_THREAD                                                                                                 \
-    "{\"id\":3,\"owner_user_id\":1,\"peer_user_id\":5,\"channel_kind\":\"agent_direct\",\"title\":\"Weather\","        \
-    "\"is_pinned\":false,\"is_default\":false,\"created_at\":\"2026-03-05T21:42:08.123Z\",\"updated_at\":"             \
+#define EXAMPLE_THREAD                                                                                          \
+    "{\"id\":3,\"owner_user_id\":1,\"peer_user_id\":5,\"channel_kind\":\"agent_direct\",\"title\":\"Weather\"," \
+    "\"is_pinned\":false,\"is_default\":false,\"created_at\":\"2026-03-05T21:42:08.123Z\",\"updated_at\":"      \
     "\"2026-03-05T21:42:08.123Z\"}"
-#define EXAMPLE_APPROVAL                                                                                               \
-    "[{\"id\":1,\"action_id\":\"a-1\",\"target_agent_id\":5,\"target_agent_name\":\"scout\",\"command\":\"reboot\","   \
-    "\"command_sha256\":\"…\",\"reason\":\"stuck\",\"status\":\"PENDING\",\"requested_at\":"                         \
+#define EXAMPLE_APPROVAL                                                                                             \
+    "[{\"id\":1,\"action_id\":\"a-1\",\"target_agent_id\":5,\"target_agent_name\":\"scout\",\"command\":\"reboot\"," \
+    "\"command_sha256\":\"…\",\"reason\":\"stuck\",\"status\":\"PENDING\",\"requested_at\":"                       \
     "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false}]"
 
 static const sw_route ROUTES[] = {

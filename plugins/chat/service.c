@@ -77,7 +77,8 @@ static char *cut_title(sw_tx *tx, const char *title)
     return copy;
 }
 
-static sw_status open_thread(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title, int64_t *ret_id)
+static sw_status open_thread(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title,
+                             int64_t *ret_id)
 {
     chat *c = self;
     sw_user owner = {.size = sizeof owner}, peer = {.size = sizeof peer};

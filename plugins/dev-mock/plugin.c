@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const sw_option OPTIONS[] = {
-    { "allow_remote", SW_OPTION_BOOL, "false",
-      .summary = "Load although the server listens on more than the loopback: anybody with the admin's password can then"
-                 " empty the store and read agents' tokens." },
+    {"allow_remote", SW_OPTION_BOOL, "false",
+     .summary = "Load although the server listens on more than the loopback: anybody with the admin's password can then"
+                " empty the store and read agents' tokens."},
 };
 
 static const sw_migration MIGRATIONS[] = {
@@ -15,30 +15,28 @@ static const sw_migration MIGRATIONS[] = {
 };
 
 static const sw_route ROUTES[] = {
-    { SW_POST, "/api/dev/mock/reset", SW_ADMIN, SW_LANE_WORKER, post_reset,
-      "Empty the store; admin and Butler are made afresh.", .response = "{\"status\":\"reset\"}" },
-    { SW_POST, "/api/dev/mock/chat", SW_ADMIN, SW_LANE_WORKER, post_chat,
-      "Send a chat message in the name of any user.",
-      .request = "{\"sender_username\":\"admin\",\"receiver_username\":\"Butler\",\"content\":\"hello\"}",
-      .response = "{\"id\":1}" },
-    { SW_GET, "/api/dev/mock/agent-token/:username", SW_ADMIN, SW_LANE_WORKER, get_agent_token,
-      "The raw token of an agent.",
-      .response = "{\"username\":\"builder\",\"role\":\"AGENT\",\"api_token\":\"ec_…\"}" },
-    { SW_POST, "/api/dev/mock/feishu-log", SW_ADMIN, SW_LANE_WORKER, post_feishu_log,
-      "Add a row to the Feishu connector's log.",
-      .request = "{\"level\":\"info\",\"action\":\"test\",\"detail\":\"a row\"}", .response = "{\"ok\":true}" },
+    {SW_POST, "/api/dev/mock/reset", SW_ADMIN, SW_LANE_WORKER, post_reset,
+     "Empty the store; admin and Butler are made afresh.", .response = "{\"status\":\"reset\"}"},
+    {SW_POST, "/api/dev/mock/chat", SW_ADMIN, SW_LANE_WORKER, post_chat, "Send a chat message in the name of any user.",
+     .request = "{\"sender_username\":\"admin\",\"receiver_username\":\"Butler\",\"content\":\"hello\"}",
+     .response = "{\"id\":1}"},
+    {SW_GET, "/api/dev/mock/agent-token/:username", SW_ADMIN, SW_LANE_WORKER, get_agent_token,
+     "The raw token of an agent.", .response = "{\"username\":\"builder\",\"role\":\"AGENT\",\"api_token\":\"ec_…\"}"},
+    {SW_POST, "/api/dev/mock/feishu-log", SW_ADMIN, SW_LANE_WORKER, post_feishu_log,
+     "Add a row to the Feishu connector's log.",
+     .request = "{\"level\":\"info\",\"action\":\"test\",\"detail\":\"a row\"}", .response = "{\"ok\":true}"},
 };
 
 static const sw_subscription SUBSCRIPTIONS[] = {
-    { SW_EVENT_TOKEN_CHANGED, .in_tx = on_token_changed },
-    { SW_EVENT_USER_REMOVED, .in_tx = on_user_removed },
-    { SW_EVENT_STORE_RESET, .in_tx = on_store_reset },
+    {SW_EVENT_TOKEN_CHANGED, .in_tx = on_token_changed},
+    {SW_EVENT_USER_REMOVED, .in_tx = on_user_removed},
+    {SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
 };
 
 static const sw_need NEEDS[] = {
-    { "users/1", .optional = false },
-    { "chat/1", .optional = true },
-    { "feishu/1", .optional = true },
+    {"users/1", .optional = false},
+    {"chat/1", .optional = true},
+    {"feishu/1", .optional = true},
 };
 
 static bool loopback(const char *host)
@@ -56,7 +54,8 @@ static sw_status start(sw_host *host, void **ret_state)
         return SW_FORBIDDEN;
     }
     if (!sw_option_bool(host, "allow_remote") && !loopback(sw_option_core(host, "server.host"))) {
-        sw_log(host, SW_LOG_ERROR, "refuses to load: the server does not listen on the loopback alone (see allow_remote)");
+        sw_log(host, SW_LOG_ERROR,
+               "refuses to load: the server does not listen on the loopback alone (see allow_remote)");
         return SW_FORBIDDEN;
     }
     dev_mock_state *state = calloc(1, sizeof *state);

@@ -43,8 +43,8 @@ sw_status store_clear(sw_tx *tx)
 }
 
 const sw_statement DEV_MOCK_STATEMENTS[DEV_MOCK_STATEMENT_COUNT] = {
-    [PUT] = { "put", SQL_PUT, NULL },
-    [FIND] = { "find", SQL_FIND, NULL },
-    [REMOVE] = { "remove", SQL_REMOVE, NULL },
-    [CLEAR] = { "clear", SQL_CLEAR, NULL },
+    [PUT] = {"put", SQL_PUT, NULL},
+    [FIND] = {"find", SQL_FIND, NULL},
+    [REMOVE] = {"remove", SQL_REMOVE, NULL},
+    [CLEAR] = {"clear", SQL_CLEAR, NULL},
 };

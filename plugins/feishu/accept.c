@@ -1,12 +1,12 @@
-/* A message, as one step on the writer: seen for the first time, allowed, within the rate, and posted to the Butler, all or
- * nothing. What goes no further is noted with its reason. */
-#include "store.h"
+/* A message, as one step on the writer: seen for the first time, allowed, within the rate, and posted to the Butler,
+ * all or nothing. What goes no further is noted with its reason. */
 #include "mask.h"
+#include "store.h"
 #include <string.h>
 
 enum {
-    RAW_MAX = 1 << 20,         /* of the event's JSON that is kept                           */
-    PIECE_MAX = 60 * 1000,     /* bytes of one CHAT; a payload may hold 64 KiB               */
+    RAW_MAX = 1 << 20,     /* of the event's JSON that is kept                           */
+    PIECE_MAX = 60 * 1000, /* bytes of one CHAT; a payload may hold 64 KiB               */
     RATE_WINDOW_MS = 60 * 1000,
     TITLE_ID_MAX = 40
 };
@@ -16,8 +16,8 @@ typedef struct {
     sw_tx *tx;
     const connector *c;
     const event *e;
-    int64_t row;               /* of feishu_inbound */
-    const char *text;          /* what the Butler is told */
+    int64_t row;      /* of feishu_inbound */
+    const char *text; /* what the Butler is told */
 } message;
 
 /* ---- filters ---- */
@@ -81,7 +81,7 @@ static sw_status over_rate(const message *m, bool *ret_over)
 
 sw_status bridge_admin(feishu *f, sw_db *db, sw_user *ret)
 {
-    sw_user user = { .size = sizeof user };
+    sw_user user = {.size = sizeof user};
     sw_status found = f->users->by_name(f->users_self, db, "admin", &user);
 
     if (found == SW_OK && user.role != SW_ROLE_ADMIN)
@@ -150,8 +150,13 @@ static sw_status post_pieces(const message *m, int64_t admin, int64_t butler, in
         sw_str written = sw_json_str(payload);
         if (!written.at)
             return SW_NO_MEMORY;
-        sw_chat_post post = { .size = sizeof post, .sender_id = admin, .target_id = butler, .conversation_id = thread,
-                              .payload = written.at, .payload_len = written.len, .source = source };
+        sw_chat_post post = {.size = sizeof post,
+                             .sender_id = admin,
+                             .target_id = butler,
+                             .conversation_id = thread,
+                             .payload = written.at,
+                             .payload_len = written.len,
+                             .source = source};
         SW_TRY(m->f->chat->post(m->f->chat_self, m->tx, &post, &id, &at_ms));
         at += len;
         left -= len;
@@ -162,7 +167,7 @@ static sw_status post_pieces(const message *m, int64_t admin, int64_t butler, in
 static sw_status route(const message *m)
 {
     sw_db *db = sw_tx_db(m->tx);
-    sw_user admin = { .size = sizeof admin }, butler = { .size = sizeof butler };
+    sw_user admin = {.size = sizeof admin}, butler = {.size = sizeof butler};
     const char *source = source_of(m);
     int64_t thread = 0;
 
@@ -218,7 +223,7 @@ sw_status accept_step(sw_tx *tx, void *arg)
     arrival *a = arg;
     feishu *f = a->f;
     connector c;
-    message m = { .f = f, .tx = tx, .c = &c, .e = &a->e };
+    message m = {.f = f, .tx = tx, .c = &c, .e = &a->e};
     sw_status found = connector_newest(f, sw_tx_db(tx), &c);
 
     if (found == SW_NOT_FOUND)
@@ -230,7 +235,7 @@ sw_status accept_step(sw_tx *tx, void *arg)
         return SW_OK;
     sw_status added = inbound_add(tx, c.id, &a->e, a->payload, a->len <= RAW_MAX ? a->len : 0, &m.row);
     if (added == SW_CONFLICT)
-        return SW_OK;          /* seen before */
+        return SW_OK; /* seen before */
     SW_TRY(added);
     return consider(&m);
 }

@@ -19,7 +19,7 @@ static sw_str authority(const char *url)
         len -= (size_t)(user_end + 1 - at);
         at = user_end + 1;
     }
-    return (sw_str){ at, len };
+    return (sw_str){at, len};
 }
 
 /* Without the port, brackets kept. */
@@ -28,14 +28,14 @@ static sw_str host_of(sw_str a)
     const char *end = a.len > 0 && a.at[0] == '[' ? memchr(a.at, ']', a.len) : NULL;
 
     if (end)
-        return (sw_str){ a.at, (size_t)(end + 1 - a.at) };
+        return (sw_str){a.at, (size_t)(end + 1 - a.at)};
     const char *colon = memchr(a.at, ':', a.len);
-    return (sw_str){ a.at, colon ? (size_t)(colon - a.at) : a.len };
+    return (sw_str){a.at, colon ? (size_t)(colon - a.at) : a.len};
 }
 
 static bool loopback(sw_str host)
 {
-    static const char *const NAMES[] = { "localhost", "[::1]" };
+    static const char *const NAMES[] = {"localhost", "[::1]"};
 
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         if (host.len == strlen(NAMES[i]) && strncasecmp(host.at, NAMES[i], host.len) == 0)

@@ -1,5 +1,5 @@
-/* Calls of the REST API, and what their answers mean. The JSON's code counts: the HTTP status of a failure may be 200, 400
- * or 401. */
+/* Calls of the REST API, and what their answers mean. The JSON's code counts: the HTTP status of a failure may be 200,
+ * 400 or 401. */
 #include "feishu.h"
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@ enum { ANSWER_MAX = 1 << 20 };
 
 void api_read(sw_request *req, const sw_http_answer *answer, api_answer *ret)
 {
-    *ret = (api_answer){ .http_status = answer->status, .code = -1, .text = "unknown", .unsent = answer->unsent };
+    *ret = (api_answer){.http_status = answer->status, .code = -1, .text = "unknown", .unsent = answer->unsent};
     if (!answer->status) {
         ret->text = answer->error ? answer->error : "it could not be sent now";
         return;
@@ -26,15 +26,19 @@ sw_status api_call(sw_request *req, const char *method, const char *base, const 
                    const char *body, api_answer *ret)
 {
     char url[URL_MAX], *authorization = sw_printf(req, "Authorization: Bearer %s", token ? token : "");
-    const char *headers[] = { "Content-Type: application/json; charset=utf-8", token ? authorization : NULL, NULL };
-    sw_http_answer answer = { .size = sizeof answer };
+    const char *headers[] = {"Content-Type: application/json; charset=utf-8", token ? authorization : NULL, NULL};
+    sw_http_answer answer = {.size = sizeof answer};
 
     if (!authorization || snprintf(url, sizeof url, "%s%s", base, path) >= (int)sizeof url)
         return SW_INTERNAL;
-    sw_http_call call = { .size = sizeof call, .method = method, .url = url, .headers = headers, .body = body,
-                          .body_len = body ? strlen(body) : 0,
-                          .timeout_ms = (int)sw_option_int(sw_request_host(req), "api_timeout"),
-                          .max_answer = ANSWER_MAX };
+    sw_http_call call = {.size = sizeof call,
+                         .method = method,
+                         .url = url,
+                         .headers = headers,
+                         .body = body,
+                         .body_len = body ? strlen(body) : 0,
+                         .timeout_ms = (int)sw_option_int(sw_request_host(req), "api_timeout"),
+                         .max_answer = ANSWER_MAX};
     SW_TRY(sw_http_wait(req, &call, &answer));
     api_read(req, &answer, ret);
     return SW_OK;
@@ -63,6 +67,7 @@ const char *api_failure(sw_request *req, const api_answer *a)
     else if (a->http_status / 100 == 2)
         text = sw_printf(req, "code=%lld msg=%.*s", (long long)a->code, TEXT_MAX, a->text);
     else
-        text = sw_printf(req, "code=%lld msg=%.*s http_status=%d", (long long)a->code, TEXT_MAX, a->text, a->http_status);
+        text =
+            sw_printf(req, "code=%lld msg=%.*s http_status=%d", (long long)a->code, TEXT_MAX, a->text, a->http_status);
     return text ? text : "out of memory";
 }

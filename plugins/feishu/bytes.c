@@ -63,8 +63,9 @@ void bytes_add_base64(bytes *b, const void *from, size_t len)
     const uint8_t *at = from;
 
     for (size_t i = 0; i < len; i += 3) {
-        uint32_t group = (uint32_t)at[i] << 16 | (i + 1 < len ? (uint32_t)at[i + 1] << 8 : 0) | (i + 2 < len ? at[i + 2] : 0);
-        char four[4] = { LETTERS[group >> 18], LETTERS[group >> 12 & 63], LETTERS[group >> 6 & 63], LETTERS[group & 63] };
+        uint32_t group =
+            (uint32_t)at[i] << 16 | (i + 1 < len ? (uint32_t)at[i + 1] << 8 : 0) | (i + 2 < len ? at[i + 2] : 0);
+        char four[4] = {LETTERS[group >> 18], LETTERS[group >> 12 & 63], LETTERS[group >> 6 & 63], LETTERS[group & 63]};
         if (i + 1 >= len)
             four[2] = '=';
         if (i + 2 >= len)
@@ -81,12 +82,12 @@ char *bytes_take(bytes *b, size_t *ret_len)
         *ret_len = b->len;
     if (!at)
         free(b->at);
-    *b = (bytes){ .at = NULL };
+    *b = (bytes){.at = NULL};
     return at;
 }
 
 void bytes_done(bytes *b)
 {
     free(b->at);
-    *b = (bytes){ .at = NULL };
+    *b = (bytes){.at = NULL};
 }

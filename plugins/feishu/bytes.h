@@ -6,7 +6,7 @@
 #include <steward/base.h>
 
 typedef struct {
-    char *at;      /* owned, NUL-ended; NULL while empty */
+    char *at; /* owned, NUL-ended; NULL while empty */
     size_t len, cap;
     bool failed;
 } bytes;

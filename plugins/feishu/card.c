@@ -87,7 +87,7 @@ void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
     static const char TOO_LONG[] = "需要授权执行命令。\n指令太长，无法在此完整显示。";
     static const char ELSEWHERE[] = "请在控制台批准";
     enum { FRAME = 2048 };
-    bytes text = { .at = NULL };
+    bytes text = {.at = NULL};
     char expires[TIME_SIZE];
 
     time_text(ask->expires_ms, expires);
@@ -129,7 +129,7 @@ static const char *color_of(const char *status)
 
 void card_write_result(sw_json *out, const char *key, const card_result *result)
 {
-    bytes text = { .at = NULL };
+    bytes text = {.at = NULL};
     char at[TIME_SIZE];
 
     time_text(result->at_ms, at);

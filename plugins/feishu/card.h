@@ -11,15 +11,15 @@ enum { CARD_BYTES_MAX = 30 * 1024 };
 typedef struct {
     const char *action_id, *agent, *command, *reason;
     int64_t expires_ms;
-    bool buttons;          /* false: it says 请在控制台批准 instead */
+    bool buttons; /* false: it says 请在控制台批准 instead */
 } card_ask;
 
 typedef struct {
     const char *action_id;
-    const char *status;    /* APPROVED, REJECTED, EXPIRED  */
-    const char *who;       /* "" when nobody               */
+    const char *status; /* APPROVED, REJECTED, EXPIRED  */
+    const char *who;    /* "" when nobody               */
     int64_t at_ms;
-    bool already;          /* this click came too late     */
+    bool already; /* this click came too late     */
 } card_result;
 
 /* One object, under `key`. */

@@ -1,17 +1,17 @@
-/* The connection's life: wanted, asked for, opened, pinged, lost, tried again. Everything here runs under the lock, called
- * by the tick, by callbacks of the socket and by discovery. One socket at a time: nobody dials before the last one's
- * `ended` has come. */
+/* The connection's life: wanted, asked for, opened, pinged, lost, tried again. Everything here runs under the lock,
+ * called by the tick, by callbacks of the socket and by discovery. One socket at a time: nobody dials before the last
+ * one's `ended` has come. */
 #include "feishu.h"
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    STABLE_MS = 60 * 1000,     /* a connection that lasted so long was a good one          */
-    KILL_AFTER_MS = 4000,      /* a close handshake that takes longer                      */
-    FORGET_AFTER_MS = 10000,   /* a socket whose end is never told: cannot be, but …       */
-    AGAIN_MS = 500,            /* the slow lane was full                                   */
-    STEP_MS = 1000,            /* the first wait after a failure                           */
-    ASLEEP_MS = 10000,         /* the wall clock went so much further than ours: we slept  */
+    STABLE_MS = 60 * 1000,   /* a connection that lasted so long was a good one          */
+    KILL_AFTER_MS = 4000,    /* a close handshake that takes longer                      */
+    FORGET_AFTER_MS = 10000, /* a socket whose end is never told: cannot be, but …       */
+    AGAIN_MS = 500,          /* the slow lane was full                                   */
+    STEP_MS = 1000,          /* the first wait after a failure                           */
+    ASLEEP_MS = 10000,       /* the wall clock went so much further than ours: we slept  */
     CLOSE_NORMAL = 1000
 };
 
@@ -111,7 +111,7 @@ void client_want(feishu *f, const client_target *target)
     if (c->target.wanted)
         tell_stopped(f);
     client_hang_up(f, CLOSE_NORMAL);
-    c->attempt++;              /* what is being asked now comes too late */
+    c->attempt++; /* what is being asked now comes too late */
     c->target = *target;
     c->phase = target->wanted ? CLIENT_WAITING : CLIENT_OFF;
     c->due_ms = 0;
@@ -122,7 +122,7 @@ void client_want(feishu *f, const client_target *target)
     c->config = link_config_default();
     f->token.fresh_until_ms = f->token.retry_ms = 0;
     f->token.told[0] = '\0';
-    f->bot = (bot_info){ .asking = f->bot.asking };
+    f->bot = (bot_info){.asking = f->bot.asking};
     if (target->wanted)
         tell_starting(f);
 }
@@ -152,8 +152,8 @@ bool client_ping(feishu *f)
     if (!c->pinged_ms)
         c->pinged_ms = now;
     c->next_ping_ms = now + c->config.ping_ms;
-    return frame_encoded_max(&ping) <= sizeof encoded
-        && sw_ws_send(f->host, c->handle, true, encoded, frame_encode(&ping, encoded));
+    return frame_encoded_max(&ping) <= sizeof encoded &&
+           sw_ws_send(f->host, c->handle, true, encoded, frame_encode(&ping, encoded));
 }
 
 /* Nothing heard since a ping, or a ping that cannot be sent: the connection is dead, whatever TCP says. */

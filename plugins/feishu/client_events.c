@@ -56,10 +56,11 @@ static void on_control(feishu *f, const frame *in)
 {
     client *c = &f->client;
 
-    if (!frame_str_is(frame_header_get(in, "type"), "pong") || in->payload.len == 0 || in->payload.len >= sizeof c->pong)
+    if (!frame_str_is(frame_header_get(in, "type"), "pong") || in->payload.len == 0 ||
+        in->payload.len >= sizeof c->pong)
         return;
     if (strlen(c->pong) == in->payload.len && memcmp(c->pong, in->payload.at, in->payload.len) == 0)
-        return;                /* as the last one */
+        return; /* as the last one */
     memcpy(c->pong, in->payload.at, in->payload.len);
     c->pong[in->payload.len] = '\0';
     (void)sw_task_run(f->host, SW_LANE_WORKER, take_config, 0);
@@ -78,7 +79,7 @@ static char *copy(const void *from, size_t len)
 
 static void on_data(feishu *f, uint64_t handle, const frame *in, const void *bytes, size_t len)
 {
-    sw_str payload = { "", 0 };
+    sw_str payload = {"", 0};
     sw_str type = frame_header_get(in, "type");
 
     if (!frame_str_is(type, "event") && !frame_str_is(type, "card"))
@@ -91,8 +92,13 @@ static void on_data(feishu *f, uint64_t handle, const frame *in, const void *byt
     arrival *a = calloc(1, sizeof *a);
     if (!a)
         return;
-    *a = (arrival){ .f = f, .handle = handle, .came_ms = sw_monotonic_ms(), .frame = copy(bytes, len), .frame_len = len,
-                    .payload = copy(payload.at, payload.len), .len = payload.len };
+    *a = (arrival){.f = f,
+                   .handle = handle,
+                   .came_ms = sw_monotonic_ms(),
+                   .frame = copy(bytes, len),
+                   .frame_len = len,
+                   .payload = copy(payload.at, payload.len),
+                   .len = payload.len};
     if (a->frame && a->payload)
         inbound_push(f, a);
     else
@@ -117,7 +123,7 @@ static void on_message(void *arg, uint64_t handle, bool binary, const void *data
         on_control(f, &in);
     pthread_mutex_unlock(&f->lock);
     if (!open)
-        return;                /* not acknowledged: it comes again */
+        return; /* not acknowledged: it comes again */
     if (!binary)
         sw_log(f->host, SW_LOG_DEBUG, "a text message was ignored");
     else if (error)
@@ -141,10 +147,10 @@ static link_end describe(const sw_ws_end *why, char out[FEISHU_ERROR_MAX])
     int64_t status = *why->handshake_status ? strtoll(why->handshake_status, NULL, 10) : why->http_status;
     int64_t code = strtoll(why->handshake_code, NULL, 10);
     link_end how = link_class_of_handshake(status, code);
-    const char *text = how == LINK_CROWDED ? "too many connections of this app"
-        : how == LINK_REFUSED              ? "forbidden"
-        : *why->handshake_message          ? why->handshake_message
-                                           : why->error;
+    const char *text = how == LINK_CROWDED       ? "too many connections of this app"
+                       : how == LINK_REFUSED     ? "forbidden"
+                       : *why->handshake_message ? why->handshake_message
+                                                 : why->error;
     if (status)
         snprintf(out, FEISHU_ERROR_MAX, "connection refused: %s (status %lld, code %lld)", text, (long long)status,
                  (long long)code);

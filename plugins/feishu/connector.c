@@ -8,9 +8,19 @@ enum { TEXT_MAX = FEISHU_SECRET_MAX, URL_MAX = 2048, ITEM_MAX = 128, ITEMS_MAX =
 
 connector connector_default(void)
 {
-    return (connector){ .name = "Feishu Butler Connector", .app_id = "", .app_secret = "", .verification_token = "",
-                        .encrypt_key = "", .prefix = "", .callback_url = "", .chats = "", .people = "", .allow_dm = true,
-                        .allow_group = true, .ignore_bots = true, .rate = 30 };
+    return (connector){.name = "Feishu Butler Connector",
+                       .app_id = "",
+                       .app_secret = "",
+                       .verification_token = "",
+                       .encrypt_key = "",
+                       .prefix = "",
+                       .callback_url = "",
+                       .chats = "",
+                       .people = "",
+                       .allow_dm = true,
+                       .allow_group = true,
+                       .ignore_bots = true,
+                       .rate = 30};
 }
 
 bool connector_has_credentials(const connector *c)
@@ -136,7 +146,7 @@ static void take_bool(const reader *r, const char *snake, const char *camel, boo
     const char *text = sw_value_text(v, &len);
 
     if (text)
-        *field = text_same(text_trim(text, len), (sw_str){ "true", 4 });
+        *field = text_same(text_trim(text, len), (sw_str){"true", 4});
     else
         *field = sw_value_bool(v, *field) != 0;
 }
@@ -167,7 +177,7 @@ static void take_int(const reader *r, const char *snake, const char *camel, int6
 typedef struct {
     const reader *r;
     const char *name;
-    char *at;                  /* the list so far, room for all */
+    char *at; /* the list so far, room for all */
     size_t len, count;
 } list_maker;
 
@@ -205,13 +215,13 @@ static void take_list(const reader *r, const char *snake, const char *camel, con
 
     if (!text && sw_value_type(v) != SW_JSON_ARRAY)
         return;
-    list_maker m = { .r = r, .name = snake, .at = sw_alloc(r->req, ITEMS_MAX + 2, ITEM_MAX + 1) };
+    list_maker m = {.r = r, .name = snake, .at = sw_alloc(r->req, ITEMS_MAX + 2, ITEM_MAX + 1)};
     if (!m.at)
         return;
     while (text && len > 0) {
         const char *comma = memchr(text, ',', len);
         size_t part = comma ? (size_t)(comma - text) : len;
-        add_item(&m, (sw_str){ text, part });
+        add_item(&m, (sw_str){text, part});
         text += part + (comma ? 1 : 0);
         len -= part + (comma ? 1 : 0);
     }
@@ -219,14 +229,14 @@ static void take_list(const reader *r, const char *snake, const char *camel, con
         size_t item_len = 0;
         const char *item = sw_value_text(sw_value_at(v, i), &item_len);
         if (item)
-            add_item(&m, (sw_str){ item, item_len });
+            add_item(&m, (sw_str){item, item_len});
     }
     *field = m.at;
 }
 
 void connector_take(sw_request *req, connector *c, const sw_value *body)
 {
-    const reader r = { .req = req, .body = body };
+    const reader r = {.req = req, .body = body};
 
     take_text(&r, "connector_name", "connectorName", TEXT_MAX, &c->name);
     take_text(&r, "app_id", "appId", FEISHU_ID_MAX, &c->app_id);
@@ -250,14 +260,14 @@ void connector_take(sw_request *req, connector *c, const sw_value *body)
 
 static bool differs(const char *a, const char *b)
 {
-    return !text_same((sw_str){ a, strlen(a) }, (sw_str){ b, strlen(b) });
+    return !text_same((sw_str){a, strlen(a)}, (sw_str){b, strlen(b)});
 }
 
 bool connector_reset_needed(const connector *before, const connector *after)
 {
-    return differs(before->app_id, after->app_id) || differs(before->verification_token, after->verification_token)
-        || differs(before->callback_url, after->callback_url) || strcmp(before->app_secret, after->app_secret) != 0
-        || strcmp(before->encrypt_key, after->encrypt_key) != 0;
+    return differs(before->app_id, after->app_id) || differs(before->verification_token, after->verification_token) ||
+           differs(before->callback_url, after->callback_url) || strcmp(before->app_secret, after->app_secret) != 0 ||
+           strcmp(before->encrypt_key, after->encrypt_key) != 0;
 }
 
 int64_t connector_path_id(sw_request *req)

@@ -1,7 +1,7 @@
 /* A click on a card, as one step on the writer: who may, what is decided, and the answer that travels in the ack. */
-#include "store.h"
 #include "card.h"
 #include "mask.h"
+#include "store.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +9,8 @@ static const char DECISION[] = "feishu_auth_decision";
 static const char APPROVED[] = "APPROVED";
 
 typedef struct {
-    const char *type, *text;   /* of the toast */
-    const card_result *card;   /* NULL: the card stays */
+    const char *type, *text; /* of the toast */
+    const card_result *card; /* NULL: the card stays */
 } reply;
 
 /* The arrival owns the answer. */
@@ -38,7 +38,7 @@ static sw_status answer(sw_tx *tx, arrival *a, const reply *r)
 
 static sw_status say(sw_tx *tx, arrival *a, const char *type, const char *text)
 {
-    return answer(tx, a, &(reply){ .type = type, .text = text });
+    return answer(tx, a, &(reply){.type = type, .text = text});
 }
 
 /* ---- who may ---- */
@@ -74,9 +74,12 @@ static const char *responder(const event *e)
 static sw_status answer_decided(sw_tx *tx, arrival *a, const sw_approval *now, sw_decision decision)
 {
     bool approved = strcmp(now->status, APPROVED) == 0;
-    card_result card = { .action_id = now->action_id, .status = now->status, .who = now->decided_by,
-                         .at_ms = now->decided_ms ? now->decided_ms : sw_tx_now(tx), .already = decision != SW_DECIDED };
-    reply r = { .type = "info", .text = "该授权已处理", .card = &card };
+    card_result card = {.action_id = now->action_id,
+                        .status = now->status,
+                        .who = now->decided_by,
+                        .at_ms = now->decided_ms ? now->decided_ms : sw_tx_now(tx),
+                        .already = decision != SW_DECIDED};
+    reply r = {.type = "info", .text = "该授权已处理", .card = &card};
 
     if (decision == SW_DECIDED) {
         r.type = "success";
@@ -93,9 +96,9 @@ static sw_status decide(sw_tx *tx, arrival *a, const connector *c)
 {
     feishu *f = a->f;
     const event *e = &a->e;
-    sw_user admin = { .size = sizeof admin };
+    sw_user admin = {.size = sizeof admin};
     sw_decision decision = SW_DECISION_UNKNOWN;
-    sw_approval now = { .size = sizeof now };
+    sw_approval now = {.size = sizeof now};
 
     if (!*e->action_id)
         return say(tx, a, "error", "缺少 action_id");
@@ -134,7 +137,7 @@ sw_status decision_step(sw_tx *tx, void *arg)
     const char *why = objection(&c, e);
     if (!why)
         return decide(tx, a, &c);
-    SW_TRY(note(tx, c.id, "error", "ws_auth_card_decision", "Rejected action_id=%s from feishu_user=%s: %s", e->action_id,
-                event_person_id(&e->person), why));
+    SW_TRY(note(tx, c.id, "error", "ws_auth_card_decision", "Rejected action_id=%s from feishu_user=%s: %s",
+                e->action_id, event_person_id(&e->person), why));
     return say(tx, a, "error", "你没有审批权限，请在控制台批准");
 }

@@ -32,13 +32,14 @@ static void failed(feishu *f, uint64_t attempt, link_end how, const char *error)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* The message of a failure, for the log. `text` is the service's: cut, and its control characters taken out by the log. */
+/* The message of a failure, for the log. `text` is the service's: cut, and its control characters taken out by the log.
+ */
 static link_end explain(int64_t code, const char *text, char out[FEISHU_ERROR_MAX])
 {
     link_end how = link_class_of_endpoint(code);
-    const char *what = how == LINK_CROWDED ? "too many connections of this app"
-        : how == LINK_REFUSED              ? "rejected by the service"
-                                           : "the service is busy";
+    const char *what = how == LINK_CROWDED   ? "too many connections of this app"
+                       : how == LINK_REFUSED ? "rejected by the service"
+                                             : "the service is busy";
 
     snprintf(out, FEISHU_ERROR_MAX, "endpoint: %s (code %lld: %.120s)", what, (long long)code, text);
     return how;
@@ -112,8 +113,8 @@ sw_status discover(sw_request *req)
     const char *address = NULL;
     const sw_value *settings = NULL;
     link_end how = LINK_FAILED;
-    sw_http_answer answer = { .size = sizeof answer };
-    static const char *const HEADERS[] = { "Content-Type: application/json", "locale: zh", NULL };
+    sw_http_answer answer = {.size = sizeof answer};
+    static const char *const HEADERS[] = {"Content-Type: application/json", "locale: zh", NULL};
 
     if (connector_newest(f, sw_request_db(req), &c) != SW_OK) {
         failed(f, attempt, LINK_FAILED, "the connector cannot be read");
@@ -122,8 +123,14 @@ sw_status discover(sw_request *req)
     target_of(f, &c, &target);
     snprintf(url, sizeof url, "%s%s", target.base, PATH);
     const char *body = body_of(req, &c);
-    sw_http_call call = { .size = sizeof call, .method = "POST", .url = url, .headers = HEADERS, .body = body,
-                          .body_len = body ? strlen(body) : 0, .timeout_ms = TIMEOUT_MS, .max_answer = ANSWER_MAX };
+    sw_http_call call = {.size = sizeof call,
+                         .method = "POST",
+                         .url = url,
+                         .headers = HEADERS,
+                         .body = body,
+                         .body_len = body ? strlen(body) : 0,
+                         .timeout_ms = TIMEOUT_MS,
+                         .max_answer = ANSWER_MAX};
     pthread_mutex_lock(&f->lock);
     bool wanted = current(f, attempt) && memcmp(f->client.target.key, target.key, sizeof target.key) == 0;
     pthread_mutex_unlock(&f->lock);

@@ -20,18 +20,26 @@ static unsigned hidden(const char *at)
     if ((u[0] & 0xf0) != 0xe0 || (u[1] & 0xc0) != 0x80 || (u[2] & 0xc0) != 0x80)
         return 0;
     unsigned code = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
-    bool is_hidden = (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e)
-        || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+    bool is_hidden = (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+                     (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
     return is_hidden ? code : 0;
 }
 
 static void add_entity(bytes *out, char c)
 {
     switch (c) {
-    case '<': bytes_add_text(out, "&lt;"); break;
-    case '>': bytes_add_text(out, "&gt;"); break;
-    case '&': bytes_add_text(out, "&amp;"); break;
-    default: bytes_printf(out, "&#%d;", c); break;
+    case '<':
+        bytes_add_text(out, "&lt;");
+        break;
+    case '>':
+        bytes_add_text(out, "&gt;");
+        break;
+    case '&':
+        bytes_add_text(out, "&amp;");
+        break;
+    default:
+        bytes_printf(out, "&#%d;", c);
+        break;
     }
 }
 

@@ -4,8 +4,8 @@
 
 #include "bytes.h"
 
-/* Adds `text` so that a card shows it as it is: nothing in it makes a mention, a link, a font, a code block, a list or a
- * heading, and no invisible or direction-changing character makes it look like another text (those are shown as
+/* Adds `text` so that a card shows it as it is: nothing in it makes a mention, a link, a font, a code block, a list or
+ * a heading, and no invisible or direction-changing character makes it look like another text (those are shown as
  * <U+202E>). Line ends stay. */
 void escape_markdown(bytes *out, const char *text);
 

@@ -7,9 +7,9 @@
 
 static const char TYPE_MESSAGE[] = "im.message.receive_v1";
 static const char TYPE_CARD[] = "card.action.trigger";
-static const char *const GROUPS[] = { "group", "chat", "thread", "topic_group", NULL };
-static const char *const BOTS[] = { "bot", "app", NULL };
-static const char *const YES[] = { "true", "1", "yes", NULL };
+static const char *const GROUPS[] = {"group", "chat", "thread", "topic_group", NULL};
+static const char *const BOTS[] = {"bot", "app", NULL};
+static const char *const YES[] = {"true", "1", "yes", NULL};
 
 /* ---- memory ---- */
 
@@ -41,7 +41,7 @@ void event_done(event *e)
         free(k);
         k = next;
     }
-    *e = (event){ .kind = EVENT_OTHER };
+    *e = (event){.kind = EVENT_OTHER};
 }
 
 /* ---- members ---- */
@@ -51,13 +51,13 @@ static sw_str text_of(const sw_value *object, const char *key)
 {
     const char *text = sw_value_text(sw_value_get(object, key), NULL);
 
-    return text ? text_trim(text, strlen(text)) : (sw_str){ "", 0 };
+    return text ? text_trim(text, strlen(text)) : (sw_str){"", 0};
 }
 
 static bool one_of(sw_str text, const char *const *words)
 {
     for (; *words; words++)
-        if (text_same(text, (sw_str){ *words, strlen(*words) }))
+        if (text_same(text, (sw_str){*words, strlen(*words)}))
             return true;
     return false;
 }
@@ -70,8 +70,9 @@ static bool take(event *e, const char **field, sw_str text)
 
 static bool take_person(event *e, const sw_value *ids)
 {
-    return take(e, &e->person.user_id, text_of(ids, "user_id")) && take(e, &e->person.open_id, text_of(ids, "open_id"))
-        && take(e, &e->person.union_id, text_of(ids, "union_id"));
+    return take(e, &e->person.user_id, text_of(ids, "user_id")) &&
+           take(e, &e->person.open_id, text_of(ids, "open_id")) &&
+           take(e, &e->person.union_id, text_of(ids, "union_id"));
 }
 
 const char *event_person_id(const event_person *p)
@@ -87,7 +88,7 @@ static bool is_bot(const sw_value *mention, const char *bot)
 {
     sw_str open_id = text_of(sw_value_get(mention, "id"), "open_id");
 
-    return open_id.len > 0 && text_same(open_id, (sw_str){ bot, strlen(bot) });
+    return open_id.len > 0 && text_same(open_id, (sw_str){bot, strlen(bot)});
 }
 
 static bool mentions_bot(const sw_value *mentions, const char *bot)
@@ -104,12 +105,12 @@ static bool mentions_bot(const sw_value *mentions, const char *bot)
 
 static bool read_text(event *e, const sw_value *message, const sw_value *content, const char *bot)
 {
-    bytes readable = { .at = NULL };
+    bytes readable = {.at = NULL};
     size_t raw_len = 0;
     const char *raw = sw_value_text(sw_value_get(message, "content"), &raw_len);
     sw_str type = text_of(message, "message_type");
 
-    text_readable(&readable, type, content, raw ? (sw_str){ raw, raw_len } : (sw_str){ "", 0 },
+    text_readable(&readable, type, content, raw ? (sw_str){raw, raw_len} : (sw_str){"", 0},
                   sw_value_get(message, "mentions"), bot);
     sw_str trimmed = text_trim(readable.at ? readable.at : "", readable.len);
     bool kept_it = !readable.failed && take(e, &e->text, trimmed);
@@ -128,9 +129,9 @@ static bool read_message(event *e, const sw_value *root, const sw_value *content
     e->mentioned = mentions_bot(sw_value_get(message, "mentions"), bot);
     e->from_bot = one_of(text_of(sender, "sender_type"), BOTS);
     if (message_id.len == 0)
-        message_id = (sw_str){ e->event_id, strlen(e->event_id) };
-    if (!take(e, &e->message_id, message_id) || !take(e, &e->chat_id, text_of(message, "chat_id"))
-        || !take_person(e, sw_value_get(sender, "sender_id")))
+        message_id = (sw_str){e->event_id, strlen(e->event_id)};
+    if (!take(e, &e->message_id, message_id) || !take(e, &e->chat_id, text_of(message, "chat_id")) ||
+        !take_person(e, sw_value_get(sender, "sender_id")))
         return false;
     e->from_self = *bot && strcmp(e->person.open_id, bot) == 0;
     return read_text(e, message, content, bot);
@@ -154,9 +155,9 @@ static bool read_click(event *e, const sw_value *root)
     e->kind = EVENT_CARD;
     e->has_value = sw_value_type(value) == SW_JSON_OBJECT;
     e->approved = said_yes(sw_value_get(value, "approved"));
-    return take_person(e, who) && take(e, &e->name, text_of(who, "name"))
-        && take(e, &e->chat_id, text_of(sw_value_get(body, "context"), "open_chat_id"))
-        && take(e, &e->action, text_of(value, "action")) && take(e, &e->action_id, text_of(value, "action_id"));
+    return take_person(e, who) && take(e, &e->name, text_of(who, "name")) &&
+           take(e, &e->chat_id, text_of(sw_value_get(body, "context"), "open_chat_id")) &&
+           take(e, &e->action, text_of(value, "action")) && take(e, &e->action_id, text_of(value, "action_id"));
 }
 
 /* ---- the whole ---- */
@@ -173,12 +174,20 @@ bool event_read(event *ret, const sw_value *root, const sw_value *content, const
     const sw_value *header = sw_value_get(root, "header");
     sw_str token = text_of(root, "token");
 
-    *ret = (event){ .type = "", .event_id = "", .token = "", .person = { "", "", "" }, .chat_id = "", .message_id = "",
-                    .text = "", .name = "", .action = "", .action_id = "" };
+    *ret = (event){.type = "",
+                   .event_id = "",
+                   .token = "",
+                   .person = {"", "", ""},
+                   .chat_id = "",
+                   .message_id = "",
+                   .text = "",
+                   .name = "",
+                   .action = "",
+                   .action_id = ""};
     if (token.len == 0)
         token = text_of(header, "token");
-    if (!take(ret, &ret->type, text_of(header, "event_type")) || !take(ret, &ret->event_id, text_of(header, "event_id"))
-        || !take(ret, &ret->token, token))
+    if (!take(ret, &ret->type, text_of(header, "event_type")) ||
+        !take(ret, &ret->event_id, text_of(header, "event_id")) || !take(ret, &ret->token, token))
         return false;
     if (strcmp(ret->type, TYPE_MESSAGE) == 0)
         return read_message(ret, root, content, bot);

@@ -1,5 +1,5 @@
-/* An event of the platform, as this plugin understands it: a message, or a click on a card. Reading is pure: it works on
- * parsed JSON and copies what it keeps, so that an event may outlive the work that read it. */
+/* An event of the platform, as this plugin understands it: a message, or a click on a card. Reading is pure: it works
+ * on parsed JSON and copies what it keeps, so that an event may outlive the work that read it. */
 #ifndef FEISHU_EVENT_H
 #define FEISHU_EVENT_H
 
@@ -16,7 +16,7 @@ typedef struct {
 typedef struct {
     event_kind kind;
     const char *type, *event_id, *token;
-    event_person person;      /* sender, or who clicked                                     */
+    event_person person; /* sender, or who clicked                                     */
     const char *chat_id;
     /* a message */
     const char *message_id;   /* of the message, else the event's id; "": neither           */
@@ -24,16 +24,17 @@ typedef struct {
     bool is_group, mentioned; /* mentioned: this bot, or anybody while the bot is unknown   */
     bool from_bot, from_self;
     /* a click */
-    const char *name;         /* of who clicked, "" when it did not come                    */
+    const char *name; /* of who clicked, "" when it did not come                    */
     const char *action, *action_id;
     bool approved, has_value;
-    void *memory;             /* what the texts live in */
+    void *memory; /* what the texts live in */
 } event;
 
 /* The content of a message: a JSON text inside the JSON; NULL: there is none. Parse it for event_read(). */
 const char *event_content(const sw_value *root, size_t *ret_len);
-/* `root`: the whole event; `content`: event_content() parsed, NULL when it is no JSON; `bot`: open_id of this bot, "" while
- * unknown. false: no memory. Anything else that is odd makes an event with empty fields. event_done() it in any case. */
+/* `root`: the whole event; `content`: event_content() parsed, NULL when it is no JSON; `bot`: open_id of this bot, ""
+ * while unknown. false: no memory. Anything else that is odd makes an event with empty fields. event_done() it in any
+ * case. */
 bool event_read(event *ret, const sw_value *root, const sw_value *content, const char *bot);
 void event_done(event *e);
 

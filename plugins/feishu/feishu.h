@@ -1,8 +1,9 @@
-/* feishu: one Feishu or Lark app as a door to the Butler. plugin.c is the front door; README.md tells the way of a message.
+/* feishu: one Feishu or Lark app as a door to the Butler. plugin.c is the front door; README.md tells the way of a
+ * message.
  *
- * Threads: routes, timers and tasks run on workers; callbacks of the connection and of HTTP calls on the outbound threads,
- * which only note something and hand on; write steps on the writer. What they share is in `feishu`, under its lock, which
- * is held for a few instructions and never while something waits. */
+ * Threads: routes, timers and tasks run on workers; callbacks of the connection and of HTTP calls on the outbound
+ * threads, which only note something and hand on; write steps on the writer. What they share is in `feishu`, under its
+ * lock, which is held for a few instructions and never while something waits. */
 #ifndef FEISHU_H
 #define FEISHU_H
 
@@ -24,14 +25,14 @@ enum {
     FEISHU_SECRET_MAX = 512,
     FEISHU_KEY_SIZE = 32,
     FEISHU_TICK_MS = 100,
-    FEISHU_UUID_HOLDS_MS = 50 * 60 * 1000  /* a uuid sends once within an hour: we rely on less */
+    FEISHU_UUID_HOLDS_MS = 50 * 60 * 1000 /* a uuid sends once within an hour: we rely on less */
 };
 
 /* ---- the connector: the newest row of its table ---- */
 
 /* Texts live as long as the piece of work that read them. */
 typedef struct {
-    int64_t id;                /* 0: there is none, these are the defaults */
+    int64_t id; /* 0: there is none, these are the defaults */
     const char *name, *app_id, *app_secret, *verification_token, *encrypt_key, *prefix, *callback_url;
     const char *chats, *people; /* lists: one item a line */
     bool enabled, allow_dm, allow_group, mention_required, ignore_bots, verified;
@@ -41,10 +42,10 @@ typedef struct {
 /* ---- the connection (client.c) ---- */
 
 typedef enum {
-    CLIENT_OFF = 0,    /* not wanted                                  */
-    CLIENT_WAITING,    /* until due_ms                                */
-    CLIENT_ASKING,     /* discovery runs on the slow lane             */
-    CLIENT_OPENING,    /* the socket is being opened                  */
+    CLIENT_OFF = 0, /* not wanted                                  */
+    CLIENT_WAITING, /* until due_ms                                */
+    CLIENT_ASKING,  /* discovery runs on the slow lane             */
+    CLIENT_OPENING, /* the socket is being opened                  */
     CLIENT_OPEN
 } client_phase;
 
@@ -60,22 +61,22 @@ typedef struct {
 typedef struct {
     client_target target;
     client_phase phase;
-    uint64_t attempt;          /* number of the latest attempt: results of earlier ones are dropped */
-    uint64_t handle;           /* of the socket, 0: there is none     */
+    uint64_t attempt; /* number of the latest attempt: results of earlier ones are dropped */
+    uint64_t handle;  /* of the socket, 0: there is none     */
     link_config config;
     int32_t service;
-    int64_t due_ms;            /* CLIENT_WAITING; all times monotonic */
+    int64_t due_ms; /* CLIENT_WAITING; all times monotonic */
     int64_t opened_ms, heard_ms, next_ping_ms;
-    int64_t pinged_ms;         /* an unanswered ping is out since; 0: none */
-    int64_t closing_ms;        /* we asked for the end of `handle` then; 0: we did not */
+    int64_t pinged_ms;  /* an unanswered ping is out since; 0: none */
+    int64_t closing_ms; /* we asked for the end of `handle` then; 0: we did not */
     int64_t tick_ms, tick_wall_ms;
-    unsigned failures;         /* ends in a row without a connection that lasted */
+    unsigned failures; /* ends in a row without a connection that lasted */
     uint64_t connects;
-    bool failing;              /* more than a drop */
-    char error[FEISHU_ERROR_MAX];  /* why the latest attempt ended; "" while it is well */
-    char told[FEISHU_ERROR_MAX];   /* the one that the log has */
-    char pong[512];                /* the latest configuration in a pong */
-    fragments *parts;              /* the outbound thread's */
+    bool failing;                 /* more than a drop */
+    char error[FEISHU_ERROR_MAX]; /* why the latest attempt ended; "" while it is well */
+    char told[FEISHU_ERROR_MAX];  /* the one that the log has */
+    char pong[512];               /* the latest configuration in a pong */
+    fragments *parts;             /* the outbound thread's */
 } client;
 
 /* ---- events that wait to be stored (inbound.c) ---- */
@@ -85,7 +86,7 @@ typedef struct arrival arrival;
 typedef struct {
     arrival *first, **last;
     size_t count, bytes;
-    bool draining;             /* a task takes them */
+    bool draining; /* a task takes them */
 } inbox;
 
 /* ---- messages on their way out (sender.c) ---- */
@@ -97,17 +98,17 @@ enum { SENDER_LANES = 256, SENDER_LANE_SIZE = 96, SENDER_RETRIED = 64 };
 /* The latest starts in one chat. */
 typedef struct {
     char name[SENDER_LANE_SIZE];
-    int64_t started[5];        /* a ring */
+    int64_t started[5]; /* a ring */
     unsigned next;
     int64_t used_ms;
 } sender_lane;
 
 typedef struct {
-    sending *running;          /* claimed or sent */
+    sending *running; /* claimed or sent */
     unsigned running_count;
     sending *answered, *answered_last;
     bool pumping, again, settling;
-    int64_t wake_ms;           /* 0: nothing to wait for */
+    int64_t wake_ms; /* 0: nothing to wait for */
     sender_lane lanes[SENDER_LANES];
     char retried[SENDER_RETRIED][40]; /* uuids that had a second token */
     unsigned next_retried;
@@ -116,8 +117,8 @@ typedef struct {
 typedef struct {
     char text[FEISHU_TOKEN_MAX + 1];
     uint8_t key[FEISHU_KEY_SIZE]; /* of the target it was made for */
-    int64_t fresh_until_ms;    /* 0: there is none */
-    int64_t retry_ms;          /* after a failure  */
+    int64_t fresh_until_ms;       /* 0: there is none */
+    int64_t retry_ms;             /* after a failure  */
     unsigned failures;
     bool asking;
     char told[FEISHU_ERROR_MAX];
@@ -128,7 +129,7 @@ typedef struct {
     char open_id[FEISHU_ID_MAX + 1];
     int64_t retry_ms;
     bool asking, known;
-    uint64_t counted_for;      /* the attempt whose connections were counted */
+    uint64_t counted_for; /* the attempt whose connections were counted */
 } bot_info;
 
 /* Made by start(), freed by stop(). */
@@ -139,17 +140,17 @@ typedef struct {
     const sw_approvals_service *approvals;
     void *users_self, *chat_self, *approvals_self;
 
-    pthread_mutex_t lock;      /* guards all below */
-    bool paused;               /* the plugin is disabled */
-    uint64_t changes;          /* of connector or options */
-    bool look;                 /* the connector is to be read again */
-    int64_t look_ms;           /* or then */
+    pthread_mutex_t lock; /* guards all below */
+    bool paused;          /* the plugin is disabled */
+    uint64_t changes;     /* of connector or options */
+    bool look;            /* the connector is to be read again */
+    int64_t look_ms;      /* or then */
     client client;
     inbox inbox;
     sender sender;
     token_cache token;
     bot_info bot;
-    int64_t last_event_ms;     /* wall clock */
+    int64_t last_event_ms; /* wall clock */
     uint64_t events, dropped;
 } feishu;
 
@@ -204,16 +205,16 @@ void client_ack(feishu *f, const arrival *a, const char *payload);
 struct arrival {
     arrival *next;
     feishu *f;
-    uint64_t handle;           /* of the socket it came by */
-    int64_t came_ms;           /* monotonic */
-    char *frame;               /* the frame that completed it: its ack is built on it */
+    uint64_t handle; /* of the socket it came by */
+    int64_t came_ms; /* monotonic */
+    char *frame;     /* the frame that completed it: its ack is built on it */
     size_t frame_len;
-    char *payload;             /* the event's JSON */
+    char *payload; /* the event's JSON */
     size_t len;
     event e;
-    char *answer;              /* a click's answer, made by the step; NULL: none */
-    uint64_t number;           /* in order of arrival */
-    unsigned tries;            /* steps that storage could not take */
+    char *answer;    /* a click's answer, made by the step; NULL: none */
+    uint64_t number; /* in order of arrival */
+    unsigned tries;  /* steps that storage could not take */
 };
 
 void arrival_free(arrival *a);
@@ -231,10 +232,10 @@ sw_status bridge_admin(feishu *f, sw_db *db, sw_user *ret);
 /* ---- api.c: the REST API ---- */
 
 typedef struct {
-    int http_status;           /* 0: no answer                                          */
-    int64_t code;              /* of the JSON; -1: there was none                       */
-    const char *text;          /* msg of the JSON, or why there was no answer; one line */
-    const sw_value *data;      /* member "data", NULL                                   */
+    int http_status;      /* 0: no answer                                          */
+    int64_t code;         /* of the JSON; -1: there was none                       */
+    const char *text;     /* msg of the JSON, or why there was no answer; one line */
+    const sw_value *data; /* member "data", NULL                                   */
     const sw_value *root;
     bool unsent;
 } api_answer;
@@ -257,11 +258,12 @@ bool token_cached(feishu *f, const uint8_t key[FEISHU_KEY_SIZE], int64_t now_ms,
 void token_wanted(feishu *f, int64_t now_ms);
 /* Forgets that token. Under the lock. */
 void token_bad(feishu *f, const char *text);
-/* Waited for, slow lane. The cached one, or a new one. SW_OK with ret_answer->code 0 and `out` filled, or the failure there. */
+/* Waited for, slow lane. The cached one, or a new one. SW_OK with ret_answer->code 0 and `out` filled, or the failure
+ * there. */
 sw_status token_get(sw_request *req, const connector *c, char out[FEISHU_TOKEN_MAX + 1], api_answer *ret_answer);
 /* Asks the platform, without the cache. */
-sw_status token_ask(sw_request *req, const connector *c, const char *base, api_answer *ret_answer, const char **ret_token,
-                    int64_t *ret_expire_s);
+sw_status token_ask(sw_request *req, const connector *c, const char *base, api_answer *ret_answer,
+                    const char **ret_token, int64_t *ret_expire_s);
 
 /* ---- survey.c ---- */
 
@@ -279,11 +281,12 @@ const char *outbox_text_content(sw_json *out, const char *text, size_t *len, siz
 
 /* Where messages go. */
 typedef struct {
-    const char *type, *id;     /* receive_id_type, receive_id; id "": nowhere */
-    const char *reply_to;      /* "": no reply                                */
+    const char *type, *id; /* receive_id_type, receive_id; id "": nowhere */
+    const char *reply_to;  /* "": no reply                                */
 } destination;
 
-/* The chat a conversation came from, else the first allowed one; `any`: else where the newest accepted message came from. */
+/* The chat a conversation came from, else the first allowed one; `any`: else where the newest accepted message came
+ * from. */
 sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_id, bool any, destination *ret);
 
 /* ---- sender.c, settle.c ---- */

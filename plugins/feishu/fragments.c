@@ -6,13 +6,13 @@
 enum { ID_MAX = 128 };
 
 typedef struct {
-    char *bytes;   /* owned; NULL: has not come */
+    char *bytes; /* owned; NULL: has not come */
     size_t len;
     bool came;
 } part;
 
 typedef struct group {
-    struct group *next;     /* newest first */
+    struct group *next; /* newest first */
     char id[ID_MAX + 1];
     int sum, missing;
     size_t bytes;
@@ -23,7 +23,7 @@ typedef struct group {
 struct fragments {
     group *groups;
     size_t count, bytes;
-    char *joined;           /* what the latest FRAGMENTS_WHOLE gave */
+    char *joined; /* what the latest FRAGMENTS_WHOLE gave */
 };
 
 static void group_free(group *g)
@@ -124,7 +124,7 @@ static bool keep(fragments *g, group *at, int seq, sw_str payload)
     g->bytes += payload.len - p->len;
     at->missing -= p->came ? 0 : 1;
     free(p->bytes);
-    *p = (part){ .bytes = copy, .len = payload.len, .came = true };
+    *p = (part){.bytes = copy, .len = payload.len, .came = true};
     return true;
 }
 
@@ -142,7 +142,7 @@ static bool join(fragments *g, const group *at, sw_str *ret)
     }
     free(g->joined);
     g->joined = joined;
-    *ret = (sw_str){ joined, len };
+    *ret = (sw_str){joined, len};
     return true;
 }
 
@@ -154,7 +154,7 @@ fragments_answer fragments_add(fragments *g, const frame *f, int64_t now_ms, sw_
 
     (void)fragments_open(g, now_ms);
     if (sum == 0 || sum == 1) {
-        *ret_payload = f->payload.at ? f->payload : (sw_str){ "", 0 };
+        *ret_payload = f->payload.at ? f->payload : (sw_str){"", 0};
         return FRAGMENTS_WHOLE;
     }
     if (sum < 0 || seq < 0 || seq >= sum || id.len == 0 || id.len > ID_MAX || memchr(id.at, '\0', id.len))

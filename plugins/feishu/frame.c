@@ -34,7 +34,7 @@ static uint64_t read_varint(reader *r)
 static sw_str read_bytes(reader *r)
 {
     uint64_t len = read_varint(r);
-    sw_str s = { "", 0 };
+    sw_str s = {"", 0};
 
     if (r->error)
         return s;
@@ -42,7 +42,7 @@ static sw_str read_bytes(reader *r)
         r->error = TRUNCATED;
         return s;
     }
-    s = (sw_str){ (const char *)r->at, (size_t)len };
+    s = (sw_str){(const char *)r->at, (size_t)len};
     r->at += len;
     return s;
 }
@@ -83,7 +83,7 @@ static uint64_t read_tag(reader *r, unsigned *ret_wire)
 
 static const char *decode_header(sw_str bytes, frame_header *ret)
 {
-    reader r = { .at = (const uint8_t *)bytes.at, .end = (const uint8_t *)bytes.at + bytes.len };
+    reader r = {.at = (const uint8_t *)bytes.at, .end = (const uint8_t *)bytes.at + bytes.len};
     bool key = false, value = false;
     unsigned wire;
 
@@ -109,11 +109,24 @@ static void decode_varint_field(reader *r, uint64_t field, frame *f, unsigned *s
     uint64_t value = read_varint(r);
 
     switch (field) {
-    case 1: f->seq_id = value; *seen |= HAS_SEQ; break;
-    case 2: f->log_id = value; *seen |= HAS_LOG; break;
-    case 3: f->service = (int32_t)(uint32_t)value; *seen |= HAS_SERVICE; break;
-    case 4: f->method = (int32_t)(uint32_t)value; *seen |= HAS_METHOD; break;
-    default: break;
+    case 1:
+        f->seq_id = value;
+        *seen |= HAS_SEQ;
+        break;
+    case 2:
+        f->log_id = value;
+        *seen |= HAS_LOG;
+        break;
+    case 3:
+        f->service = (int32_t)(uint32_t)value;
+        *seen |= HAS_SERVICE;
+        break;
+    case 4:
+        f->method = (int32_t)(uint32_t)value;
+        *seen |= HAS_METHOD;
+        break;
+    default:
+        break;
     }
 }
 
@@ -130,17 +143,26 @@ static void decode_bytes_field(reader *r, uint64_t field, frame *f)
         else
             r->error = decode_header(bytes, &f->headers[f->header_count++]);
         break;
-    case 6: f->payload_encoding = bytes; break;
-    case 7: f->payload_type = bytes; break;
-    case 8: f->payload = bytes; break;
-    case 9: f->log_id_new = bytes; break;
-    default: break;
+    case 6:
+        f->payload_encoding = bytes;
+        break;
+    case 7:
+        f->payload_type = bytes;
+        break;
+    case 8:
+        f->payload = bytes;
+        break;
+    case 9:
+        f->log_id_new = bytes;
+        break;
+    default:
+        break;
     }
 }
 
 const char *frame_decode(const void *bytes, size_t len, frame *ret)
 {
-    reader r = { .at = bytes, .end = (const uint8_t *)bytes + len };
+    reader r = {.at = bytes, .end = (const uint8_t *)bytes + len};
     unsigned seen = 0, wire;
 
     memset(ret, 0, sizeof *ret);
@@ -246,14 +268,14 @@ sw_str frame_header_get(const frame *f, const char *key)
     for (size_t i = 0; i < f->header_count; i++)
         if (frame_str_is(f->headers[i].key, key))
             return f->headers[i].value;
-    return (sw_str){ "", 0 };
+    return (sw_str){"", 0};
 }
 
 bool frame_header_add(frame *f, const char *key, const char *value)
 {
     if (f->header_count == FRAME_HEADERS_MAX)
         return false;
-    f->headers[f->header_count++] = (frame_header){ { key, strlen(key) }, { value, strlen(value) } };
+    f->headers[f->header_count++] = (frame_header){{key, strlen(key)}, {value, strlen(value)}};
     return true;
 }
 

@@ -26,13 +26,14 @@ typedef struct {
     sw_str payload_encoding, payload_type, payload, log_id_new; /* at NULL: absent */
 } frame;
 
-/* One message's bytes. Field order is free, unknown fields are skipped, the last value of a field counts. NULL: decoded, else
- * what is wrong (a literal). */
+/* One message's bytes. Field order is free, unknown fields are skipped, the last value of a field counts. NULL:
+ * decoded, else what is wrong (a literal). */
 const char *frame_decode(const void *bytes, size_t len, frame *ret);
 
 /* Bytes that frame_encode() will need at most. */
 size_t frame_encoded_max(const frame *f);
-/* Fields 1 to 4 are written even when zero (a decoder insists on them), the optional ones when not absent. Returns the length. */
+/* Fields 1 to 4 are written even when zero (a decoder insists on them), the optional ones when not absent. Returns the
+ * length. */
 size_t frame_encode(const frame *f, void *out);
 
 /* The first header of that key; "" when there is none. */

@@ -1,16 +1,16 @@
 /* From a whole event to what becomes of it. The outbound thread only queues; one task at a time takes events from the
- * queue, reads them, and hands them to the writer in the order they came, each as a step of its own: so the order within a
- * chat is kept, many share a commit, and the ack leaves when the commit is done. */
-#include "feishu.h"
+ * queue, reads them, and hands them to the writer in the order they came, each as a step of its own: so the order
+ * within a chat is kept, many share a commit, and the ack leaves when the commit is done. */
 #include "bytes.h"
+#include "feishu.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    QUEUE_MAX = 8192,          /* events   */
-    TAKE_MAX = 64,             /* of one task: its memory lasts until its end */
+    QUEUE_MAX = 8192, /* events   */
+    TAKE_MAX = 64,    /* of one task: its memory lasts until its end */
     TAKE_BYTES = 4 << 20,
-    TRIES_MAX = 8              /* a tick apart: an ack is due within 3 s */
+    TRIES_MAX = 8 /* a tick apart: an ack is due within 3 s */
 };
 static const size_t QUEUE_BYTES_MAX = (size_t)64 << 20;
 
@@ -52,7 +52,7 @@ void inbound_push(feishu *f, arrival *a)
     if (first_drop)
         sw_log(f->host, SW_LOG_WARN, "more events than can be stored: some are left to be sent again");
     if (!room)
-        arrival_free(a);       /* no ack: the platform sends it again */
+        arrival_free(a); /* no ack: the platform sends it again */
 }
 
 static arrival *pop(feishu *f)
@@ -103,7 +103,7 @@ void client_ack(feishu *f, const arrival *a, const char *payload)
 {
     frame ack;
     char took[24];
-    bytes text = { .at = NULL };
+    bytes text = {.at = NULL};
 
     if (frame_decode(a->frame, a->frame_len, &ack) != NULL)
         return;
@@ -111,7 +111,7 @@ void client_ack(feishu *f, const arrival *a, const char *payload)
     memcpy(took, text.at ? text.at : "0", text.at && text.len < sizeof took ? text.len + 1 : 2);
     bytes_done(&text);
     (void)frame_header_add(&ack, "biz_rt", took);
-    ack.payload = (sw_str){ payload, strlen(payload) };
+    ack.payload = (sw_str){payload, strlen(payload)};
     uint8_t *encoded = malloc(frame_encoded_max(&ack));
     if (encoded)
         (void)sw_ws_send(f->host, a->handle, true, encoded, frame_encode(&ack, encoded)); /* gone: it comes again */
@@ -121,7 +121,7 @@ void client_ack(feishu *f, const arrival *a, const char *payload)
 /* {"code":200,"data":"<base64 of the answer>"} */
 static void ack_with(feishu *f, const arrival *a, const char *answer)
 {
-    bytes payload = { .at = NULL };
+    bytes payload = {.at = NULL};
 
     bytes_add_text(&payload, "{\"code\":200,\"data\":\"");
     bytes_add_base64(&payload, answer, strlen(answer));
@@ -131,8 +131,8 @@ static void ack_with(feishu *f, const arrival *a, const char *answer)
     bytes_done(&payload);
 }
 
-/* Storage was busy for a moment (a step cut off, a full disk that somebody empties): sooner here than in 15 seconds by the
- * platform, which never repeats a click. true: it is in the queue again, for the next tick. */
+/* Storage was busy for a moment (a step cut off, a full disk that somebody empties): sooner here than in 15 seconds by
+ * the platform, which never repeats a click. true: it is in the queue again, for the next tick. */
 static bool try_again(arrival *a, sw_status outcome)
 {
     if (a->tries >= TRIES_MAX || (outcome != SW_BUSY && outcome != SW_UNAVAILABLE && outcome != SW_NO_MEMORY))
@@ -235,7 +235,7 @@ static sw_status drain(sw_request *req)
     }
     pthread_mutex_lock(&f->lock);
     f->inbox.draining = false;
-    if (go_on)                 /* else the tick: the writer needs a moment */
+    if (go_on) /* else the tick: the writer needs a moment */
         inbound_wake(f);
     pthread_mutex_unlock(&f->lock);
     return SW_OK;
@@ -249,5 +249,5 @@ void inbound_wake(feishu *f)
         return;
     in->draining = true;
     if (!sw_task_run(f->host, SW_LANE_WORKER, drain, 0))
-        in->draining = false;  /* the tick tries again */
+        in->draining = false; /* the tick tries again */
 }

@@ -1,5 +1,5 @@
-/* Lanes: what goes to one chat goes one after the other, and no more than five in a second. Under the lock, but for what
- * only reads its argument. */
+/* Lanes: what goes to one chat goes one after the other, and no more than five in a second. Under the lock, but for
+ * what only reads its argument. */
 #include "sender.h"
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ sender_lane *lane_of(feishu *f, const char *name)
         if (l->used_ms < oldest->used_ms)
             oldest = l;
     }
-    *oldest = (sender_lane){ .next = 0 };
+    *oldest = (sender_lane){.next = 0};
     snprintf(oldest->name, sizeof oldest->name, "%s", name);
     return oldest;
 }

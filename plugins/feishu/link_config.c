@@ -6,10 +6,10 @@ enum {
     PING_MAX_S = 600,
     INTERVAL_MAX_S = 3600,
     NONCE_MAX_S = 600,
-    DROP_SPREAD_MS = 5 * SECOND,  /* after a clean end somebody waits for us: soon                     */
+    DROP_SPREAD_MS = 5 * SECOND, /* after a clean end somebody waits for us: soon                     */
     WAIT_MAX_MS = 60 * SECOND,
-    DROP_DOUBLINGS = 2,           /* a service that takes us again and again is alive: 4 s at the most */
-    SPREAD_AFTER = 3,             /* failures until the whole nonce counts                             */
+    DROP_DOUBLINGS = 2, /* a service that takes us again and again is alive: 4 s at the most */
+    SPREAD_AFTER = 3,   /* failures until the whole nonce counts                             */
     REFUSED_MIN_MS = 60 * SECOND,
     REFUSED_MAX_MS = 300 * SECOND
 };
@@ -18,7 +18,7 @@ enum { HANDSHAKE_AUTH = 514, HANDSHAKE_FORBIDDEN = 403 };
 
 link_config link_config_default(void)
 {
-    return (link_config){ .ping_ms = 120 * SECOND, .interval_ms = 120 * SECOND, .nonce_ms = 30 * SECOND, .count = -1 };
+    return (link_config){.ping_ms = 120 * SECOND, .interval_ms = 120 * SECOND, .nonce_ms = 30 * SECOND, .count = -1};
 }
 
 static void take(const sw_value *v, const char *name, int64_t min, int64_t max, int64_t unit, int64_t *field)
@@ -69,8 +69,8 @@ int64_t link_wait(const link_config *c, link_end end, unsigned failures, int64_t
     if (end == LINK_DROPPED && times > DROP_DOUBLINGS)
         times = DROP_DOUBLINGS;
     int64_t wait = doubled(step_ms, times, least(WAIT_MAX_MS, c->interval_ms));
-    /* Spread: at first no more than the wait itself, so that a hiccup costs a second; later, when the service is down for
-     * everybody, over the whole nonce. */
+    /* Spread: at first no more than the wait itself, so that a hiccup costs a second; later, when the service is down
+     * for everybody, over the whole nonce. */
     int64_t spread = failures >= SPREAD_AFTER && end != LINK_DROPPED ? c->nonce_ms : least(c->nonce_ms, wait);
     return wait + up_to(spread, chance);
 }

@@ -6,10 +6,10 @@
 #include <steward/json.h>
 
 typedef struct {
-    int64_t ping_ms;       /* PingInterval       */
-    int64_t interval_ms;   /* ReconnectInterval  */
-    int64_t nonce_ms;      /* ReconnectNonce     */
-    int64_t count;         /* ReconnectCount: shown, never an end */
+    int64_t ping_ms;     /* PingInterval       */
+    int64_t interval_ms; /* ReconnectInterval  */
+    int64_t nonce_ms;    /* ReconnectNonce     */
+    int64_t count;       /* ReconnectCount: shown, never an end */
 } link_config;
 
 /* What an official client assumes before any answer. */
@@ -18,14 +18,14 @@ link_config link_config_default(void);
 void link_config_take(link_config *c, const sw_value *v);
 
 typedef enum {
-    LINK_DROPPED = 1,  /* it had been open                                       */
-    LINK_FAILED,       /* it did not come about: network, an error of the service */
-    LINK_REFUSED,      /* terminal elsewhere: wrong credentials, forbidden        */
-    LINK_CROWDED       /* too many connections of this app                        */
+    LINK_DROPPED = 1, /* it had been open                                       */
+    LINK_FAILED,      /* it did not come about: network, an error of the service */
+    LINK_REFUSED,     /* terminal elsewhere: wrong credentials, forbidden        */
+    LINK_CROWDED      /* too many connections of this app                        */
 } link_end;
 
-/* How long to wait before the next attempt. `failures`: ends in a row before this one; `step_ms`: the first step (1 s; less
- * only in tests); `chance`: a random number. */
+/* How long to wait before the next attempt. `failures`: ends in a row before this one; `step_ms`: the first step (1 s;
+ * less only in tests); `chance`: a random number. */
 int64_t link_wait(const link_config *c, link_end end, unsigned failures, int64_t step_ms, uint32_t chance);
 
 /* What code and message of an endpoint answer, or the Handshake-* headers of a refusal, mean. */

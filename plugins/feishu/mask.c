@@ -53,7 +53,7 @@ sw_str text_trim(const char *text, size_t len)
         else
             break;
     }
-    return (sw_str){ text, len };
+    return (sw_str){text, len};
 }
 
 static char lower(char c)

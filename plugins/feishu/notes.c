@@ -64,7 +64,7 @@ void note_later(feishu *f, int64_t connector_id, const char *level, const char *
         free(n);
         return;
     }
-    *n = (pending_note){ .connector_id = connector_id, .level = level, .action = action };
+    *n = (pending_note){.connector_id = connector_id, .level = level, .action = action};
     va_start(args, format);
     vsnprintf(n->detail, sizeof n->detail, format, args);
     va_end(args);

@@ -1,8 +1,8 @@
-/* What shall be sent, written in the transaction of what causes it: so nothing is lost, and nothing goes out of what was
- * rolled back. */
-#include "store.h"
+/* What shall be sent, written in the transaction of what causes it: so nothing is lost, and nothing goes out of what
+ * was rolled back. */
 #include "card.h"
 #include "mask.h"
+#include "store.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -25,23 +25,23 @@ static bool use(const connector *c, const origin *o, destination *ret)
     if (*c->chats && !list_has(c->chats, o->chat_id))
         return false;
     if (*o->chat_id)
-        *ret = (destination){ CHAT_ID, o->chat_id, o->message_id };
+        *ret = (destination){CHAT_ID, o->chat_id, o->message_id};
     else
-        *ret = (destination){ type_of_user(o->user_id), o->user_id, o->message_id };
+        *ret = (destination){type_of_user(o->user_id), o->user_id, o->message_id};
     return *ret->id != '\0';
 }
 
 sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_id, bool any, destination *ret)
 {
-    origin o = { "", "", "" };
+    origin o = {"", "", ""};
     sw_status found = conversation_id ? inbound_origin(db, c->id, conversation_id, &o) : SW_NOT_FOUND;
 
-    *ret = (destination){ CHAT_ID, "", "" };
+    *ret = (destination){CHAT_ID, "", ""};
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;
     if (found == SW_OK && use(c, &o, ret))
         return SW_OK;
-    *ret = (destination){ CHAT_ID, "", "" };
+    *ret = (destination){CHAT_ID, "", ""};
     char *first = sw_db_alloc(db, 1, FEISHU_ID_MAX + 1);
     if (!first)
         return SW_NO_MEMORY;
@@ -108,10 +108,16 @@ const char *outbox_text_content(sw_json *out, const char *text, size_t *len, siz
     return sw_json_str(out).at;
 }
 
-static sw_status add_pieces(feishu *f, sw_tx *tx, const connector *c, const destination *to, const char *text, size_t len)
+static sw_status add_pieces(feishu *f, sw_tx *tx, const connector *c, const destination *to, const char *text,
+                            size_t len)
 {
-    outbox_row row = { .connector_id = c->id, .kind = KIND_TEXT, .lane = lane_of(tx, to), .receive_type = to->type,
-                       .receive_id = to->id, .reply_to = to->reply_to, .action_id = "" };
+    outbox_row row = {.connector_id = c->id,
+                      .kind = KIND_TEXT,
+                      .lane = lane_of(tx, to),
+                      .receive_type = to->type,
+                      .receive_id = to->id,
+                      .reply_to = to->reply_to,
+                      .action_id = ""};
     size_t max = (size_t)sw_option_int(f->host, "text_max");
 
     if (!row.lane)
@@ -162,12 +168,22 @@ sw_status outbox_card(feishu *f, sw_tx *tx, const sw_approval_event *a)
     SW_TRY(destination_find(sw_tx_db(tx), &c, a->conversation_id, true, &to));
     if (!*to.id)
         return note(tx, c.id, "info", "ws_auth_card", "Skipped auth card: no target chat_id");
-    card_ask ask = { .action_id = a->action_id, .agent = a->target_agent_name, .command = a->command, .reason = a->reason,
-                     .expires_ms = a->expires_ms, .buttons = *c.people != '\0' };
+    card_ask ask = {.action_id = a->action_id,
+                    .agent = a->target_agent_name,
+                    .command = a->command,
+                    .reason = a->reason,
+                    .expires_ms = a->expires_ms,
+                    .buttons = *c.people != '\0'};
     sw_json *out = sw_json_new_tx(tx);
     card_write_ask(out, NULL, &ask);
-    outbox_row row = { .connector_id = c.id, .kind = KIND_CARD, .lane = lane_of(tx, &to), .receive_type = to.type,
-                       .receive_id = to.id, .reply_to = "", .action_id = a->action_id, .content = sw_json_str(out).at };
+    outbox_row row = {.connector_id = c.id,
+                      .kind = KIND_CARD,
+                      .lane = lane_of(tx, &to),
+                      .receive_type = to.type,
+                      .receive_id = to.id,
+                      .reply_to = "",
+                      .action_id = a->action_id,
+                      .content = sw_json_str(out).at};
     if (!row.lane || !row.content)
         return SW_NO_MEMORY;
     SW_TRY(outbox_add(tx, &row));
@@ -186,7 +202,7 @@ sw_status outbox_result(feishu *f, sw_tx *tx, const sw_approval_event *a)
     outbox_row card, patch;
     char lane[SENDER_LANE_SIZE];
     sw_json *out = sw_json_new_tx(tx);
-    card_result result = { .action_id = a->action_id, .status = a->status, .who = a->decided_by, .at_ms = a->at_ms };
+    card_result result = {.action_id = a->action_id, .status = a->status, .who = a->decided_by, .at_ms = a->at_ms};
     sw_status found = outbox_find_card(sw_tx_db(tx), a->action_id, &card);
 
     (void)f;
@@ -200,10 +216,16 @@ sw_status outbox_result(feishu *f, sw_tx *tx, const sw_approval_event *a)
     if (is(&card, "pending") && card.attempts == 0)
         return outbox_replace(tx, card.id, content);
     if (!is(&card, "pending") && !is(&card, "sending") && !is(&card, "sent"))
-        return SW_OK;          /* nobody has it */
+        return SW_OK; /* nobody has it */
     snprintf(lane, sizeof lane, "card:%s", a->action_id);
-    patch = (outbox_row){ .connector_id = card.connector_id, .kind = KIND_PATCH, .lane = lane, .receive_type = "",
-                          .receive_id = "", .reply_to = "", .action_id = a->action_id, .content = content };
+    patch = (outbox_row){.connector_id = card.connector_id,
+                         .kind = KIND_PATCH,
+                         .lane = lane,
+                         .receive_type = "",
+                         .receive_id = "",
+                         .reply_to = "",
+                         .action_id = a->action_id,
+                         .content = content};
     SW_TRY(outbox_add(tx, &patch));
     sender_kick_later(tx);
     return SW_OK;

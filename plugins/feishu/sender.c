@@ -1,13 +1,10 @@
-/* Sends what stands in the outbox. A task reads the first open row of each lane; each one that may go is claimed (a durable
- * step), sent by the HTTP client, and settled with its answer. Within a lane one after the other, several lanes at once; no
- * chat gets more than five in a second. */
+/* Sends what stands in the outbox. A task reads the first open row of each lane; each one that may go is claimed (a
+ * durable step), sent by the HTTP client, and settled with its answer. Within a lane one after the other, several lanes
+ * at once; no chat gets more than five in a second. */
 #include "sender.h"
 #include <string.h>
 
-enum {
-    ROWS_AT_ONCE = 64,
-    GIVE_UP_MS = 24 * 3600 * 1000
-};
+enum { ROWS_AT_ONCE = 64, GIVE_UP_MS = 24 * 3600 * 1000 };
 
 static sw_status pump(sw_request *req);
 
@@ -67,7 +64,7 @@ typedef struct {
     connector c;
     client_target target;
     char token[FEISHU_TOKEN_MAX + 1];
-    bool stop;                 /* nothing more can be started now */
+    bool stop; /* nothing more can be started now */
 } round_of;
 
 /* May it start now? If not, when the next look is due. */
@@ -77,7 +74,7 @@ static bool may_start(round_of *r, const outbox_row *row)
     int64_t now = sw_monotonic_ms(), rest = row->next_ms - sw_now_ms();
 
     if (f->sender.running_count >= SENDER_AT_ONCE) {
-        r->stop = true;        /* one that ends looks again */
+        r->stop = true; /* one that ends looks again */
         return false;
     }
     if (lane_busy(f, row->lane))
@@ -92,7 +89,7 @@ static bool may_start(round_of *r, const outbox_row *row)
         return false;
     }
     if (!token_cached(f, r->target.key, now, r->token)) {
-        token_wanted(f, now);  /* looks again when it has one */
+        token_wanted(f, now); /* looks again when it has one */
         if (!f->token.asking)
             sender_wake_at(f, f->token.retry_ms);
         r->stop = true;
@@ -171,7 +168,7 @@ static sw_status run_round(round_of *r)
         return SW_OK;
     SW_TRY(found);
     if (!connector_has_credentials(&r->c) || (!r->c.enabled && !r->c.verified))
-        return SW_OK;          /* a change of the connector looks again */
+        return SW_OK; /* a change of the connector looks again */
     target_of(r->f, &r->c, &r->target);
     if (!row)
         return SW_NO_MEMORY;
@@ -187,7 +184,7 @@ static sw_status run_round(round_of *r)
 static sw_status pump(sw_request *req)
 {
     feishu *f = sw_request_state(req);
-    round_of r = { .req = req, .f = f };
+    round_of r = {.req = req, .f = f};
     sw_status status = run_round(&r);
 
     pthread_mutex_lock(&f->lock);

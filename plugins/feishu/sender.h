@@ -5,13 +5,13 @@
 #include "store.h"
 
 enum {
-    SENDER_AT_ONCE = 16,           /* calls under way                        */
-    SENDER_AGAIN_MS = 1000         /* after a moment that took nothing      */
+    SENDER_AT_ONCE = 16,   /* calls under way                        */
+    SENDER_AGAIN_MS = 1000 /* after a moment that took nothing      */
 };
 
 /* A row that is being worked on: in `running` from its claim until it is settled. */
 struct sending {
-    sending *next;                 /* of running   */
+    sending *next; /* of running   */
     sending *next_answered;
     feishu *f;
     int64_t id, connector_id, attempts, first_try_ms;
@@ -21,12 +21,12 @@ struct sending {
     const char *method;
     bool claimed;
     /* the answer */
-    sw_http_answer answer;         /* its texts are owned */
-    char reset[32];                /* seconds to wait after a 429 */
+    sw_http_answer answer; /* its texts are owned */
+    char reset[32];        /* seconds to wait after a 429 */
     /* what comes of it: filled by settle.c, written by its step */
     outbox_outcome outcome;
     char message_id[FEISHU_ID_MAX + 1];
-    const char *level, *action;    /* of the note, NULL: none */
+    const char *level, *action; /* of the note, NULL: none */
     char detail[FEISHU_ERROR_MAX + 64];
 };
 

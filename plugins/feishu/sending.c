@@ -1,6 +1,6 @@
 /* One row on its way: from the table to the HTTP client. */
-#include "sender.h"
 #include "bytes.h"
+#include "sender.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ sending *sending_new(feishu *f, const outbox_row *row)
     s->kind = copy(row->kind);
     s->target = copy(row->receive_id);
     s->action_id = copy(row->action_id);
-    s->answer = (sw_http_answer){ .size = sizeof s->answer, .unsent = true };
+    s->answer = (sw_http_answer){.size = sizeof s->answer, .unsent = true};
     if (s->kind && s->target && s->action_id)
         return s;
     sending_free(s);
@@ -90,7 +90,7 @@ bool sending_segment(const char *id)
 static bool write_call(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id)
 {
     sw_json *out = sw_json_new(req);
-    bytes url = { .at = NULL };
+    bytes url = {.at = NULL};
     bool patch = strcmp(row->kind, KIND_PATCH) == 0, reply = *row->reply_to && sending_segment(row->reply_to);
 
     bytes_printf(&url, "%s/open-apis/im/v1/messages", base);
@@ -128,18 +128,23 @@ static void claimed(void *arg, sw_status outcome)
     sending *s = arg;
     feishu *f = s->f;
     char authorization[FEISHU_TOKEN_MAX + 32];
-    const char *headers[] = { "Content-Type: application/json; charset=utf-8", authorization, NULL };
+    const char *headers[] = {"Content-Type: application/json; charset=utf-8", authorization, NULL};
 
     if (outcome != SW_OK || !s->claimed) {
         sending_end(s, false);
         return;
     }
     snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", s->token);
-    sw_http_call call = { .size = sizeof call, .method = s->method, .url = s->url, .headers = headers, .body = s->body,
-                          .body_len = strlen(s->body), .timeout_ms = (int)sw_option_int(f->host, "api_timeout"),
-                          .max_answer = 1 << 20 };
+    sw_http_call call = {.size = sizeof call,
+                         .method = s->method,
+                         .url = s->url,
+                         .headers = headers,
+                         .body = s->body,
+                         .body_len = strlen(s->body),
+                         .timeout_ms = (int)sw_option_int(f->host, "api_timeout"),
+                         .max_answer = 1 << 20};
     if (sw_http_start(f->host, &call, sending_on_answer, s) != SW_OK)
-        sending_answered(s);   /* as one that never left */
+        sending_answered(s); /* as one that never left */
 }
 
 void sending_begin(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id)

@@ -9,4 +9,4 @@ static sw_status add_log(void *self, sw_tx *tx, const char *level, const char *a
     return log_add(tx, c.id, level, action, detail);
 }
 
-const sw_feishu_service FEISHU_SERVICE = { .size = sizeof FEISHU_SERVICE, .log = add_log };
+const sw_feishu_service FEISHU_SERVICE = {.size = sizeof FEISHU_SERVICE, .log = add_log};

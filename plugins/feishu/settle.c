@@ -4,15 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    HTTP_TOO_MANY = 429,
-    CODE_TOO_MANY = 99991400,
-    RETRY_FIRST_MS = 1000,
-    RETRY_MAX_MS = 60000,
-    RESET_MAX_S = 300
-};
+enum { HTTP_TOO_MANY = 429, CODE_TOO_MANY = 99991400, RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60000, RESET_MAX_S = 300 };
 
-static const char STOPPED[] = "stopped";   /* the server ends: the next start goes on */
+static const char STOPPED[] = "stopped"; /* the server ends: the next start goes on */
 
 /* ---- answers, from the HTTP client's thread ---- */
 
@@ -27,7 +21,7 @@ static void queue(sending *s, bool wake)
     else
         f->sender.answered = s;
     f->sender.answered_last = s;
-    if (wake)                  /* else the tick, in a moment */
+    if (wake) /* else the tick, in a moment */
         settle_wake(f);
     pthread_mutex_unlock(&f->lock);
 }
@@ -82,7 +76,8 @@ static void note_sent(sending *s)
         snprintf(s->detail, sizeof s->detail, "Sent Butler reply to Feishu target %.200s", s->target);
     else
         snprintf(s->detail, sizeof s->detail, "%s action_id=%s",
-                 strcmp(s->kind, KIND_CARD) == 0 ? "Sent auth request card" : "Updated auth request card", s->action_id);
+                 strcmp(s->kind, KIND_CARD) == 0 ? "Sent auth request card" : "Updated auth request card",
+                 s->action_id);
 }
 
 static void note_failed(sending *s, const char *why)
@@ -97,8 +92,8 @@ static void note_failed(sending *s, const char *why)
 static void once_more(sending *s, int64_t wait_ms, bool certain)
 {
     /* An earlier attempt whose outcome is not known stays one. */
-    s->outcome = (outbox_outcome){ .state = "pending", .next_ms = sw_now_ms() + wait_ms,
-                                   .certain = certain && s->first_try_ms == 0 };
+    s->outcome = (outbox_outcome){
+        .state = "pending", .next_ms = sw_now_ms() + wait_ms, .certain = certain && s->first_try_ms == 0};
 }
 
 static int64_t backoff(int64_t attempts)
@@ -148,7 +143,7 @@ static void sent(sending *s, const api_answer *a)
     const char *id = sw_value_text(sw_value_get(a->data, "message_id"), NULL);
 
     snprintf(s->message_id, sizeof s->message_id, "%s", id ? id : "");
-    s->outcome = (outbox_outcome){ .state = "sent", .message_id = s->message_id };
+    s->outcome = (outbox_outcome){.state = "sent", .message_id = s->message_id};
     note_sent(s);
 }
 
@@ -170,7 +165,7 @@ static void classify(sw_request *req, sending *s)
         if (s->attempts == 0 && strcmp(a.text, STOPPED) != 0)
             note_failed(s, api_failure(req, &a));
     } else {
-        s->outcome = (outbox_outcome){ .state = "failed" };
+        s->outcome = (outbox_outcome){.state = "failed"};
         note_failed(s, api_failure(req, &a));
         sw_log(s->f->host, SW_LOG_WARN, "a message was refused: %s", api_failure(req, &a));
     }
@@ -178,7 +173,7 @@ static void classify(sw_request *req, sending *s)
 
 void sending_give_up(sending *s, const char *state, const char *level, const char *text)
 {
-    s->outcome = (outbox_outcome){ .state = state };
+    s->outcome = (outbox_outcome){.state = state};
     if (level) {
         s->level = level;
         s->action = action_of(s);

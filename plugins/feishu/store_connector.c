@@ -15,14 +15,14 @@ static sw_status seal(feishu *f, sw_db *db, const char *label, const char *plain
 {
     size_t len = strlen(plain);
 
-    *ret = (sw_str){ NULL, 0 };
+    *ret = (sw_str){NULL, 0};
     if (len == 0)
         return SW_OK;
     uint8_t *sealed = sw_db_alloc(db, 1, len + SEAL_OVERHEAD);
     if (!sealed)
         return SW_NO_MEMORY;
     SW_TRY(sw_seal(f->host, label, plain, len, sealed));
-    *ret = (sw_str){ (const char *)sealed, len + SEAL_OVERHEAD };
+    *ret = (sw_str){(const char *)sealed, len + SEAL_OVERHEAD};
     return SW_OK;
 }
 
@@ -137,10 +137,10 @@ sw_status connector_add(feishu *f, sw_tx *tx, connector *c)
 
     SW_TRY(seal_three(f, tx, c, &s));
     c->created_ms = c->updated_ms = sw_tx_now(tx);
-    SW_TRY(EXEC(tx, ST_CONNECTOR_ADD, NULL, "ssbbbiiisiisssi", c->name, c->app_id, (const void *)s.secret.at, s.secret.len,
-                (const void *)s.token.at, s.token.len, (const void *)s.encrypt.at, s.encrypt.len, (int64_t)c->allow_dm,
-                (int64_t)c->allow_group, (int64_t)c->mention_required, c->prefix, (int64_t)c->ignore_bots, c->rate,
-                c->callback_url, c->chats, c->people, c->created_ms));
+    SW_TRY(EXEC(tx, ST_CONNECTOR_ADD, NULL, "ssbbbiiisiisssi", c->name, c->app_id, (const void *)s.secret.at,
+                s.secret.len, (const void *)s.token.at, s.token.len, (const void *)s.encrypt.at, s.encrypt.len,
+                (int64_t)c->allow_dm, (int64_t)c->allow_group, (int64_t)c->mention_required, c->prefix,
+                (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats, c->people, c->created_ms));
     c->id = sw_tx_last_id(tx);
     return SW_OK;
 }
@@ -158,10 +158,10 @@ sw_status connector_change(feishu *f, sw_tx *tx, connector *c)
     SW_TRY(seal_three(f, tx, c, &s));
     c->updated_ms = sw_tx_now(tx);
     return EXEC(tx, ST_CONNECTOR_CHANGE, NULL, "isisbbbiiisiisssiii", c->id, c->name, (int64_t)c->enabled, c->app_id,
-                (const void *)s.secret.at, s.secret.len, (const void *)s.token.at, s.token.len, (const void *)s.encrypt.at,
-                s.encrypt.len, (int64_t)c->allow_dm, (int64_t)c->allow_group, (int64_t)c->mention_required, c->prefix,
-                (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats, c->people, (int64_t)c->verified,
-                c->verified_ms, c->updated_ms);
+                (const void *)s.secret.at, s.secret.len, (const void *)s.token.at, s.token.len,
+                (const void *)s.encrypt.at, s.encrypt.len, (int64_t)c->allow_dm, (int64_t)c->allow_group,
+                (int64_t)c->mention_required, c->prefix, (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats,
+                c->people, (int64_t)c->verified, c->verified_ms, c->updated_ms);
 }
 
 const char SQL_CONNECTOR_VERIFIED[] =

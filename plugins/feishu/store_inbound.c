@@ -7,8 +7,8 @@ const char SQL_INBOUND_ADD[] =
 
 sw_status inbound_add(sw_tx *tx, int64_t connector_id, const event *e, const char *raw, size_t raw_len, int64_t *ret_id)
 {
-    SW_TRY(EXEC(tx, ST_INBOUND_ADD, NULL, "isssti", connector_id, e->message_id, e->chat_id, event_person_id(&e->person),
-                raw, raw_len, sw_tx_now(tx)));
+    SW_TRY(EXEC(tx, ST_INBOUND_ADD, NULL, "isssti", connector_id, e->message_id, e->chat_id,
+                event_person_id(&e->person), raw, raw_len, sw_tx_now(tx)));
     *ret_id = sw_tx_last_id(tx);
     return SW_OK;
 }
@@ -43,7 +43,7 @@ const char SQL_INBOUND_NEWEST[] = "SELECT chat_id, feishu_user_id, message_id FR
 sw_status inbound_origin(sw_db *db, int64_t connector_id, int64_t conversation_id, origin *ret)
 {
     sw_rows *rows = NULL;
-    origin found = { "", "", "" };
+    origin found = {"", "", ""};
 
     if (conversation_id)
         SW_TRY(RUN(db, ST_INBOUND_OF_CONVERSATION, &rows, "ii", connector_id, conversation_id));
@@ -51,7 +51,7 @@ sw_status inbound_origin(sw_db *db, int64_t connector_id, int64_t conversation_i
         SW_TRY(RUN(db, ST_INBOUND_NEWEST, &rows, "i", connector_id));
     bool any = sw_rows_next(rows);
     if (any)
-        found = (origin){ sw_rows_text(rows, 0), sw_rows_text(rows, 1), sw_rows_text(rows, 2) };
+        found = (origin){sw_rows_text(rows, 0), sw_rows_text(rows, 1), sw_rows_text(rows, 2)};
     SW_TRY(sw_rows_done(rows));
     if (!any)
         return SW_NOT_FOUND;

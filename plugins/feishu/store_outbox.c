@@ -14,13 +14,13 @@ sw_status outbox_add(sw_tx *tx, const outbox_row *row)
                 row->receive_id, row->reply_to, row->action_id, row->content, uuid, sw_tx_now(tx));
 }
 
-#define OUTBOX_COLUMNS                                                                                              \
+#define OUTBOX_COLUMNS                                                                                                      \
     "SELECT id, connector_id, kind, lane, receive_type, receive_id, reply_to, action_id, content, uuid, message_id, state," \
     " attempts, first_try_ms, next_ms, created_ms FROM feishu_outbox"
 
-const char SQL_OUTBOX_DUE[] =
-    OUTBOX_COLUMNS " WHERE id IN (SELECT min(id) FROM feishu_outbox WHERE state IN ('pending', 'sending') GROUP BY lane)"
-                   " AND state = 'pending' ORDER BY id LIMIT ?1";
+const char SQL_OUTBOX_DUE[] = OUTBOX_COLUMNS
+    " WHERE id IN (SELECT min(id) FROM feishu_outbox WHERE state IN ('pending', 'sending') GROUP BY lane)"
+    " AND state = 'pending' ORDER BY id LIMIT ?1";
 
 sw_status outbox_due(sw_db *db, int64_t limit, sw_rows **ret)
 {
@@ -52,10 +52,9 @@ bool outbox_next(sw_rows *rows, outbox_row *ret)
     return true;
 }
 
-const char SQL_OUTBOX_CLAIM[] =
-    "UPDATE feishu_outbox SET state = 'sending', attempts = attempts + 1,"
-    " first_try_ms = CASE WHEN first_try_ms = 0 THEN ?3 ELSE first_try_ms END"
-    " WHERE id = ?1 AND uuid = ?2 AND state = 'pending'";
+const char SQL_OUTBOX_CLAIM[] = "UPDATE feishu_outbox SET state = 'sending', attempts = attempts + 1,"
+                                " first_try_ms = CASE WHEN first_try_ms = 0 THEN ?3 ELSE first_try_ms END"
+                                " WHERE id = ?1 AND uuid = ?2 AND state = 'pending'";
 
 sw_status outbox_claim(sw_tx *tx, int64_t id, const char *uuid, bool *ret_done)
 {

@@ -1,4 +1,5 @@
-/* What the connection is to be: read from the connector and the options, when something changed and every few seconds. */
+/* What the connection is to be: read from the connector and the options, when something changed and every few seconds.
+ */
 #include "store.h"
 #include <string.h>
 
@@ -29,7 +30,7 @@ void target_of(feishu *f, const connector *c, client_target *ret)
     char all[ADDRESS_MAX + FEISHU_ID_MAX + FEISHU_SECRET_MAX + 64];
     size_t len = 0;
 
-    *ret = (client_target){ .connector_id = c->id };
+    *ret = (client_target){.connector_id = c->id};
     address_base(sw_option_text(f->host, "ws_url"), ret->base);
     for (const char *at = c->app_id; *at && len < FEISHU_ID_MAX; at++)
         ret->app_id[len++] = *at;
@@ -38,7 +39,7 @@ void target_of(feishu *f, const connector *c, client_target *ret)
     len = 0;
     memcpy(all, &c->id, sizeof c->id);
     len += sizeof c->id;
-    const char *parts[] = { ret->base, ret->app_id, c->app_secret };
+    const char *parts[] = {ret->base, ret->app_id, c->app_secret};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         size_t part = strnlen(parts[i], FEISHU_SECRET_MAX) + 1;
         memcpy(all + len, parts[i], part - 1);

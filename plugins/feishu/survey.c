@@ -1,7 +1,7 @@
-/* Who this app's bot is, so that a mention of it can be told from others and its own messages are not heard; and how many
- * connections the app has, since each event goes to one of them. On the slow lane. */
-#include "store.h"
+/* Who this app's bot is, so that a mention of it can be told from others and its own messages are not heard; and how
+ * many connections the app has, since each event goes to one of them. On the slow lane. */
 #include "mask.h"
+#include "store.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +49,7 @@ static sw_status survey(sw_request *req)
     connector c = connector_default();
     client_target target;
     char token[FEISHU_TOKEN_MAX + 1];
-    api_answer a = { .code = -1 };
+    api_answer a = {.code = -1};
     sw_status status = connector_newest(f, sw_request_db(req), &c);
 
     target_of(f, &c, &target);

@@ -7,7 +7,7 @@ typedef struct {
     bytes *out;
     const sw_value *mentions;
     const char *bot;
-    size_t began;              /* where in `out` this message begins */
+    size_t began; /* where in `out` this message begins */
 } reader;
 
 static sw_str text_of(const sw_value *object, const char *key)
@@ -15,7 +15,7 @@ static sw_str text_of(const sw_value *object, const char *key)
     size_t len = 0;
     const char *text = sw_value_text(sw_value_get(object, key), &len);
 
-    return text ? (sw_str){ text, len } : (sw_str){ "", 0 };
+    return text ? (sw_str){text, len} : (sw_str){"", 0};
 }
 
 static bool is(sw_str s, const char *text)
@@ -37,8 +37,8 @@ static size_t key_length(const char *at, size_t left)
 
     if (left < 3 || at[0] != '@' || at[1] != '_')
         return 0;
-    while (len < left && ((at[len] >= '0' && at[len] <= '9') || (at[len] >= 'a' && at[len] <= 'z')
-                          || (at[len] >= 'A' && at[len] <= 'Z') || at[len] == '_'))
+    while (len < left && ((at[len] >= '0' && at[len] <= '9') || (at[len] >= 'a' && at[len] <= 'z') ||
+                          (at[len] >= 'A' && at[len] <= 'Z') || at[len] == '_'))
         len++;
     return len;
 }
@@ -89,7 +89,7 @@ static void put_text(reader *r, sw_str s)
         size_t len = 0;
         const sw_value *mention = s.at[i] == '@' ? mention_of(r, s.at + i, s.len - i, &len) : NULL;
         if (mention) {
-            put_mention(r, mention, (sw_str){ "?", 1 });
+            put_mention(r, mention, (sw_str){"?", 1});
             i += len;
             continue;
         }
@@ -133,7 +133,7 @@ static void put_at(reader *r, const sw_value *element)
     if (is(user, "all") || is(user, "@_all"))
         bytes_add_text(r->out, "@all");
     else
-        put_mention(r, mention, name.len > 0 ? name : (sw_str){ "?", 1 });
+        put_mention(r, mention, name.len > 0 ? name : (sw_str){"?", 1});
 }
 
 static void put_element(reader *r, const sw_value *element)
@@ -169,7 +169,7 @@ static bool is_post(const sw_value *v)
 /* {"title","content"}, or that under a language. */
 static const sw_value *post_of(const sw_value *content)
 {
-    static const char *const LANGUAGES[] = { "zh_cn", "en_us", "ja_jp", "zh_hk", "zh_tw" };
+    static const char *const LANGUAGES[] = {"zh_cn", "en_us", "ja_jp", "zh_hk", "zh_tw"};
     const sw_value *post = sw_value_get(content, "post");
 
     content = post ? post : content;
@@ -201,25 +201,25 @@ typedef struct {
 } other_type;
 
 static const other_type OTHERS[] = {
-    { "image", "图片", "image_key", NULL },
-    { "file", "文件", "file_name", "file_key" },
-    { "folder", "文件夹", "file_name", "file_key" },
-    { "audio", "语音", "file_key", NULL },
-    { "media", "视频", "file_name", "file_key" },
-    { "sticker", "表情", "file_key", NULL },
-    { "share_chat", "群名片", "chat_id", NULL },
-    { "share_user", "个人名片", "user_id", NULL },
-    { "location", "位置", "name", NULL },
-    { "merge_forward", "合并转发的聊天记录", NULL, NULL },
-    { "interactive", "卡片", "title", NULL },
-    { "todo", "任务", "task_id", NULL },
-    { "vote", "投票", "topic", NULL },
-    { "hongbao", "红包", "text", NULL },
-    { "share_calendar_event", "日程", "summary", NULL },
-    { "calendar", "日程", "summary", NULL },
-    { "general_calendar", "日程", "summary", NULL },
-    { "video_chat", "视频会议", "topic", NULL },
-    { "system", "系统消息", "template", NULL },
+    {"image", "图片", "image_key", NULL},
+    {"file", "文件", "file_name", "file_key"},
+    {"folder", "文件夹", "file_name", "file_key"},
+    {"audio", "语音", "file_key", NULL},
+    {"media", "视频", "file_name", "file_key"},
+    {"sticker", "表情", "file_key", NULL},
+    {"share_chat", "群名片", "chat_id", NULL},
+    {"share_user", "个人名片", "user_id", NULL},
+    {"location", "位置", "name", NULL},
+    {"merge_forward", "合并转发的聊天记录", NULL, NULL},
+    {"interactive", "卡片", "title", NULL},
+    {"todo", "任务", "task_id", NULL},
+    {"vote", "投票", "topic", NULL},
+    {"hongbao", "红包", "text", NULL},
+    {"share_calendar_event", "日程", "summary", NULL},
+    {"calendar", "日程", "summary", NULL},
+    {"general_calendar", "日程", "summary", NULL},
+    {"video_chat", "视频会议", "topic", NULL},
+    {"system", "系统消息", "template", NULL},
 };
 
 static void put_other(reader *r, sw_str type, const sw_value *content)
@@ -228,7 +228,7 @@ static void put_other(reader *r, sw_str type, const sw_value *content)
         const other_type *o = &OTHERS[i];
         if (!is(type, o->type))
             continue;
-        sw_str more = o->first ? text_of(content, o->first) : (sw_str){ "", 0 };
+        sw_str more = o->first ? text_of(content, o->first) : (sw_str){"", 0};
         if (more.len == 0 && o->second)
             more = text_of(content, o->second);
         put_labelled(r, o->label, more);
@@ -237,9 +237,10 @@ static void put_other(reader *r, sw_str type, const sw_value *content)
     put_labelled(r, "消息", type);
 }
 
-void text_readable(bytes *out, sw_str type, const sw_value *content, sw_str raw, const sw_value *mentions, const char *bot)
+void text_readable(bytes *out, sw_str type, const sw_value *content, sw_str raw, const sw_value *mentions,
+                   const char *bot)
 {
-    reader r = { .out = out, .mentions = mentions, .bot = bot, .began = out->len };
+    reader r = {.out = out, .mentions = mentions, .bot = bot, .began = out->len};
 
     if (sw_value_type(content) != SW_JSON_OBJECT)
         put_text(&r, raw);

@@ -1,10 +1,16 @@
-/* The tenant_access_token: cached until five minutes before its end, fetched by one at a time, forgotten when the platform
- * says that it is no longer good. */
+/* The tenant_access_token: cached until five minutes before its end, fetched by one at a time, forgotten when the
+ * platform says that it is no longer good. */
 #include "store.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { MARGIN_S = 300, EXPIRE_MAX_S = 24 * 3600, RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60000, REFUSED_RETRY_MS = 60000 };
+enum {
+    MARGIN_S = 300,
+    EXPIRE_MAX_S = 24 * 3600,
+    RETRY_FIRST_MS = 1000,
+    RETRY_MAX_MS = 60000,
+    REFUSED_RETRY_MS = 60000
+};
 enum { HTTP_TOO_MANY = 429, HTTP_SERVER_ERROR = 500, CODE_TOO_MANY = 99991400 };
 
 static const char PATH[] = "/open-apis/auth/v3/tenant_access_token/internal";
@@ -42,8 +48,8 @@ static void keep(feishu *f, const uint8_t key[FEISHU_KEY_SIZE], const char *text
 
 /* ---- asking ---- */
 
-sw_status token_ask(sw_request *req, const connector *c, const char *base, api_answer *ret_answer, const char **ret_token,
-                    int64_t *ret_expire_s)
+sw_status token_ask(sw_request *req, const connector *c, const char *base, api_answer *ret_answer,
+                    const char **ret_token, int64_t *ret_expire_s)
 {
     sw_json *out = sw_json_new(req);
 
@@ -75,7 +81,7 @@ sw_status token_get(sw_request *req, const connector *c, char out[FEISHU_TOKEN_M
     int64_t expire = 0;
 
     target_of(f, c, &target);
-    *ret_answer = (api_answer){ .text = "" };
+    *ret_answer = (api_answer){.text = ""};
     pthread_mutex_lock(&f->lock);
     bool cached = token_cached(f, target.key, sw_monotonic_ms(), out);
     pthread_mutex_unlock(&f->lock);
@@ -96,8 +102,8 @@ sw_status token_get(sw_request *req, const connector *c, char out[FEISHU_TOKEN_M
 /* Wrong credentials do not get right by asking; a service in trouble does. */
 static bool refused(const api_answer *a)
 {
-    return a->http_status && a->http_status < HTTP_SERVER_ERROR && a->http_status != HTTP_TOO_MANY && a->code > 0
-        && a->code != CODE_TOO_MANY;
+    return a->http_status && a->http_status < HTTP_SERVER_ERROR && a->http_status != HTTP_TOO_MANY && a->code > 0 &&
+           a->code != CODE_TOO_MANY;
 }
 
 static void failed(feishu *f, int64_t connector_id, const api_answer *a, const char *text)
@@ -123,7 +129,7 @@ static sw_status fetch(sw_request *req)
     feishu *f = sw_request_state(req);
     connector c = connector_default();
     char token[FEISHU_TOKEN_MAX + 1];
-    api_answer a = { .code = -1, .text = "the connector cannot be read" };
+    api_answer a = {.code = -1, .text = "the connector cannot be read"};
     sw_status status = connector_newest(f, sw_request_db(req), &c);
 
     if (status == SW_OK && connector_has_credentials(&c))

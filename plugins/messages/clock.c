@@ -1,8 +1,8 @@
 /* Times as bounds of ids.
  *
- * Within one run of the server at_ms never goes back from row to row (sw_tx_now), so the first row of a time is found by
- * bisecting ids: some twenty lookups at a million rows, and no index on at_ms to keep. Between two runs the clock may have
- * been set back: the first id of such a run is noted at its start, and each stretch is bisected by itself. */
+ * Within one run of the server at_ms never goes back from row to row (sw_tx_now), so the first row of a time is found
+ * by bisecting ids: some twenty lookups at a million rows, and no index on at_ms to keep. Between two runs the clock
+ * may have been set back: the first id of such a run is noted at its start, and each stretch is bisected by itself. */
 #include "messages.h"
 #include "store.h"
 

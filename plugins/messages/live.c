@@ -15,7 +15,7 @@ sw_status message_announce(sw_tx *tx, const message *m, bool by_frame)
         .sender_id = sender->user_id,
         .by_frame = by_frame,
     };
-    sw_audience humans = { .size = sizeof humans, .roles = SW_ROLES_HUMAN };
+    sw_audience humans = {.size = sizeof humans, .roles = SW_ROLES_HUMAN};
     sw_frame *frame = sw_frame_new_tx(tx);
 
     if (!frame)

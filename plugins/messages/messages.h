@@ -6,11 +6,11 @@
 #include <steward/service/users.h>
 
 enum {
-    MESSAGE_AGENT_MAX = 128,        /* bytes, as all of these */
+    MESSAGE_AGENT_MAX = 128, /* bytes, as all of these */
     MESSAGE_LEVEL_MAX = 32,
     MESSAGE_CONTENT_MAX = 64 * 1024,
     MESSAGES_PER_POST = 1000,
-    MESSAGES_KEY_MAX = 128,         /* of an Idempotency-Key and of a local_id */
+    MESSAGES_KEY_MAX = 128, /* of an Idempotency-Key and of a local_id */
     MESSAGES_REMEMBER_MS = 24 * 60 * 60 * 1000
 };
 
@@ -19,8 +19,8 @@ typedef struct {
     sw_host *host;
     const sw_users_service *users;
     void *users_self;
-    int64_t index_ns_per_kib;  /* CPU time that indexing took lately; 0: not known yet */
-    bool index_began;          /* a step began and did not come to its end            */
+    int64_t index_ns_per_kib; /* CPU time that indexing took lately; 0: not known yet */
+    bool index_began;         /* a step began and did not come to its end            */
 } messages_state;
 
 /* Texts are NUL-ended and live as long as the request. */
@@ -35,20 +35,20 @@ typedef struct {
 
 /* What is asked for: ids in (after_id, before_id), newest first. */
 typedef struct {
-    const char *agent_id, *level;      /* "": any                                        */
-    const char *text;                  /* "": any; ASCII in lower case                   */
+    const char *agent_id, *level; /* "": any                                        */
+    const char *text;             /* "": any; ASCII in lower case                   */
     int64_t after_id, before_id;
-    int64_t since_ms, until_ms;        /* counted only with check_time                   */
-    bool check_time;                   /* the bounds of id do not say it all, see clock.c */
+    int64_t since_ms, until_ms; /* counted only with check_time                   */
+    bool check_time;            /* the bounds of id do not say it all, see clock.c */
     int64_t limit, offset;
 } message_filter;
 
 /* A reply being filled. */
 typedef struct {
     sw_json *reply;
-    int64_t skip, left;                /* rows                               */
+    int64_t skip, left; /* rows                               */
     size_t bytes_max;
-    bool truncated;                    /* it is large enough, and there was more */
+    bool truncated; /* it is large enough, and there was more */
 } message_page;
 
 /* ---- model.c ---- */

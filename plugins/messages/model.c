@@ -41,13 +41,13 @@ static sw_status read_text(sw_request *req, const sw_value *object, size_t posit
     }
     if (memchr(text, '\0', len))
         return refuse(req, position, "invalid_request", name, "must not hold a NUL character");
-    *ret = (sw_str){ text, len };
+    *ret = (sw_str){text, len};
     return SW_OK;
 }
 
 sw_status message_read(sw_request *req, const sw_value *object, size_t position, message *ret)
 {
-    sw_str level = { NULL, 0 };
+    sw_str level = {NULL, 0};
 
     if (sw_value_type(object) != SW_JSON_OBJECT)
         return refuse(req, position, "invalid_request", "a message", "must be an object");

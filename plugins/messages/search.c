@@ -12,12 +12,12 @@
 #include <string.h>
 
 enum {
-    SMALL = 2000,         /* rows that are sooner read than looked up: about 2 ms       */
-    PROBE = 500,          /* rows read first for one or two characters: mostly a page of hits */
+    SMALL = 2000, /* rows that are sooner read than looked up: about 2 ms       */
+    PROBE = 500,  /* rows read first for one or two characters: mostly a page of hits */
     TERMS_MAX = 500,
-    TRIGRAMS_MAX = 12,    /* of a longer text as many are taken, spread evenly          */
+    TRIGRAMS_MAX = 12, /* of a longer text as many are taken, spread evenly          */
     CHARACTERS_MAX = 256,
-    TERM_BYTES = 4 * 3,   /* one trigram                                                */
+    TERM_BYTES = 4 * 3, /* one trigram                                                */
     QUOTED_BYTES = 2 * TERM_BYTES + 2 + sizeof " AND "
 };
 
@@ -37,7 +37,7 @@ static bool expression_begin(sw_db *db, expression *e, size_t terms)
 }
 
 /* `len` ≤ TERM_BYTES; `operator` goes between this term and the one before. */
-static void expression_add(expression *e, const char *operator, const char *term, size_t len)
+static void expression_add(expression *e, const char *operator, const char * term, size_t len)
 {
     if (e->len > 0) {
         size_t size = strlen(operator);

@@ -1,5 +1,5 @@
-/* The SQL of messages and of their search index, each statement next to the function that binds it; and the table of all
- * statements of this plugin. */
+/* The SQL of messages and of their search index, each statement next to the function that binds it; and the table of
+ * all statements of this plugin. */
 #include "store_rows.h"
 
 #include <string.h>
@@ -28,10 +28,9 @@ static uint32_t mask_of(const message_filter *f)
 }
 
 /* The text is literal, ASCII in any case: SQLite's lower() knows no other letters, and instr() no wildcards. */
-static const char *const FIND_CLAUSES[] = {
-    " AND m.agent_id = ?5", " AND m.level = ?6", " AND m.at_ms BETWEEN ?7 AND ?8",
-    " AND instr(lower(m.content), ?9) > 0", NULL
-};
+static const char *const FIND_CLAUSES[] = {" AND m.agent_id = ?5", " AND m.level = ?6",
+                                           " AND m.at_ms BETWEEN ?7 AND ?8", " AND instr(lower(m.content), ?9) > 0",
+                                           NULL};
 
 #define MESSAGE_COLUMNS "SELECT m.id, m.agent_id, m.level, m.content, m.at_ms"
 
@@ -40,8 +39,8 @@ static const char SQL_FIND[] =
 
 sw_status store_find(sw_db *db, const message_filter *f, int64_t limit, int64_t offset, sw_rows **ret)
 {
-    return sw_db_query(db, &MESSAGE_STATEMENTS[FIND], mask_of(f), ret, "iiiissiis", f->after_id, f->before_id, limit, offset,
-                       f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
+    return sw_db_query(db, &MESSAGE_STATEMENTS[FIND], mask_of(f), ret, "iiiissiis", f->after_id, f->before_id, limit,
+                       offset, f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
 }
 
 /* The index goes first, in id order, newest first; its hits are candidates that the clauses check. */
@@ -186,8 +185,9 @@ sw_status store_terms(sw_db *db, const char *prefix, int64_t limit, sw_rows **re
 
 /* ---- removing ---- */
 
-static const char SQL_UNINDEX[] = "INSERT INTO messages_fts (messages_fts, rowid, text) SELECT 'delete', id, " INDEXED_TEXT
-                                  " FROM messages WHERE id <= ?1";
+static const char SQL_UNINDEX[] =
+    "INSERT INTO messages_fts (messages_fts, rowid, text) SELECT 'delete', id, " INDEXED_TEXT
+    " FROM messages WHERE id <= ?1";
 static const char SQL_REMOVE[] = "DELETE FROM messages WHERE id <= ?1";
 
 sw_status store_remove(sw_tx *tx, int64_t to_id, int64_t indexed_to)
@@ -210,31 +210,31 @@ sw_status store_clear(sw_tx *tx)
 }
 
 const sw_statement MESSAGE_STATEMENTS[MESSAGE_STATEMENT_COUNT] = {
-    [ADD] = { "add", SQL_ADD, NULL },
-    [FIND] = { "find", SQL_FIND, FIND_CLAUSES },
-    [MATCH] = { "match", SQL_MATCH, FIND_CLAUSES },
-    [COUNT] = { "count", SQL_COUNT, FIND_CLAUSES },
-    [AT] = { "at", SQL_AT, NULL },
-    [LAST] = { "last", SQL_LAST, NULL },
-    [CLOCK_STEPS] = { "clock_steps", SQL_CLOCK_STEPS, NULL },
-    [CLOCK_STEP_ADD] = { "clock_step_add", SQL_CLOCK_STEP_ADD, NULL },
-    [INDEXED_TO] = { "indexed_to", SQL_INDEXED_TO, NULL },
-    [SIZES] = { "sizes", SQL_SIZES, NULL },
-    [INDEX] = { "index", SQL_INDEX, NULL },
-    [INDEX_NOTE] = { "index_note", SQL_INDEX_NOTE, NULL },
-    [MERGE] = { "merge", SQL_MERGE, NULL },
-    [TERMS] = { "terms", SQL_TERMS, NULL },
-    [UNINDEX] = { "unindex", SQL_UNINDEX, NULL },
-    [REMOVE] = { "remove", SQL_REMOVE, NULL },
-    [KEY_FIND] = { "key_find", SQL_KEY_FIND, NULL },
-    [KEY_PUT] = { "key_put", SQL_KEY_PUT, NULL },
-    [LOCAL_FIND] = { "local_find", SQL_LOCAL_FIND, NULL },
-    [LOCAL_PUT] = { "local_put", SQL_LOCAL_PUT, NULL },
-    [KEYS_FORGET] = { "keys_forget", SQL_KEYS_FORGET, NULL },
-    [LOCALS_FORGET] = { "locals_forget", SQL_LOCALS_FORGET, NULL },
-    [CLEAR_MESSAGES] = { "clear_messages", SQL_CLEAR_MESSAGES, NULL },
-    [CLEAR_CLOCK] = { "clear_clock", SQL_CLEAR_CLOCK, NULL },
-    [CLEAR_INDEX] = { "clear_index", SQL_CLEAR_INDEX, NULL },
-    [CLEAR_KEYS] = { "clear_keys", SQL_CLEAR_KEYS, NULL },
-    [CLEAR_LOCALS] = { "clear_locals", SQL_CLEAR_LOCALS, NULL },
+    [ADD] = {"add", SQL_ADD, NULL},
+    [FIND] = {"find", SQL_FIND, FIND_CLAUSES},
+    [MATCH] = {"match", SQL_MATCH, FIND_CLAUSES},
+    [COUNT] = {"count", SQL_COUNT, FIND_CLAUSES},
+    [AT] = {"at", SQL_AT, NULL},
+    [LAST] = {"last", SQL_LAST, NULL},
+    [CLOCK_STEPS] = {"clock_steps", SQL_CLOCK_STEPS, NULL},
+    [CLOCK_STEP_ADD] = {"clock_step_add", SQL_CLOCK_STEP_ADD, NULL},
+    [INDEXED_TO] = {"indexed_to", SQL_INDEXED_TO, NULL},
+    [SIZES] = {"sizes", SQL_SIZES, NULL},
+    [INDEX] = {"index", SQL_INDEX, NULL},
+    [INDEX_NOTE] = {"index_note", SQL_INDEX_NOTE, NULL},
+    [MERGE] = {"merge", SQL_MERGE, NULL},
+    [TERMS] = {"terms", SQL_TERMS, NULL},
+    [UNINDEX] = {"unindex", SQL_UNINDEX, NULL},
+    [REMOVE] = {"remove", SQL_REMOVE, NULL},
+    [KEY_FIND] = {"key_find", SQL_KEY_FIND, NULL},
+    [KEY_PUT] = {"key_put", SQL_KEY_PUT, NULL},
+    [LOCAL_FIND] = {"local_find", SQL_LOCAL_FIND, NULL},
+    [LOCAL_PUT] = {"local_put", SQL_LOCAL_PUT, NULL},
+    [KEYS_FORGET] = {"keys_forget", SQL_KEYS_FORGET, NULL},
+    [LOCALS_FORGET] = {"locals_forget", SQL_LOCALS_FORGET, NULL},
+    [CLEAR_MESSAGES] = {"clear_messages", SQL_CLEAR_MESSAGES, NULL},
+    [CLEAR_CLOCK] = {"clear_clock", SQL_CLEAR_CLOCK, NULL},
+    [CLEAR_INDEX] = {"clear_index", SQL_CLEAR_INDEX, NULL},
+    [CLEAR_KEYS] = {"clear_keys", SQL_CLEAR_KEYS, NULL},
+    [CLEAR_LOCALS] = {"clear_locals", SQL_CLEAR_LOCALS, NULL},
 };

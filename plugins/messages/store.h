@@ -13,7 +13,8 @@ SW_MUST_USE sw_status store_add(sw_tx *tx, message *m);
 /* Rows: id, agent_id, level, content, at_ms; newest first. */
 SW_MUST_USE sw_status store_find(sw_db *db, const message_filter *f, int64_t limit, int64_t offset, sw_rows **ret);
 /* The same through the search index; `expression` is FTS5's. */
-SW_MUST_USE sw_status store_match(sw_db *db, const message_filter *f, const char *expression, int64_t limit, sw_rows **ret);
+SW_MUST_USE sw_status store_match(sw_db *db, const message_filter *f, const char *expression, int64_t limit,
+                                  sw_rows **ret);
 /* How many rows the filter has but for its text, at most `cap`: read from an index alone. */
 SW_MUST_USE sw_status store_count(sw_db *db, const message_filter *f, int64_t cap, int64_t *ret);
 
@@ -45,7 +46,8 @@ typedef struct {
 } stored_key;
 
 SW_MUST_USE sw_status store_key_find(sw_tx *tx, int64_t user_id, const char *route, const char *key, stored_key *ret);
-SW_MUST_USE sw_status store_key_put(sw_tx *tx, int64_t user_id, const char *route, const char *key, const stored_key *k);
+SW_MUST_USE sw_status store_key_put(sw_tx *tx, int64_t user_id, const char *route, const char *key,
+                                    const stored_key *k);
 
 /* local_ids of frames: in a stored_key only hash, first_id and at_ms count. */
 SW_MUST_USE sw_status store_local_find(sw_tx *tx, int64_t sender_id, sw_str local_id, stored_key *ret);

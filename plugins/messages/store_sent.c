@@ -13,11 +13,11 @@ static void read_hash(const sw_rows *row, int column, uint8_t hash[32])
 }
 
 const char SQL_KEY_FIND[] = "SELECT body_hash, status, first_id, count, at_ms FROM messages_keys"
-                                   " WHERE user_id = ?1 AND route = ?2 AND key = ?3 AND at_ms > ?4";
+                            " WHERE user_id = ?1 AND route = ?2 AND key = ?3 AND at_ms > ?4";
 
 sw_status store_key_find(sw_tx *tx, int64_t user_id, const char *route, const char *key, stored_key *ret)
 {
-    stored_key found = { .at_ms = 0 };
+    stored_key found = {.at_ms = 0};
     sw_rows *rows;
 
     SW_TRY(RUN(sw_tx_db(tx), KEY_FIND, &rows, "issi", user_id, route, key, sw_tx_now(tx) - MESSAGES_REMEMBER_MS));
@@ -47,11 +47,11 @@ sw_status store_key_put(sw_tx *tx, int64_t user_id, const char *route, const cha
 }
 
 const char SQL_LOCAL_FIND[] = "SELECT frame_hash, message_id, at_ms FROM messages_local_ids"
-                                     " WHERE sender_id = ?1 AND local_id = ?2 AND at_ms > ?3";
+                              " WHERE sender_id = ?1 AND local_id = ?2 AND at_ms > ?3";
 
 sw_status store_local_find(sw_tx *tx, int64_t sender_id, sw_str local_id, stored_key *ret)
 {
-    stored_key found = { .at_ms = 0 };
+    stored_key found = {.at_ms = 0};
     sw_rows *rows;
 
     SW_TRY(RUN(sw_tx_db(tx), LOCAL_FIND, &rows, "iti", sender_id, local_id.at, local_id.len,
@@ -75,8 +75,8 @@ const char SQL_LOCAL_PUT[] =
 
 sw_status store_local_put(sw_tx *tx, int64_t sender_id, sw_str local_id, const stored_key *k)
 {
-    return EXEC(tx, LOCAL_PUT, NULL, "itbii", sender_id, local_id.at, local_id.len, (const void *)k->hash, sizeof k->hash,
-                k->first_id, k->at_ms);
+    return EXEC(tx, LOCAL_PUT, NULL, "itbii", sender_id, local_id.at, local_id.len, (const void *)k->hash,
+                sizeof k->hash, k->first_id, k->at_ms);
 }
 
 const char SQL_KEYS_FORGET[] =

@@ -1,7 +1,8 @@
 /* Housekeeping between the writer's batches: the search index, retention, forgotten keys.
  *
  * Indexing costs some 40 us for 200 bytes of content, and each statement that writes to the index writes a segment, so
- * that steps must be neither long nor many. A step is measured in bytes: as many as fit its time at the pace of late. */
+ * that steps must be neither long nor many. A step is measured in bytes: as many as fit its time at the pace of late.
+ */
 #include "messages.h"
 #include "store.h"
 
@@ -11,11 +12,11 @@ enum {
     STEP_ROWS = 2000,
     STEP_BYTES_MIN = 2 * 1024,
     STEP_BYTES_MAX = 256 * 1024,
-    REST_BYTES_MAX = 24 * 1024,    /* less than this is left to the scan at rest     */
+    REST_BYTES_MAX = 24 * 1024, /* less than this is left to the scan at rest     */
     RETENTION_ROWS = 400,
     RETENTION_BYTES = 16 * 1024,
     FIRST_NS_PER_KIB = 200 * 1024,
-    BYTES_PER_PAGE = 1280,         /* of content indexed, per page of merging owed for it */
+    BYTES_PER_PAGE = 1280, /* of content indexed, per page of merging owed for it */
     FORGET_ROWS = 200
 };
 
@@ -23,9 +24,9 @@ enum {
 static const struct {
     int64_t waiting, ns;
 } PACES[] = {
-    { 20000, 25 * 1000000 },
-    { 4000, 12 * 1000000 },
-    { 0, 3 * 1000000 },
+    {20000, 25 * 1000000},
+    {4000, 12 * 1000000},
+    {0, 3 * 1000000},
 };
 
 /* ---- the search index ---- */
@@ -68,7 +69,8 @@ static void learn_end(messages_state *state, int64_t took_ns, int64_t bytes)
 }
 
 /* The last row of a step's worth after `id`, and how much that is; *ret_full: there are enough for a step. */
-static sw_status step_end(sw_db *db, int64_t id, int64_t bytes_max, int64_t *ret_end, int64_t *ret_bytes, bool *ret_full)
+static sw_status step_end(sw_db *db, int64_t id, int64_t bytes_max, int64_t *ret_end, int64_t *ret_bytes,
+                          bool *ret_full)
 {
     int64_t bytes = 0, end = id, seen = 0;
     sw_rows *rows;

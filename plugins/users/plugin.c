@@ -10,8 +10,8 @@ static const sw_migration MIGRATIONS[] = {
     "\"runtime_kind\":\"websocket\",\"token_hint\":\"ec_A...9xYz\",\"token_updated_at\":\"2026-03-05T21:42:08.123Z\"," \
     "\"status\":\"ONLINE\",\"online\":true,\"last_seen_at\":\"2026-03-05T21:42:08.123Z\","                             \
     "\"last_report\":\"websocket_connected\",\"created_at\":\"2026-03-05T21:42:08.123Z\"}"
-#define HUMAN_EXAMPLE                                                                                                  \
-    "{\"id\":3,\"username\":\"ann\",\"role\":\"MEMBER\",\"actor_type\":\"HUMAN\",\"status\":\"OFFLINE\","              \
+#define HUMAN_EXAMPLE                                                                                     \
+    "{\"id\":3,\"username\":\"ann\",\"role\":\"MEMBER\",\"actor_type\":\"HUMAN\",\"status\":\"OFFLINE\"," \
     "\"online\":false,\"created_at\":\"2026-03-05T21:42:08.123Z\"}"
 
 static const sw_route ROUTES[] = {

@@ -6,7 +6,7 @@
 
 /* ---- one user, as the service gives it ---- */
 
-#define USER_COLUMNS                                                                                                   \
+#define USER_COLUMNS \
     "SELECT id, role, username, password_hash, generation, created_ms, deleted_ms IS NOT NULL FROM users"
 
 static const char SQL_BY_ID[] = USER_COLUMNS " WHERE id = ?1 AND deleted_ms IS NULL";
@@ -161,9 +161,9 @@ sw_status store_last_seen(sw_db *db, int64_t id, int64_t *ret_at_ms)
 
 /* ---- profiles: the columns COL_* of users.h ---- */
 
-#define PROFILE_COLUMNS                                                                                                \
-    "SELECT u.id, u.username, u.role, u.agent_kind, u.runtime_kind, u.description, u.token_hint,"                      \
-    " u.token_updated_ms, u.created_ms, p.last_seen_ms, p.last_report"                                                 \
+#define PROFILE_COLUMNS                                                                           \
+    "SELECT u.id, u.username, u.role, u.agent_kind, u.runtime_kind, u.description, u.token_hint," \
+    " u.token_updated_ms, u.created_ms, p.last_seen_ms, p.last_report"                            \
     " FROM users u LEFT JOIN presence p ON p.user_id = u.id WHERE u.deleted_ms IS NULL"
 
 static const char SQL_PROFILE[] = PROFILE_COLUMNS " AND u.id = ?1";

@@ -37,7 +37,7 @@ enum {
 #define RUN(db, which, ret, ...) sw_db_query((db), &USER_STATEMENTS[which], 0, (ret), __VA_ARGS__)
 
 /* store_write.c */
-extern const char SQL_ADD[], SQL_ADD_WITH_ID[], SQL_UPDATE[], SQL_REHASH[], SQL_SET_TOKEN[], SQL_REMOVE[],
-    SQL_FORGET[], SQL_NOTE_SEEN[], SQL_NOTE_REPORT[], SQL_CLEAR_PRESENCE[], SQL_CLEAR_USERS[], SQL_CLEAR_IDS[];
+extern const char SQL_ADD[], SQL_ADD_WITH_ID[], SQL_UPDATE[], SQL_REHASH[], SQL_SET_TOKEN[], SQL_REMOVE[], SQL_FORGET[],
+    SQL_NOTE_SEEN[], SQL_NOTE_REPORT[], SQL_CLEAR_PRESENCE[], SQL_CLEAR_USERS[], SQL_CLEAR_IDS[];
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define ADD_VALUES                                                                                                     \
-    " VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), nullif(?7, ''), ?8, ?9, CASE WHEN ?8 IS NULL"            \
+#define ADD_VALUES                                                                                          \
+    " VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), nullif(?7, ''), ?8, ?9, CASE WHEN ?8 IS NULL" \
     " THEN NULL ELSE ?10 END, ?10"
 
 const char SQL_ADD[] =
@@ -67,7 +67,7 @@ sw_status store_rehash(sw_tx *tx, int64_t id, const char *old_hash, const char *
 }
 
 const char SQL_SET_TOKEN[] = "UPDATE users SET token_hash = ?2, token_hint = ?3, token_updated_ms = ?4"
-                                    " WHERE id = ?1 AND deleted_ms IS NULL";
+                             " WHERE id = ?1 AND deleted_ms IS NULL";
 
 sw_status store_set_token(sw_tx *tx, int64_t id, const uint8_t hash[32], const char *hint)
 {
@@ -75,9 +75,8 @@ sw_status store_set_token(sw_tx *tx, int64_t id, const uint8_t hash[32], const c
                                    hint, sw_tx_now(tx)));
 }
 
-const char SQL_REMOVE[] =
-    "UPDATE users SET deleted_ms = ?2, password_hash = '', token_hash = NULL, token_hint = NULL,"
-    " generation = generation + 1 WHERE id = ?1 AND deleted_ms IS NULL";
+const char SQL_REMOVE[] = "UPDATE users SET deleted_ms = ?2, password_hash = '', token_hash = NULL, token_hint = NULL,"
+                          " generation = generation + 1 WHERE id = ?1 AND deleted_ms IS NULL";
 const char SQL_FORGET[] = "DELETE FROM presence WHERE user_id = ?1";
 
 sw_status store_remove(sw_tx *tx, int64_t id)

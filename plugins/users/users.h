@@ -1,7 +1,8 @@
 /* users: who there is (humans, agents, Butler), their credentials as hashes, and their presence.
  *
- * plugin.c is the front door; store.c and store_write.c hold all SQL; model.c writes the user object; fields.c reads and
- * checks body fields; token.c makes and hashes api tokens; fold.c compares names; first.c makes the first admin and Butler. */
+ * plugin.c is the front door; store.c and store_write.c hold all SQL; model.c writes the user object; fields.c reads
+ * and checks body fields; token.c makes and hashes api tokens; fold.c compares names; first.c makes the first admin and
+ * Butler. */
 #ifndef USERS_H
 #define USERS_H
 

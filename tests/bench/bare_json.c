@@ -20,13 +20,13 @@ static int read_rows(const char *path, row rows[ROWS])
     sqlite3_stmt *st;
     int count = 0;
     if (sqlite3_open(path, &db) != SQLITE_OK ||
-        sqlite3_prepare_v2(db, "SELECT id, at_ms, agent_id, level, content FROM messages ORDER BY id DESC LIMIT 50", -1, &st,
-                           NULL) != SQLITE_OK)
+        sqlite3_prepare_v2(db, "SELECT id, at_ms, agent_id, level, content FROM messages ORDER BY id DESC LIMIT 50", -1,
+                           &st, NULL) != SQLITE_OK)
         fail("%s", sqlite3_errmsg(db));
     for (; count < ROWS && sqlite3_step(st) == SQLITE_ROW; count++)
-        rows[count] = (row){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
-                            strdup((const char *)sqlite3_column_text(st, 2)), strdup((const char *)sqlite3_column_text(st, 3)),
-                            strdup((const char *)sqlite3_column_text(st, 4))};
+        rows[count] = (row){
+            sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), strdup((const char *)sqlite3_column_text(st, 2)),
+            strdup((const char *)sqlite3_column_text(st, 3)), strdup((const char *)sqlite3_column_text(st, 4))};
     sqlite3_finalize(st);
     sqlite3_close(db);
     return count;

@@ -2,12 +2,12 @@
  * ({"message":"pong"}). Prints its port. */
 #include "bench.h"
 
+#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>

@@ -22,8 +22,10 @@ static int run_read(int argc, char **argv)
     sqlite3_stmt *st;
     uint64_t pages = 0, bytes = 0;
     raw_open(&s, option_text(argc, argv, "db", ""), NULL, "off");
-    if (sqlite3_prepare_v2(s.db, "SELECT id, agent_id, level, content, at_ms FROM messages WHERE id > 0"
-                                 " AND id < 9223372036854775807 ORDER BY id DESC LIMIT 50", -1, &st, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s.db,
+                           "SELECT id, agent_id, level, content, at_ms FROM messages WHERE id > 0"
+                           " AND id < 9223372036854775807 ORDER BY id DESC LIMIT 50",
+                           -1, &st, NULL) != SQLITE_OK)
         fail("%s", sqlite3_errmsg(s.db));
     for (int64_t i = 0; i < 200; i++) { /* warm */
         while (sqlite3_step(st) == SQLITE_ROW)

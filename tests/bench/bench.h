@@ -31,7 +31,7 @@ void write_all(int fd, const void *bytes, size_t len);
 
 /* ---- samples ---- */
 typedef struct {
-    uint32_t *at;       /* owned; in units of 100 ns */
+    uint32_t *at; /* owned; in units of 100 ns */
     size_t count, room;
 } samples;
 

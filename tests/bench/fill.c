@@ -1,4 +1,5 @@
-/* fill --db FILE --rows 1000000: adds messages to a store that a server has made (and has left), search index included. */
+/* fill --db FILE --rows 1000000: adds messages to a store that a server has made (and has left), search index included.
+ */
 #include "schema.h"
 
 #include <stdio.h>

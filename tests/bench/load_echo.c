@@ -9,7 +9,7 @@
 
 typedef struct {
     int fd;
-    size_t got;                /* of the message that is arriving */
+    size_t got; /* of the message that is arriving */
     int64_t *sent_ns;
     unsigned oldest, under_way;
 } line;
@@ -51,7 +51,8 @@ static void on_input(echo *e, line *l)
 
 int load_echo(int argc, char **argv)
 {
-    echo e = {.count = (unsigned)option_int(argc, argv, "connections", 8), .depth = (unsigned)option_int(argc, argv, "depth", 8),
+    echo e = {.count = (unsigned)option_int(argc, argv, "connections", 8),
+              .depth = (unsigned)option_int(argc, argv, "depth", 8),
               .bytes = (size_t)option_int(argc, argv, "bytes", 180)};
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     e.lines = must_alloc(e.count, sizeof *e.lines);
@@ -74,7 +75,8 @@ int load_echo(int argc, char **argv)
             on_input(&e, ready[i].data.ptr);
     }
     double seconds = (double)(now_ns() - begin) / 1e9;
-    printf("{\"frames\":%lld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n", (long long)e.messages,
-           seconds, (double)e.messages / seconds, samples_percentile(&e.times, 50), samples_percentile(&e.times, 99));
+    printf("{\"frames\":%lld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
+           (long long)e.messages, seconds, (double)e.messages / seconds, samples_percentile(&e.times, 50),
+           samples_percentile(&e.times, 99));
     return 0;
 }

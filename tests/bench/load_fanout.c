@@ -1,6 +1,6 @@
 /* load fanout --sockets 1000 --token T --post FILE --messages 500 --rounds 10
- * Opens the sockets (all of a human), then posts FILE, an array of `messages` messages, and waits until every socket has
- * as many frames; `rounds` times. */
+ * Opens the sockets (all of a human), then posts FILE, an array of `messages` messages, and waits until every socket
+ * has as many frames; `rounds` times. */
 #include "load.h"
 #include "websocket.h"
 

@@ -21,13 +21,13 @@ typedef struct {
 
 typedef struct {
     int fd;
-    char *in;              /* INPUT bytes, owned                    */
+    char *in; /* INPUT bytes, owned                    */
     size_t in_len;
-    size_t body_left;      /* of the answer, once the head is read  */
+    size_t body_left; /* of the answer, once the head is read  */
     bool in_body;
     int status;
     int64_t sent_ns;
-    int64_t due_ns;        /* 0: a request is out                   */
+    int64_t due_ns; /* 0: a request is out                   */
 } client;
 
 typedef struct {
@@ -79,8 +79,8 @@ static void build_requests(load *l, int argc, char **argv)
         char *made = must_alloc(room, 1);
         int head = snprintf(made, room, "%s %s HTTP/1.1\r\nHost: bench\r\n%s", method, path, headers);
         if (bodies > 0)
-            head += snprintf(made + head, room - (size_t)head, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                             b.len);
+            head += snprintf(made + head, room - (size_t)head,
+                             "Content-Type: application/json\r\nContent-Length: %zu\r\n", b.len);
         head += snprintf(made + head, room - (size_t)head, "\r\n");
         if (b.len > 0)
             memcpy(made + head, b.at, b.len);
@@ -209,12 +209,13 @@ static int send_due(load *l, unsigned count)
 
 static void print(load *l, double seconds)
 {
-    printf("{\"requests\":%lld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,"
-           "\"ok\":%llu,\"client_errors\":%llu,\"server_errors\":%llu,\"429\":%llu,\"503\":%llu,\"broken\":%u,\"bytes\":%llu}\n",
-           (long long)l->count, seconds, (double)l->count / seconds, samples_percentile(&l->times, 50),
-           samples_percentile(&l->times, 99), samples_percentile(&l->times, 100), (unsigned long long)l->by_class[2],
-           (unsigned long long)l->by_class[4], (unsigned long long)l->by_class[5], (unsigned long long)l->status_429,
-           (unsigned long long)l->status_503, l->broken, (unsigned long long)l->bytes);
+    printf(
+        "{\"requests\":%lld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,"
+        "\"ok\":%llu,\"client_errors\":%llu,\"server_errors\":%llu,\"429\":%llu,\"503\":%llu,\"broken\":%u,\"bytes\":%llu}\n",
+        (long long)l->count, seconds, (double)l->count / seconds, samples_percentile(&l->times, 50),
+        samples_percentile(&l->times, 99), samples_percentile(&l->times, 100), (unsigned long long)l->by_class[2],
+        (unsigned long long)l->by_class[4], (unsigned long long)l->by_class[5], (unsigned long long)l->status_429,
+        (unsigned long long)l->status_503, l->broken, (unsigned long long)l->bytes);
 }
 
 int load_http(int argc, char **argv)

@@ -1,6 +1,6 @@
 /* load relay --pairs FILE --depth 8 --seconds 4 [--bytes 100]
- * FILE has a line "AGENT_TOKEN HUMAN_ID HUMAN_TOKEN" per pair. The agent's socket sends CHAT_STREAM pieces to its human,
- * `depth` of them under way at any time; one is over when the human's socket has it. */
+ * FILE has a line "AGENT_TOKEN HUMAN_ID HUMAN_TOKEN" per pair. The agent's socket sends CHAT_STREAM pieces to its
+ * human, `depth` of them under way at any time; one is over when the human's socket has it. */
 #include "load.h"
 #include "websocket.h"
 
@@ -15,7 +15,7 @@ typedef struct {
     websocket agent, human;
     uint8_t *frame;
     size_t frame_len;
-    int64_t *sent_ns;          /* ring of `depth` */
+    int64_t *sent_ns; /* ring of `depth` */
     unsigned oldest, under_way;
 } pair;
 
@@ -37,7 +37,8 @@ static void watch(relay *r, websocket *w)
 static void build_frame(pair *p, const char *human_id, size_t bytes)
 {
     char *text = must_alloc(bytes + 200, 1);
-    int len = snprintf(text, bytes + 200, "{\"type\":\"CHAT_STREAM\",\"target_id\":%s,\"stream_id\":\"s1\",\"payload\":\"%0*d\"}",
+    int len = snprintf(text, bytes + 200,
+                       "{\"type\":\"CHAT_STREAM\",\"target_id\":%s,\"stream_id\":\"s1\",\"payload\":\"%0*d\"}",
                        human_id, (int)bytes, 0);
     p->frame = must_alloc((size_t)len + 14, 1);
     p->frame_len = ws_frame(text, (size_t)len, p->frame);
@@ -133,7 +134,8 @@ int load_relay(int argc, char **argv)
     while (now_ns() < r->end_ns)
         pump(r, 100);
     double seconds = (double)(now_ns() - begin) / 1e9;
-    printf("{\"frames\":%lld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n", (long long)r->frames,
-           seconds, (double)r->frames / seconds, samples_percentile(&r->times, 50), samples_percentile(&r->times, 99));
+    printf("{\"frames\":%lld,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
+           (long long)r->frames, seconds, (double)r->frames / seconds, samples_percentile(&r->times, 50),
+           samples_percentile(&r->times, 99));
     return 0;
 }

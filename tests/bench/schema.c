@@ -30,7 +30,8 @@ static int64_t number(raw_store *s, const char *sql)
 void raw_open(raw_store *s, const char *path, const char *schema, const char *synchronous)
 {
     must(s, sqlite3_open(path, &s->db), path);
-    raw_exec(s, "PRAGMA journal_mode=WAL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000");
+    raw_exec(
+        s, "PRAGMA journal_mode=WAL; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=0; PRAGMA busy_timeout=5000");
     raw_exec(s, strcmp(synchronous, "off") == 0 ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL");
     if (schema != NULL) {
         size_t len;
@@ -38,10 +39,16 @@ void raw_open(raw_store *s, const char *path, const char *schema, const char *sy
         raw_exec(s, sql);
         free(sql);
     }
-    must(s, sqlite3_prepare_v2(s->db, "INSERT INTO messages (agent_id, level, content, at_ms) VALUES (?1, ?2, ?3, ?4)", -1,
-                               &s->insert, NULL), "insert");
-    must(s, sqlite3_prepare_v2(s->db, "INSERT INTO messages_fts (rowid, text) SELECT id, lower(content) || char(10, 10)"
-                                      " FROM messages WHERE id > ?1 AND id <= ?2 ORDER BY id", -1, &s->index, NULL), "index");
+    must(s,
+         sqlite3_prepare_v2(s->db, "INSERT INTO messages (agent_id, level, content, at_ms) VALUES (?1, ?2, ?3, ?4)", -1,
+                            &s->insert, NULL),
+         "insert");
+    must(s,
+         sqlite3_prepare_v2(s->db,
+                            "INSERT INTO messages_fts (rowid, text) SELECT id, lower(content) || char(10, 10)"
+                            " FROM messages WHERE id > ?1 AND id <= ?2 ORDER BY id",
+                            -1, &s->index, NULL),
+         "index");
     s->rows = number(s, "SELECT coalesce(max(id), 0) FROM messages");
     s->indexed = number(s, "SELECT indexed_to FROM messages_search");
 }

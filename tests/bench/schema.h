@@ -10,7 +10,7 @@
 typedef struct {
     sqlite3 *db;
     sqlite3_stmt *insert, *index;
-    int64_t rows, indexed;    /* ids */
+    int64_t rows, indexed; /* ids */
 } raw_store;
 
 /* `schema`: a file of SQL to run first (the migration), NULL: the file has it. */

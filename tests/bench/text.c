@@ -13,9 +13,9 @@ static uint32_t next(text_source *t)
 
 void text_begin(text_source *t, uint64_t seed)
 {
-    static const char *const syllables[] = {"an", "ber", "con", "der", "el",  "for", "ger", "hal", "in",  "jo",
-                                            "ken", "lo", "mes", "nor", "or",  "per", "re",  "sta", "ter", "un",
-                                            "ver", "wi", "pla", "gra", "tion", "ing", "ed", "ch",  "sh",  "qu"};
+    static const char *const syllables[] = {"an",  "ber", "con", "der", "el",   "for", "ger", "hal", "in",  "jo",
+                                            "ken", "lo",  "mes", "nor", "or",   "per", "re",  "sta", "ter", "un",
+                                            "ver", "wi",  "pla", "gra", "tion", "ing", "ed",  "ch",  "sh",  "qu"};
     t->state = 88172645463325252u;
     for (size_t i = 0; i < TEXT_WORDS; i++) {
         t->words[i][0] = '\0';

@@ -8,14 +8,14 @@
 
 typedef struct {
     int fd;
-    uint8_t matched;       /* of the blank line that ends the handshake; 4: open     */
+    uint8_t matched; /* of the blank line that ends the handshake; 4: open     */
     bool refused, closed;
     uint8_t head_len, opcode;
     uint8_t head[10];
-    uint8_t line[16];      /* how the answer began: its status                       */
+    uint8_t line[16]; /* how the answer began: its status                       */
     uint8_t line_len;
     uint8_t ping[125], ping_len;
-    uint64_t left;         /* of the frame's payload                                 */
+    uint64_t left; /* of the frame's payload                                 */
 } websocket;
 
 /* Connects and sends the upgrade; `source` as in tcp_connect. */

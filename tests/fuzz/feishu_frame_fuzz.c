@@ -28,7 +28,8 @@ static void check_again(const frame *f)
     size_t len = frame_encode(f, bytes);
     must(len <= most);
     must(frame_decode(bytes, len, &again) == NULL);
-    must(again.seq_id == f->seq_id && again.log_id == f->log_id && again.service == f->service && again.method == f->method);
+    must(again.seq_id == f->seq_id && again.log_id == f->log_id && again.service == f->service &&
+         again.method == f->method);
     must(again.header_count == f->header_count && same(again.payload, f->payload));
     must(same(again.payload_encoding, f->payload_encoding) && same(again.payload_type, f->payload_type));
     must(same(again.log_id_new, f->log_id_new));
@@ -58,14 +59,14 @@ static void check_as_part(const frame *f)
 static void check_joined(const frame *f)
 {
     fragments *parts = fragments_new();
-    frame half = { .payload = f->payload };
+    frame half = {.payload = f->payload};
     sw_str whole;
 
     must(parts != NULL);
     must(frame_header_add(&half, "message_id", "m") && frame_header_add(&half, "sum", "2"));
     must(frame_header_add(&half, "seq", "1"));
     must(fragments_add(parts, &half, 4, &whole) == FRAGMENTS_PART);
-    half.headers[2].value = (sw_str){ "0", 1 };
+    half.headers[2].value = (sw_str){"0", 1};
     must(fragments_add(parts, &half, 5, &whole) == FRAGMENTS_WHOLE && whole.len == 2 * half.payload.len);
     fragments_free(parts);
 }

@@ -26,7 +26,8 @@ static size_t collect(char *bytes, size_t size, size_t count, void *arg)
 }
 
 /* One exchange; the parsed answer, or NULL with a line on stderr when the status is not `expected`. */
-static json_t *exchange(CURL *curl, const char *url, const char *path, const char *token, const char *post, long expected)
+static json_t *exchange(CURL *curl, const char *url, const char *path, const char *token, const char *post,
+                        long expected)
 {
     char full[512], authorization[2048];
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
@@ -70,7 +71,8 @@ static int talk(CURL *curl, char **argv)
     json_int_t id = json_integer_value(json_object_get(stored, "id"));
     json_t *first = json_array_get(found, 0);
     const char *content = json_string_value(json_object_get(first, "content"));
-    int ok = id > 0 && json_integer_value(json_object_get(first, "id")) == id && content && strcmp(content, argv[4]) == 0;
+    int ok =
+        id > 0 && json_integer_value(json_object_get(first, "id")) == id && content && strcmp(content, argv[4]) == 0;
 
     if (ok)
         printf("%lld\n", (long long)id);

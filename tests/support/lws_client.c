@@ -61,17 +61,23 @@ int main(int argc, char **argv)
 {
     if (argc != 6)
         return 2;
-    session s = { .frame = argv[4], .left = (int)strtol(argv[5], NULL, 10) };
-    const struct lws_protocols protocols[] = { { "steward", on_event, 0, 65536, 0, NULL, 0 }, { NULL, NULL, 0, 0, 0, NULL, 0 } };
-    struct lws_context_creation_info context_info = { .port = CONTEXT_PORT_NO_LISTEN, .protocols = protocols, .user = &s };
+    session s = {.frame = argv[4], .left = (int)strtol(argv[5], NULL, 10)};
+    const struct lws_protocols protocols[] = {{"steward", on_event, 0, 65536, 0, NULL, 0},
+                                              {NULL, NULL, 0, 0, 0, NULL, 0}};
+    struct lws_context_creation_info context_info = {
+        .port = CONTEXT_PORT_NO_LISTEN, .protocols = protocols, .user = &s};
 
     lws_set_log_level(LLL_ERR, NULL);
     struct lws_context *context = lws_create_context(&context_info);
     if (!context)
         return 1;
     struct lws_client_connect_info connect_info = {
-        .context = context, .address = argv[1], .port = (int)strtol(argv[2], NULL, 10), .path = argv[3],
-        .host = argv[1], .local_protocol_name = "steward",
+        .context = context,
+        .address = argv[1],
+        .port = (int)strtol(argv[2], NULL, 10),
+        .path = argv[3],
+        .host = argv[1],
+        .local_protocol_name = "steward",
     };
     if (!lws_client_connect_via_info(&connect_info))
         s.failed = true;

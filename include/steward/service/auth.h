@@ -9,8 +9,8 @@
 SW_BEGIN_DECLS
 
 typedef struct {
-    uint32_t size;   /* sizeof(sw_auth_service) */
-    bool waits;      /* it asks another machine: called on the slow lane, not on a worker */
+    uint32_t size; /* sizeof(sw_auth_service) */
+    bool waits;    /* it asks another machine: called on the slow lane, not on a worker */
     /* SW_UNAUTHENTICATED: not a token of anybody's. Anything else but SW_OK is a failure of the provider
      * (answered as 503). Fills all of *ret (size is set by the caller). */
     sw_status (*authenticate)(void *self, sw_db *db, const char *token, size_t len, sw_principal *ret);

@@ -7,50 +7,51 @@
 SW_BEGIN_DECLS
 
 typedef struct {
-    uint32_t size;             /* sizeof(sw_chat_post) */
+    uint32_t size; /* sizeof(sw_chat_post) */
     int64_t sender_id;
     int64_t target_id;
-    int64_t conversation_id;   /* 0: the rules of the contract choose it */
-    const char *local_id;      /* NULL: none */
-    const char *payload;       /* raw JSON text */
+    int64_t conversation_id; /* 0: the rules of the contract choose it */
+    const char *local_id;    /* NULL: none */
+    const char *payload;     /* raw JSON text */
     size_t payload_len;
-    const char *source;        /* raw JSON object, NULL: none */
+    const char *source; /* raw JSON object, NULL: none */
 } sw_chat_post;
 
 typedef struct {
-    uint32_t size;   /* sizeof(sw_chat_service) */
+    uint32_t size; /* sizeof(sw_chat_service) */
     /* Stores a CHAT and delivers it after the commit, exactly as if its sender had sent the frame. SW_NOT_FOUND:
      * unknown sender or target; SW_FORBIDDEN: the two may not talk; SW_INVALID: conversation or size. */
     sw_status (*post)(void *self, sw_tx *tx, const sw_chat_post *post, int64_t *ret_id, int64_t *ret_at_ms);
-    /* A new thread of that human's with Butler or an agent, besides the default one; `title` is cut to what a title may hold.
-     * SW_NOT_FOUND: unknown user; SW_INVALID: these two have no threads. */
-    sw_status (*open_thread)(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title, int64_t *ret_id);
+    /* A new thread of that human's with Butler or an agent, besides the default one; `title` is cut to what a title may
+     * hold. SW_NOT_FOUND: unknown user; SW_INVALID: these two have no threads. */
+    sw_status (*open_thread)(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title,
+                             int64_t *ret_id);
 } sw_chat_service;
 
 /* The outcome of an answer to an approval. */
 typedef enum {
-    SW_DECIDED = 1,         /* this answer decided it                                 */
-    SW_DECIDED_SAME,        /* decided before, the same way: nothing was sent         */
-    SW_DECIDED_OTHERWISE,   /* decided before, the other way                          */
+    SW_DECIDED = 1,       /* this answer decided it                                 */
+    SW_DECIDED_SAME,      /* decided before, the same way: nothing was sent         */
+    SW_DECIDED_OTHERWISE, /* decided before, the other way                          */
     SW_DECISION_EXPIRED,
-    SW_DECISION_UNKNOWN,    /* no such request                                        */
-    SW_DECISION_FORBIDDEN   /* this user may not answer it                            */
+    SW_DECISION_UNKNOWN,  /* no such request                                        */
+    SW_DECISION_FORBIDDEN /* this user may not answer it                            */
 } sw_decision;
 
 /* `size` is set by the caller of the functions that fill one. */
 typedef struct {
-    uint32_t size;               /* sizeof(sw_approval) */
+    uint32_t size; /* sizeof(sw_approval) */
     int64_t approval_id;
     const char *action_id;
-    const char *status;          /* PENDING, APPROVED, REJECTED, EXPIRED */
-    const char *decided_by;      /* the name shown; "" while pending     */
+    const char *status;     /* PENDING, APPROVED, REJECTED, EXPIRED */
+    const char *decided_by; /* the name shown; "" while pending     */
     const char *command, *reason, *target_agent_name;
     const char *channel;
     int64_t expires_ms, decided_ms;
 } sw_approval;
 
 typedef struct {
-    uint32_t size;   /* sizeof(sw_approvals_service) */
+    uint32_t size; /* sizeof(sw_approvals_service) */
     /* One conditional update in this write step; the first decision wins, and is announced after the commit.
      * `user_id` answers; `responder_name` NULL: the user's own name; `channel`: "http", "ws", "feishu". *ret (may be
      * NULL) is what is stored now. SW_INTERNAL: its size was not set. */

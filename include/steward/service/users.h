@@ -10,24 +10,24 @@ SW_BEGIN_DECLS
 
 /* `size` is set by the caller of the functions that fill one: sw_user user = {.size = sizeof user}. */
 typedef struct {
-    uint32_t size;              /* sizeof(sw_user)         */
+    uint32_t size; /* sizeof(sw_user)         */
     sw_role role;
     int64_t id;
     const char *name;
-    const char *password_hash;  /* "" for AGENT and BUTLER */
-    int64_t generation;         /* the JWT claim `ver`     */
+    const char *password_hash; /* "" for AGENT and BUTLER */
+    int64_t generation;        /* the JWT claim `ver`     */
     int64_t created_ms;
-    bool removed;               /* only from by_id_any     */
-    sw_db *db;                  /* where it was read: write() reads the rest of the row there */
+    bool removed; /* only from by_id_any     */
+    sw_db *db;    /* where it was read: write() reads the rest of the row there */
 } sw_user;
 
 typedef struct {
-    uint32_t size;   /* sizeof(sw_users_service) */
+    uint32_t size; /* sizeof(sw_users_service) */
     /* SW_NOT_FOUND when there is none (removed users are not found, but by by_id_any), and *ret is as it was.
      * SW_INTERNAL: its size was not set. Worker or writer; they read the database. */
     sw_status (*by_id)(void *self, sw_db *db, int64_t id, sw_user *ret);
     sw_status (*by_id_any)(void *self, sw_db *db, int64_t id, sw_user *ret);
-    sw_status (*by_name)(void *self, sw_db *db, const char *name, sw_user *ret);       /* any case */
+    sw_status (*by_name)(void *self, sw_db *db, const char *name, sw_user *ret); /* any case */
     sw_status (*by_api_token)(void *self, sw_db *db, const char *token, size_t len, sw_user *ret);
     sw_status (*butler)(void *self, sw_db *db, sw_user *ret);
     /* The ADMIN with the lowest id. */

@@ -7,7 +7,8 @@ sw_status get_agent_token(sw_request *req)
     const char *token;
     sw_user user = {.size = sizeof user};
 
-    sw_status found = state->users->by_name(state->users_self, sw_request_db(req), sw_path_text(req, "username"), &user);
+    sw_status found =
+        state->users->by_name(state->users_self, sw_request_db(req), sw_path_text(req, "username"), &user);
     if (found == SW_NOT_FOUND)
         return sw_fail(req, SW_NOT_FOUND, NULL, "user not found");
     SW_TRY(found);

@@ -1,4 +1,5 @@
-/* What the Butler says to an ADMIN also goes to the chat its conversation came from. In the Butler's own transaction. */
+/* What the Butler says to an ADMIN also goes to the chat its conversation came from. In the Butler's own transaction.
+ */
 #include "../feishu.h"
 #include "../mask.h"
 #include <string.h>

@@ -1,6 +1,6 @@
 /* POST /api/integrations/feishu/:id/test-message: really sends one. Always 200: ok tells. */
-#include "../store.h"
 #include "../mask.h"
+#include "../store.h"
 #include <string.h>
 
 enum { TEXT_MAX = 8 * 1024 };
@@ -18,8 +18,8 @@ static sw_status conclude(sw_tx *tx, void *arg)
     const outcome *o = arg;
 
     if (o->ok)
-        SW_TRY(note(tx, o->c.id, "success", "test_message", "Test message sent (target=%s trace=%s message_id=%s)", o->to.id,
-                    o->trace, o->message_id));
+        SW_TRY(note(tx, o->c.id, "success", "test_message", "Test message sent (target=%s trace=%s message_id=%s)",
+                    o->to.id, o->trace, o->message_id));
     else
         SW_TRY(note(tx, o->c.id, "error", "test_message", "%s%s%s", o->message, o->detail ? ": " : "",
                     o->detail ? o->detail : ""));
@@ -62,8 +62,9 @@ static sw_status send(sw_request *req, feishu *f, outcome *o)
 {
     char token[FEISHU_TOKEN_MAX + 1];
     client_target target;
-    api_answer a = { .code = -1 };
-    const char *path = sw_printf(req, "/open-apis/im/v1/messages?receive_id_type=%s", o->to.type), *body = body_of(req, o);
+    api_answer a = {.code = -1};
+    const char *path = sw_printf(req, "/open-apis/im/v1/messages?receive_id_type=%s", o->to.type),
+               *body = body_of(req, o);
 
     if (!path || !body)
         return SW_NO_MEMORY;
@@ -100,7 +101,7 @@ static void read_body(sw_request *req, outcome *o)
     if (words.len > TEXT_MAX)
         sw_invalid(req, "field_too_long", "text must be at most %d bytes", TEXT_MAX);
     const char *chat = id.len > 0 ? sw_strndup(req, id.at, id.len) : NULL;
-    o->to = (destination){ "chat_id", chat ? chat : "", "" };
+    o->to = (destination){"chat_id", chat ? chat : "", ""};
     o->text = words.len > 0 ? sw_strndup(req, words.at, words.len) : "EchoCenter Feishu connector test message";
     o->trace = sw_printf(req, "feishu-test-%lld", (long long)sw_now_ms() * 1000000);
 }

@@ -6,8 +6,8 @@
 
 typedef struct {
     message m;
-    sw_str local_id;            /* at NULL: none */
-    uint8_t hash[32];           /* of what a repeat must have in common */
+    sw_str local_id;  /* at NULL: none */
+    uint8_t hash[32]; /* of what a repeat must have in common */
 } report;
 
 static sw_status refuse(sw_request *req, const char *why)
@@ -44,7 +44,7 @@ static sw_status store_once(sw_tx *tx, report *r)
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;
     SW_TRY(store(tx, r));
-    kept = (stored_key){ .first_id = r->m.id, .at_ms = r->m.at_ms };
+    kept = (stored_key){.first_id = r->m.id, .at_ms = r->m.at_ms};
     memcpy(kept.hash, r->hash, sizeof kept.hash);
     return store_local_put(tx, sender->user_id, r->local_id, &kept);
 }
@@ -84,7 +84,7 @@ static sw_status read_content(sw_request *req, const sw_value *content, message 
         return sw_fail(req, SW_TOO_LARGE, "payload_too_large", "content must be at most %d bytes", MESSAGE_CONTENT_MAX);
     if (memchr(text, '\0', len))
         return refuse(req, "content must not hold a NUL character");
-    m->content = (sw_str){ text, len };
+    m->content = (sw_str){text, len};
     return message_encode(req, m);
 }
 
@@ -92,8 +92,8 @@ static sw_status read_content(sw_request *req, const sw_value *content, message 
 static sw_status hash_frame(sw_request *req, uint8_t hash[32])
 {
     sw_str payload = sw_frame_payload(req);
-    char *text = sw_printf(req, "%lld %lld %.*s", (long long)sw_frame_target(req), (long long)sw_frame_conversation(req),
-                           (int)payload.len, payload.at);
+    char *text = sw_printf(req, "%lld %lld %.*s", (long long)sw_frame_target(req),
+                           (long long)sw_frame_conversation(req), (int)payload.len, payload.at);
     if (!text)
         return SW_NO_MEMORY;
     sw_sha256(text, strlen(text), hash);
@@ -110,7 +110,7 @@ sw_status on_system_log(sw_request *req)
         return SW_NO_MEMORY;
     if (!payload)
         return refuse(req, "payload must be an object {level, content}, or one as a JSON string");
-    r->m.agent_id = (sw_str){ name, strlen(name) };
+    r->m.agent_id = (sw_str){name, strlen(name)};
     SW_TRY(read_level(req, sw_value_get(payload, "level"), &r->m));
     SW_TRY(read_content(req, sw_value_get(payload, "content"), &r->m));
     r->local_id = sw_frame_local_id(req);

@@ -10,9 +10,9 @@ typedef struct {
     message *messages;
     size_t count;
     bool array;
-    bool own;                   /* the last one is an agent's, under its own name */
-    const char *key;            /* NULL: none                         */
-    uint8_t hash[32];           /* of the body, with a key            */
+    bool own;         /* the last one is an agent's, under its own name */
+    const char *key;  /* NULL: none                         */
+    uint8_t hash[32]; /* of the body, with a key            */
 } posting;
 
 /* ---- on the writer ---- */
@@ -47,7 +47,7 @@ static sw_status replay(sw_tx *tx, posting *p, const stored_key *first)
 
 static sw_status remember(sw_tx *tx, const posting *p)
 {
-    stored_key key = { .status = 201, .count = (int64_t)p->count, .at_ms = sw_tx_now(tx) };
+    stored_key key = {.status = 201, .count = (int64_t)p->count, .at_ms = sw_tx_now(tx)};
 
     memcpy(key.hash, p->hash, sizeof key.hash);
     key.first_id = p->count > 0 ? p->messages[0].id : 0;

@@ -85,16 +85,16 @@ sw_status post_crash(sw_request *req)
     else if (strcmp(where, "commit") == 0)
         return sw_write(req, ask_for_commit, kept);
     else if (strcmp(where, "after") == 0)
-        return sw_write(req, publish, (void *)(uintptr_t)"crashing.after");
+        return sw_write(req, publish, (void *)(uintptr_t) "crashing.after");
     else if (strcmp(where, "subscriber") == 0)
-        return sw_write(req, publish, (void *)(uintptr_t)"crashing.in_tx");
+        return sw_write(req, publish, (void *)(uintptr_t) "crashing.in_tx");
     else if (strcmp(where, "task") == 0)
         (void)sw_task_run(host, SW_LANE_WORKER, in_task, 0);
     else if (strcmp(where, "done") == 0)
-        (void)sw_write_later(host, do_nothing, (void *)(uintptr_t)"null", when_done);
+        (void)sw_write_later(host, do_nothing, (void *)(uintptr_t) "null", when_done);
     else if (strcmp(where, "answer") == 0) {
         const sw_http_call call = {.size = sizeof call, .url = "http://127.0.0.1:9/"};
-        SW_TRY(sw_http_start(host, &call, when_answered, (void *)(uintptr_t)"null"));
+        SW_TRY(sw_http_start(host, &call, when_answered, (void *)(uintptr_t) "null"));
     } else if (strcmp(where, "timer") == 0)
         s->armed = 1;
     else if (strcmp(where, "housekeeping") == 0)

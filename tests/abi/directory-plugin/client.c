@@ -109,7 +109,8 @@ static int retry_after_s(const sw_http_answer *answer)
     return seconds > 0 && seconds < 3600 ? (int)seconds : 1;
 }
 
-sw_status client_bind(directory *d, sw_request *req, const char *name, const char *password, person *ret, int *ret_retry_s)
+sw_status client_bind(directory *d, sw_request *req, const char *name, const char *password, person *ret,
+                      int *ret_retry_s)
 {
     sw_json *question = sw_json_new(req);
     sw_http_answer answer;

@@ -1,7 +1,7 @@
 /* directory: signs people in by a company's directory, in place of the plugin auth.
  *
- * plugin.c is the front door; login.c the login; client.c talks to the directory; token.c makes tokens; service.c says what a
- * token means; recheck.c asks again who may still come in; sessions.c ends sessions; store.c holds all SQL. */
+ * plugin.c is the front door; login.c the login; client.c talks to the directory; token.c makes tokens; service.c says
+ * what a token means; recheck.c asks again who may still come in; sessions.c ends sessions; store.c holds all SQL. */
 #ifndef DIRECTORY_H
 #define DIRECTORY_H
 
@@ -30,16 +30,18 @@ typedef struct {
     sw_role role; /* 0: in none of the groups that may come in */
 } person;
 
-/* SW_UNAUTHENTICATED: name or password is wrong; SW_RATE_LIMITED: too many attempts, *ret_retry_s; SW_UNAVAILABLE: no answer
- * that makes sense. */
-sw_status client_bind(directory *d, sw_request *req, const char *name, const char *password, person *ret, int *ret_retry_s);
+/* SW_UNAUTHENTICATED: name or password is wrong; SW_RATE_LIMITED: too many attempts, *ret_retry_s; SW_UNAVAILABLE: no
+ * answer that makes sense. */
+sw_status client_bind(directory *d, sw_request *req, const char *name, const char *password, person *ret,
+                      int *ret_retry_s);
 /* SW_NOT_FOUND: the directory does not know that name (any more); SW_UNAVAILABLE: as above. */
 sw_status client_find(directory *d, sw_request *req, const char *name, person *ret);
 
 /* ---- token.c ---- */
 
 /* A token for that user, and the hash by which its session is kept. The text lives as long as the step. */
-sw_status token_make(sw_tx *tx, const sw_user *user, int64_t expires_ms, const char **ret_token, uint8_t ret_hash[HASH_SIZE]);
+sw_status token_make(sw_tx *tx, const sw_user *user, int64_t expires_ms, const char **ret_token,
+                     uint8_t ret_hash[HASH_SIZE]);
 void token_hash(const char *token, size_t len, uint8_t out[HASH_SIZE]);
 
 /* ---- store.c ---- */
@@ -62,8 +64,8 @@ sw_status store_due(sw_db *db, int64_t before_ms, int64_t *ret_user_ids, size_t 
 sw_status store_confirm(sw_tx *tx, int64_t user_id, int64_t generation);
 /* One session, or (hash NULL) every one of that user. */
 sw_status store_end(sw_tx *tx, int64_t user_id, const uint8_t *hash);
-/* Calls `each` for users whose sessions are out of the grace: were last checked before `before_ms`. Those for whom that was
- * done after `again_ms` are left alone. */
+/* Calls `each` for users whose sessions are out of the grace: were last checked before `before_ms`. Those for whom that
+ * was done after `again_ms` are left alone. */
 sw_status store_suspend(sw_tx *tx, int64_t before_ms, int64_t again_ms, void (*each)(sw_tx *tx, int64_t user_id));
 sw_status store_expire(sw_tx *tx, bool *ret_more);
 sw_status store_count(sw_db *db, int64_t *ret_count);

@@ -44,7 +44,8 @@ static sw_status open_session(sw_tx *tx, void *arg)
     const char *token;
 
     sw_status provided = d->users->provide(d->users_self, tx, p->name, p->role, &user);
-    if (provided == SW_CONFLICT || provided == SW_INVALID) /* an agent's or Butler's name; or no name that a user can have */
+    if (provided == SW_CONFLICT ||
+        provided == SW_INVALID) /* an agent's or Butler's name; or no name that a user can have */
         return not_here(sw_tx_request(tx));
     SW_TRY(provided);
     session s = {

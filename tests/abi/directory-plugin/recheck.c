@@ -1,7 +1,7 @@
 /* Who may still come in: a timer asks the directory about everybody with an open session, once in `recheck`.
  *
- * Three steps of one task: whom to ask (worker), asking (slow lane), and what follows from it (writer). The host starts the
- * next task only when this one has ended. */
+ * Three steps of one task: whom to ask (worker), asking (slow lane), and what follows from it (writer). The host starts
+ * the next task only when this one has ended. */
 #include "directory.h"
 
 enum { AT_ONCE = 32 };
@@ -22,8 +22,8 @@ typedef struct {
 
 /* ---- on the writer ---- */
 
-/* Another role takes effect here: a new generation, so the person signs in anew. The last ADMIN cannot become a MEMBER, for
- * nobody could manage the server then; but whoever may not be ADMIN does not come in as one either. */
+/* Another role takes effect here: a new generation, so the person signs in anew. The last ADMIN cannot become a MEMBER,
+ * for nobody could manage the server then; but whoever may not be ADMIN does not come in as one either. */
 static sw_status confirm(sw_tx *tx, const question *q)
 {
     const directory *d = sw_tx_state(tx);
@@ -40,8 +40,8 @@ static sw_status confirm(sw_tx *tx, const question *q)
     return store_confirm(tx, user.id, user.generation);
 }
 
-/* Cached decisions are void, and the next one is ask()'s, which cannot be answered now. Done anew once in `recheck`: the
- * directory may have answered in between, and a decision been cached. */
+/* Cached decisions are void, and the next one is ask()'s, which cannot be answered now. Done anew once in `recheck`:
+ * the directory may have answered in between, and a decision been cached. */
 static void suspend(sw_tx *tx, int64_t user_id)
 {
     sw_tx_user_changed(tx, user_id, true);

@@ -1,8 +1,8 @@
 /* Service "auth/1": what a token means. The host keeps a good answer until something about the user changes, so this is
  * asked seldom: after a login, after a restart, after a change.
  *
- * A session that was checked lately, and every api token of an agent, is decided from the database. About an older session
- * the directory is asked, on the slow lane: so agents never wait for a directory that hangs. */
+ * A session that was checked lately, and every api token of an agent, is decided from the database. About an older
+ * session the directory is asked, on the slow lane: so agents never wait for a directory that hangs. */
 #include "directory.h"
 
 #include <stdio.h>

@@ -13,13 +13,14 @@ const sw_migration MIGRATIONS[1] = {
      "CREATE INDEX directory_by_end ON directory_sessions (expires_ms)"},
 };
 
-static const char SQL_OPEN[] = "INSERT INTO directory_sessions (token_hash, user_id, generation, expires_ms, checked_ms)"
-                               " VALUES (?1, ?2, ?3, ?4, ?5)";
+static const char SQL_OPEN[] =
+    "INSERT INTO directory_sessions (token_hash, user_id, generation, expires_ms, checked_ms)"
+    " VALUES (?1, ?2, ?3, ?4, ?5)";
 
 sw_status store_open(sw_tx *tx, const uint8_t hash[HASH_SIZE], const session *s)
 {
-    return sw_tx_exec(tx, &STATEMENTS[OPEN], NULL, "biiii", (const void *)hash, (size_t)HASH_SIZE, s->user_id, s->generation,
-                      s->expires_ms, s->checked_ms);
+    return sw_tx_exec(tx, &STATEMENTS[OPEN], NULL, "biiii", (const void *)hash, (size_t)HASH_SIZE, s->user_id,
+                      s->generation, s->expires_ms, s->checked_ms);
 }
 
 static const char SQL_FIND[] = "SELECT user_id, generation, expires_ms, checked_ms FROM directory_sessions"
@@ -55,9 +56,8 @@ sw_status store_due(sw_db *db, int64_t before_ms, int64_t *ret_user_ids, size_t 
     return sw_rows_done(rows);
 }
 
-static const char SQL_CONFIRM[] =
-    "UPDATE directory_sessions SET checked_ms = ?3, suspended_ms = 0,"
-    " expires_ms = CASE generation WHEN ?2 THEN expires_ms ELSE 0 END WHERE user_id = ?1";
+static const char SQL_CONFIRM[] = "UPDATE directory_sessions SET checked_ms = ?3, suspended_ms = 0,"
+                                  " expires_ms = CASE generation WHEN ?2 THEN expires_ms ELSE 0 END WHERE user_id = ?1";
 
 sw_status store_confirm(sw_tx *tx, int64_t user_id, int64_t generation)
 {
@@ -72,8 +72,8 @@ sw_status store_end(sw_tx *tx, int64_t user_id, const uint8_t *hash)
 {
     sw_rows *rows;
 
-    SW_TRY(sw_db_query(sw_tx_db(tx), &STATEMENTS[END], hash ? ONE : 0u, &rows, hash ? "ib" : "i", user_id, (const void *)hash,
-                       (size_t)HASH_SIZE));
+    SW_TRY(sw_db_query(sw_tx_db(tx), &STATEMENTS[END], hash ? ONE : 0u, &rows, hash ? "ib" : "i", user_id,
+                       (const void *)hash, (size_t)HASH_SIZE));
     (void)sw_rows_next(rows);
     return sw_rows_done(rows);
 }
@@ -123,13 +123,9 @@ sw_status store_clear(sw_tx *tx)
 }
 
 const sw_statement STATEMENTS[STATEMENT_COUNT] = {
-    [OPEN] = {"directory_open", SQL_OPEN, NULL},
-    [FIND] = {"directory_find", SQL_FIND, NULL},
-    [DUE] = {"directory_due", SQL_DUE, NULL},
-    [CONFIRM] = {"directory_confirm", SQL_CONFIRM, NULL},
-    [END] = {"directory_end", SQL_END, END_CLAUSES},
-    [SUSPEND] = {"directory_suspend", SQL_SUSPEND, NULL},
-    [EXPIRE] = {"directory_expire", SQL_EXPIRE, NULL},
-    [COUNT] = {"directory_count", SQL_COUNT, NULL},
+    [OPEN] = {"directory_open", SQL_OPEN, NULL},       [FIND] = {"directory_find", SQL_FIND, NULL},
+    [DUE] = {"directory_due", SQL_DUE, NULL},          [CONFIRM] = {"directory_confirm", SQL_CONFIRM, NULL},
+    [END] = {"directory_end", SQL_END, END_CLAUSES},   [SUSPEND] = {"directory_suspend", SQL_SUSPEND, NULL},
+    [EXPIRE] = {"directory_expire", SQL_EXPIRE, NULL}, [COUNT] = {"directory_count", SQL_COUNT, NULL},
     [CLEAR] = {"directory_clear", SQL_CLEAR, NULL},
 };

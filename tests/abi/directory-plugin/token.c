@@ -1,6 +1,6 @@
-/* Tokens. They have the form of a JWT with the claims of the contract, since dashboards read `exp` from them; but nothing
- * here believes what a token says: it is looked up, as a whole, by its hash. So a session can be ended at once, and a copy of
- * the database holds no token. */
+/* Tokens. They have the form of a JWT with the claims of the contract, since dashboards read `exp` from them; but
+ * nothing here believes what a token says: it is looked up, as a whole, by its hash. So a session can be ended at once,
+ * and a copy of the database holds no token. */
 #include "directory.h"
 
 #include <string.h>
@@ -35,7 +35,8 @@ static sw_status write_claims(sw_tx *tx, const sw_user *user, int64_t expires_ms
 }
 
 /* The key is this plugin's own: what it signs is no token to another provider that may take its place. */
-sw_status token_make(sw_tx *tx, const sw_user *user, int64_t expires_ms, const char **ret_token, uint8_t ret_hash[HASH_SIZE])
+sw_status token_make(sw_tx *tx, const sw_user *user, int64_t expires_ms, const char **ret_token,
+                     uint8_t ret_hash[HASH_SIZE])
 {
     sw_str claims;
     uint8_t mac[32];

@@ -4,36 +4,43 @@
  *   POST /api/hello         greets the caller, durably
  *
  * Needs nothing but the installed headers. */
-#include <steward/plugin.h>
 #include <stdlib.h>
+#include <steward/plugin.h>
 #include <string.h>
 
 /* ---- option: [plugin:hello] greeting = … ---- */
 
 static const sw_option OPTIONS[] = {
-    { .name = "greeting", .type = SW_OPTION_STRING, .default_value = "Hello", .min = 1, .max = 64,
-      .summary = "The word that greets." },
+    {.name = "greeting",
+     .type = SW_OPTION_STRING,
+     .default_value = "Hello",
+     .min = 1,
+     .max = 64,
+     .summary = "The word that greets."},
 };
 
 /* ---- table ---- */
 
 static const sw_migration MIGRATIONS[] = {
-    { "0001_greetings", "CREATE TABLE hello_greetings (user_id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
-                        " count INTEGER NOT NULL) STRICT" },
-    { "0002_messages", "CREATE TABLE hello_seen (one INTEGER PRIMARY KEY CHECK (one = 1), messages INTEGER NOT NULL) STRICT;"
-                       "INSERT INTO hello_seen VALUES (1, 0)" },
+    {"0001_greetings", "CREATE TABLE hello_greetings (user_id INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+                       " count INTEGER NOT NULL) STRICT"},
+    {"0002_messages",
+     "CREATE TABLE hello_seen (one INTEGER PRIMARY KEY CHECK (one = 1), messages INTEGER NOT NULL) STRICT;"
+     "INSERT INTO hello_seen VALUES (1, 0)"},
 };
 
 enum { GREET, LIST, SEEN, COUNT_MESSAGE, RESET_GREETINGS, RESET_SEEN };
 
 static const sw_statement STATEMENTS[] = {
-    [GREET] = { "greet", "INSERT INTO hello_greetings VALUES (?1, ?2, 1)"
-                         " ON CONFLICT (user_id) DO UPDATE SET count = count + 1 RETURNING count", NULL },
-    [LIST] = { "list", "SELECT name, count FROM hello_greetings ORDER BY user_id", NULL },
-    [SEEN] = { "seen", "SELECT messages FROM hello_seen", NULL },
-    [COUNT_MESSAGE] = { "count_message", "UPDATE hello_seen SET messages = messages + 1", NULL },
-    [RESET_GREETINGS] = { "reset_greetings", "DELETE FROM hello_greetings", NULL },
-    [RESET_SEEN] = { "reset_seen", "UPDATE hello_seen SET messages = 0", NULL },
+    [GREET] = {"greet",
+               "INSERT INTO hello_greetings VALUES (?1, ?2, 1)"
+               " ON CONFLICT (user_id) DO UPDATE SET count = count + 1 RETURNING count",
+               NULL},
+    [LIST] = {"list", "SELECT name, count FROM hello_greetings ORDER BY user_id", NULL},
+    [SEEN] = {"seen", "SELECT messages FROM hello_seen", NULL},
+    [COUNT_MESSAGE] = {"count_message", "UPDATE hello_seen SET messages = messages + 1", NULL},
+    [RESET_GREETINGS] = {"reset_greetings", "DELETE FROM hello_greetings", NULL},
+    [RESET_SEEN] = {"reset_seen", "UPDATE hello_seen SET messages = 0", NULL},
 };
 
 /* ---- GET /api/hello: on a worker, with a read connection ---- */
@@ -101,10 +108,21 @@ static sw_status post_hello(sw_request *req)
 }
 
 static const sw_route ROUTES[] = {
-    { .method = SW_GET, .path = "/api/hello", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = get_hello,
-      .summary = "Who was greeted, how often.", .response = "{\"messages_seen\":0,\"greeted\":[]}" },
-    { .method = SW_POST, .path = "/api/hello", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = post_hello,
-      .summary = "Greets the caller.", .request = "{\"word\":\"Hi\"}", .response = "{\"text\":\"Hi, admin!\",\"count\":1}" },
+    {.method = SW_GET,
+     .path = "/api/hello",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_hello,
+     .summary = "Who was greeted, how often.",
+     .response = "{\"messages_seen\":0,\"greeted\":[]}"},
+    {.method = SW_POST,
+     .path = "/api/hello",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_hello,
+     .summary = "Greets the caller.",
+     .request = "{\"word\":\"Hi\"}",
+     .response = "{\"text\":\"Hi, admin!\",\"count\":1}"},
 };
 
 /* ---- events: inside the transaction of whoever stored a message ---- */
@@ -126,8 +144,8 @@ static sw_status on_reset(sw_tx *tx, const void *data)
 }
 
 static const sw_subscription SUBSCRIPTIONS[] = {
-    { .event = SW_EVENT_MESSAGE_STORED, .in_tx = on_message },
-    { .event = SW_EVENT_STORE_RESET, .in_tx = on_reset },
+    {.event = SW_EVENT_MESSAGE_STORED, .in_tx = on_message},
+    {.event = SW_EVENT_STORE_RESET, .in_tx = on_reset},
 };
 
 const sw_plugin sw_plugin_v1 = {

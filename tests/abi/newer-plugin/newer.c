@@ -31,7 +31,7 @@ static sw_status get_far(sw_request *req)
         .timeout_ms = (int)sw_query_int(req, "timeout", 60000, 1, 60000),
         .max_answer = (size_t)sw_query_int(req, "max", 0, 0, 1000000),
     };
-    sw_http_answer answer = { .size = sizeof answer };
+    sw_http_answer answer = {.size = sizeof answer};
 
     SW_TRY(sw_check(req));
     SW_TRY(sw_http_wait(req, &call, &answer));
@@ -64,7 +64,11 @@ static sw_status get_no_socket(sw_request *req)
 static const sw_route ROUTES[] = {
     {.method = SW_POST, .path = "/api/newer/time", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = post_time},
     {.method = SW_GET, .path = "/api/newer/far", .access = SW_PUBLIC, .lane = SW_LANE_SLOW, .handle = get_far},
-    {.method = SW_GET, .path = "/api/newer/no-socket", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = get_no_socket},
+    {.method = SW_GET,
+     .path = "/api/newer/no-socket",
+     .access = SW_PUBLIC,
+     .lane = SW_LANE_WORKER,
+     .handle = get_no_socket},
 };
 
 static const sw_frame_handler FRAMES[] = {

@@ -46,20 +46,27 @@ static sw_status on_ordered(sw_tx *tx, const void *data)
 }
 
 static const sw_route ROUTES[] = {
-    {.method = SW_POST, .path = "/api/needy", .access = SW_PUBLIC, .lane = SW_LANE_WORKER,
-     .handle = begin_some, .summary = "."},
+    {.method = SW_POST,
+     .path = "/api/needy",
+     .access = SW_PUBLIC,
+     .lane = SW_LANE_WORKER,
+     .handle = begin_some,
+     .summary = "."},
 };
 static const sw_subscription SUBSCRIPTIONS[] = {{.event = "order", .in_tx = on_ordered}};
 static const sw_plugin NEEDY = {
-    SW_PLUGIN_HEAD, .name = "needy", .version = "1", .routes = SW_TABLE(ROUTES), .needs = SW_TABLE(NEEDS),
-    .subscriptions = SW_TABLE(SUBSCRIPTIONS),
+    SW_PLUGIN_HEAD,           .name = "needy",
+    .version = "1",           .routes = SW_TABLE(ROUTES),
+    .needs = SW_TABLE(NEEDS), .subscriptions = SW_TABLE(SUBSCRIPTIONS),
 };
 
 static sw_test *open_host(const sw_plugin *const *plugins, const char *installed, const char *const *options)
 {
     char error[512];
-    sw_test *t = sw_test_open(&(sw_test_options){.size = sizeof(sw_test_options), .plugins = plugins, .installed = installed,
-                                                 .options = options}, error, sizeof error);
+    sw_test *t = sw_test_open(
+        &(sw_test_options){
+            .size = sizeof(sw_test_options), .plugins = plugins, .installed = installed, .options = options},
+        error, sizeof error);
     if (!t)
         printf("no host: %s\n", error);
     CHECK(t != NULL);
@@ -82,8 +89,8 @@ static void a_literal_segment_goes_before_a_parameter_whatever_the_method(sw_tes
 
 static void parameters_are_read_as_they_came(sw_test *t)
 {
-    const sw_test_reply *r = sw_test_post(t, NULL, "/api/promises/read?n=99999999999999999999",
-                                          "{\"text\":\" a \",\"n\":9,\"other\":null}");
+    const sw_test_reply *r =
+        sw_test_post(t, NULL, "/api/promises/read?n=99999999999999999999", "{\"text\":\" a \",\"n\":9,\"other\":null}");
     CHECK(r->status == 200 && sw_test_int(r->json, "query", 0) == 5 && sw_test_int(r->json, "number", 0) == 5);
     CHECK(is(sw_test_text(r->json, "text"), " a "));
     CHECK(sw_test_bool(r->json, "has", 0) == 1 && sw_test_bool(r->json, "other", 1) == 0);
@@ -199,7 +206,8 @@ static void the_clock_also_goes_back_and_a_query_cannot_write(sw_test *t)
 
 static void users_refuses_a_reset_but_in_development_with_a_first_password(void)
 {
-    static const char *const OPTIONS[] = {"server.env", "development", "auth.initial_admin_pass", "a long password", NULL};
+    static const char *const OPTIONS[] = {"server.env", "development", "auth.initial_admin_pass", "a long password",
+                                          NULL};
     sw_test *t = open_host(NULL, "users", NULL);
     CHECK(t && sw_test_publish(t, SW_EVENT_STORE_RESET, NULL, 0) == SW_INTERNAL);
     sw_test_close(t);
@@ -211,12 +219,17 @@ static void users_refuses_a_reset_but_in_development_with_a_first_password(void)
 int main(void)
 {
     static const sw_plugin *const PLUGINS[] = {&NEEDY, &sw_plugin_v1, NULL};
-    static void (*const TESTS[])(sw_test *t) = {
-        a_literal_segment_goes_before_a_parameter_whatever_the_method, parameters_are_read_as_they_came,
-        headers_are_added_and_a_failure_drops_them, values_of_options_are_read_as_the_manual_writes_them,
-        an_option_that_is_not_live_counts_from_the_next_start_on, health_is_in_the_metrics_too_and_may_be_degraded,
-        subscribers_are_called_in_the_order_of_their_start, a_write_from_outside_is_nobodys_and_told_once_also_at_a_stop,
-        a_plugin_that_is_off_hears_nothing_but_its_writes_go_on, the_clock_also_goes_back_and_a_query_cannot_write,
+    static void (*const TESTS[])(sw_test * t) = {
+        a_literal_segment_goes_before_a_parameter_whatever_the_method,
+        parameters_are_read_as_they_came,
+        headers_are_added_and_a_failure_drops_them,
+        values_of_options_are_read_as_the_manual_writes_them,
+        an_option_that_is_not_live_counts_from_the_next_start_on,
+        health_is_in_the_metrics_too_and_may_be_degraded,
+        subscribers_are_called_in_the_order_of_their_start,
+        a_write_from_outside_is_nobodys_and_told_once_also_at_a_stop,
+        a_plugin_that_is_off_hears_nothing_but_its_writes_go_on,
+        the_clock_also_goes_back_and_a_query_cannot_write,
     };
     for (size_t i = 0; i < sizeof TESTS / sizeof *TESTS; i++) {
         sw_test *t = open_host(PLUGINS, NULL, NULL);

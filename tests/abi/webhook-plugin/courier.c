@@ -1,8 +1,8 @@
 /* The courier: sends the first in line, settles it, and so on; one at a time, so deliveries arrive in order.
  *
- * A run is a task on the slow lane. Between runs the courier rests (the line is empty), or waits (the first in line is to
- * be tried again later). Whoever stores a delivery wakes it when it rests; an admin or a reload also when it waits. A
- * timer wakes it every few seconds, which is how it begins after a start, and goes on after a lane was full. */
+ * A run is a task on the slow lane. Between runs the courier rests (the line is empty), or waits (the first in line is
+ * to be tried again later). Whoever stores a delivery wakes it when it rests; an admin or a reload also when it waits.
+ * A timer wakes it every few seconds, which is how it begins after a start, and goes on after a lane was full. */
 #include "webhook.h"
 
 static sw_status run(sw_request *req);

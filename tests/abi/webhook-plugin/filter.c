@@ -1,5 +1,5 @@
-/* Which messages are posted. Runs on the writer, inside the transaction that stores the message: so a delivery is stored
- * if and only if the message is, and neither a crash nor a rollback can part the two. */
+/* Which messages are posted. Runs on the writer, inside the transaction that stores the message: so a delivery is
+ * stored if and only if the message is, and neither a crash nor a rollback can part the two. */
 #include "webhook.h"
 
 #include <string.h>

@@ -117,7 +117,8 @@ sw_status post_delivery(sw_request *req, const delivery *d)
     sw_status status = post(req, d, &answer);
 
     if (status == SW_INVALID) /* a reload may put it right, so it counts as an attempt like others */
-        answer = (sw_http_answer){.size = sizeof answer, .error = "url must be https, or http to a loopback host", .headers = ""};
+        answer = (sw_http_answer){
+            .size = sizeof answer, .error = "url must be https, or http to a loopback host", .headers = ""};
     if (status == SW_OK || status == SW_INVALID) {
         settle(w, d, &answer);
         return SW_OK;

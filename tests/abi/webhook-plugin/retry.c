@@ -18,7 +18,8 @@ bool retry_is_final(int status)
     return status >= 300 && status < 500 && status != 408 && status != 429;
 }
 
-/* Days from 1970-01-01, for dates of the Gregorian calendar: years are counted from March, so that a leap day is last. */
+/* Days from 1970-01-01, for dates of the Gregorian calendar: years are counted from March, so that a leap day is last.
+ */
 static int64_t days_since_1970(int64_t year, int64_t month, int64_t day)
 {
     int64_t years = month > 2 ? year : year - 1, months = (month + 9) % 12;

@@ -76,7 +76,8 @@ static sw_status revive(sw_tx *tx, void *arg)
         return sw_fail(sw_tx_request(tx), SW_NOT_FOUND, NULL, "no such delivery");
     SW_TRY(found);
     if (!dead)
-        return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "only a dead delivery can be retried; this one is %s", d.state);
+        return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "only a dead delivery can be retried; this one is %s",
+                       d.state);
     sw_tx_on_commit(tx, hurry, NULL);
     write_delivery(sw_tx_reply(tx, 200), &d);
     return SW_OK;

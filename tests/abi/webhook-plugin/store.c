@@ -23,9 +23,8 @@ const sw_migration MIGRATIONS[1] = {
 
 /* ---- the line ---- */
 
-static const char SQL_ADD[] =
-    "INSERT INTO webhook_deliveries (uuid, message_id, body, next_ms, created_ms)"
-    " SELECT ?1, ?2, ?3, ?4, ?4 FROM webhook_line WHERE pending < ?5";
+static const char SQL_ADD[] = "INSERT INTO webhook_deliveries (uuid, message_id, body, next_ms, created_ms)"
+                              " SELECT ?1, ?2, ?3, ?4, ?4 FROM webhook_line WHERE pending < ?5";
 static const char SQL_DROP[] = "UPDATE webhook_line SET dropped = dropped + 1";
 static const char SQL_QUEUED[] = "UPDATE webhook_line SET pending = pending + ?1";
 
@@ -74,8 +73,7 @@ sw_status store_revive(sw_tx *tx, int64_t id, bool *ret_dead)
 
 /* ---- reading ---- */
 
-#define COLUMNS \
-    "SELECT id, uuid, message_id, state, attempts, next_ms, created_ms, settled_ms, last_status, last_error"
+#define COLUMNS    "SELECT id, uuid, message_id, state, attempts, next_ms, created_ms, settled_ms, last_status, last_error"
 #define DELIVERIES " FROM webhook_deliveries"
 
 static const char SQL_FIRST[] = COLUMNS ", body" DELIVERIES " WHERE state = 'pending' ORDER BY id LIMIT 1";

@@ -1,8 +1,9 @@
 /* webhook: posts stored messages to a URL.
  *
- * plugin.c is the front door; filter.c decides what is posted and puts it into the outbox, in the transaction that stores
- * the message; courier.c says when something is sent, one after the other; post.c sends and settles one delivery; retry.c
- * knows what an answer means and how long to wait; store.c holds all SQL; routes.c what admins see. */
+ * plugin.c is the front door; filter.c decides what is posted and puts it into the outbox, in the transaction that
+ * stores the message; courier.c says when something is sent, one after the other; post.c sends and settles one
+ * delivery; retry.c knows what an answer means and how long to wait; store.c holds all SQL; routes.c what admins see.
+ */
 #ifndef WEBHOOK_H
 #define WEBHOOK_H
 

@@ -1,8 +1,8 @@
 /* The gate before password hashing, with a clock of the test's own. */
 #include "tests/unit/run_tests.h"
 
-#include "plugins/auth/gate.h"
 #include "plugins/auth/failures.c" /* the linker gets gate.c alone */
+#include "plugins/auth/gate.h"
 #include "plugins/auth/table.c"
 
 #include <stdio.h>

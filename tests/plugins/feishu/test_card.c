@@ -21,8 +21,13 @@ static const sw_value *ask(const char *command, const char *reason, bool buttons
 {
     json_done(&out);
     json_init(&out, 0);
-    card_write_ask(&out, NULL, &(card_ask){ .action_id = "a-1", .agent = "db", .command = command, .reason = reason,
-                                            .expires_ms = INT64_C(1772746928123), .buttons = buttons });
+    card_write_ask(&out, NULL,
+                   &(card_ask){.action_id = "a-1",
+                               .agent = "db",
+                               .command = command,
+                               .reason = reason,
+                               .expires_ms = INT64_C(1772746928123),
+                               .buttons = buttons});
     return written();
 }
 
@@ -88,13 +93,15 @@ START_TEST(results_tell_who_and_what)
 {
     static const struct {
         const char *status, *color, *text;
-    } CASES[] = { { "APPROVED", "green", "已批准" }, { "REJECTED", "red", "已拒绝" }, { "EXPIRED", "grey", "已过期" } };
+    } CASES[] = {{"APPROVED", "green", "已批准"}, {"REJECTED", "red", "已拒绝"}, {"EXPIRED", "grey", "已过期"}};
 
     for (size_t i = 0; i < 3; i++) {
         json_done(&out);
         json_init(&out, 0);
-        card_write_result(&out, NULL, &(card_result){ .action_id = "a-1", .status = CASES[i].status, .who = "<at id=all>",
-                                                      .at_ms = 1000, .already = i == 1 });
+        card_write_result(
+            &out, NULL,
+            &(card_result){
+                .action_id = "a-1", .status = CASES[i].status, .who = "<at id=all>", .at_ms = 1000, .already = i == 1});
         const sw_value *card = written();
         ck_assert_str_eq(sw_value_text(sw_value_get(sw_value_get(card, "header"), "template"), NULL), CASES[i].color);
         ck_assert_ptr_nonnull(strstr(text_of(card, 0), CASES[i].text));

@@ -51,8 +51,12 @@ END_TEST
 
 START_TEST(what_is_not_seen_is_shown)
 {
-    ck_assert_str_eq(escaped("a\xe2\x80\xae" "b"), "a&lt;U+202E&gt;b");
-    ck_assert_str_eq(escaped("a\xe2\x80\x8b" "b"), "a&lt;U+200B&gt;b");
+    ck_assert_str_eq(escaped("a\xe2\x80\xae"
+                             "b"),
+                     "a&lt;U+202E&gt;b");
+    ck_assert_str_eq(escaped("a\xe2\x80\x8b"
+                             "b"),
+                     "a&lt;U+200B&gt;b");
     ck_assert_str_eq(escaped("\x1b[2J"), "&lt;U+001B&gt;&#91;2J");
     ck_assert_str_eq(escaped("a\rb"), "a&lt;U+000D&gt;b");
     ck_assert_str_eq(escaped("\xe2\x82\xac"), "\xe2\x82\xac");
@@ -62,8 +66,8 @@ END_TEST
 
 START_TEST(base64_is_the_standard_one)
 {
-    static const char *const PAIRS[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
-                                            { "{}", "e30=" }, { "\xff\xfe\xfd", "//79" } };
+    static const char *const PAIRS[][2] = {{"", ""},        {"f", "Zg=="},  {"fo", "Zm8="},
+                                           {"foo", "Zm9v"}, {"{}", "e30="}, {"\xff\xfe\xfd", "//79"}};
 
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
         bytes_done(&out);

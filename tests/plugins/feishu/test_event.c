@@ -34,17 +34,18 @@ static const event *message(const char *type, const char *content, const char *m
             quoted[len++] = '\\';
         quoted[len++] = *at;
     }
-    snprintf(json, sizeof json,
-             "{\"schema\":\"2.0\",\"header\":{\"event_id\":\"e1\",\"event_type\":\"im.message.receive_v1\",\"token\":\"t\"},"
-             "\"event\":{\"sender\":{\"sender_id\":{\"open_id\":\"ou_1\",\"union_id\":\"on_1\"},\"sender_type\":\"user\"},"
-             "\"message\":{\"message_id\":\" om_1 \",\"chat_id\":\"oc_1\",\"chat_type\":\"group\",\"message_type\":\"%s\","
-             "\"content\":\"%.*s\"%s}}}",
-             type, (int)len, quoted, more);
+    snprintf(
+        json, sizeof json,
+        "{\"schema\":\"2.0\",\"header\":{\"event_id\":\"e1\",\"event_type\":\"im.message.receive_v1\",\"token\":\"t\"},"
+        "\"event\":{\"sender\":{\"sender_id\":{\"open_id\":\"ou_1\",\"union_id\":\"on_1\"},\"sender_type\":\"user\"},"
+        "\"message\":{\"message_id\":\" om_1 \",\"chat_id\":\"oc_1\",\"chat_type\":\"group\",\"message_type\":\"%s\","
+        "\"content\":\"%.*s\"%s}}}",
+        type, (int)len, quoted, more);
     return read_json(json, bot);
 }
 
-#define MENTIONS                                                                                                  \
-    ",\"mentions\":[{\"key\":\"@_user_1\",\"id\":{\"open_id\":\"ou_bot\"},\"name\":\"Bot\"},"                     \
+#define MENTIONS                                                                              \
+    ",\"mentions\":[{\"key\":\"@_user_1\",\"id\":{\"open_id\":\"ou_bot\"},\"name\":\"Bot\"}," \
     "{\"key\":\"@_user_10\",\"id\":{\"open_id\":\"ou_2\"},\"name\":\"Ann\"}]"
 
 START_TEST(a_message_is_read_with_its_ids)
@@ -110,17 +111,17 @@ END_TEST
 START_TEST(other_types_say_what_they_are)
 {
     static const char *const CASES[][3] = {
-        { "image", "{\"image_key\":\"img_1\"}", "[图片: img_1]" },
-        { "file", "{\"file_key\":\"f\",\"file_name\":\"a.pdf\"}", "[文件: a.pdf]" },
-        { "audio", "{\"file_key\":\"f\",\"duration\":2000}", "[语音: f]" },
-        { "sticker", "{}", "[表情]" },
-        { "merge_forward", "{\"content\":\"Merged\"}", "[合并转发的聊天记录]" },
-        { "brand_new", "{\"x\":1}", "[消息: brand_new]" },
-        { "text", "not json", "not json" },
-        { "text", "[1]", "[1]" },
-        { "text", "", "" },
-        { "text", "{\"text\":\"  \"}", "" },
-        { "text", "{\"text\":\"a\\u0000b\"}", "ab" },
+        {"image", "{\"image_key\":\"img_1\"}", "[图片: img_1]"},
+        {"file", "{\"file_key\":\"f\",\"file_name\":\"a.pdf\"}", "[文件: a.pdf]"},
+        {"audio", "{\"file_key\":\"f\",\"duration\":2000}", "[语音: f]"},
+        {"sticker", "{}", "[表情]"},
+        {"merge_forward", "{\"content\":\"Merged\"}", "[合并转发的聊天记录]"},
+        {"brand_new", "{\"x\":1}", "[消息: brand_new]"},
+        {"text", "not json", "not json"},
+        {"text", "[1]", "[1]"},
+        {"text", "", ""},
+        {"text", "{\"text\":\"  \"}", ""},
+        {"text", "{\"text\":\"a\\u0000b\"}", "ab"},
     };
 
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
@@ -133,7 +134,7 @@ START_TEST(kinds_of_chats)
     static const struct {
         const char *type;
         bool group;
-    } CASES[] = { { "group", true }, { "topic_group", true }, { "GROUP", true }, { "p2p", false }, { "new", false } };
+    } CASES[] = {{"group", true}, {"topic_group", true}, {"GROUP", true}, {"p2p", false}, {"new", false}};
     char more[64];
 
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -143,13 +144,14 @@ START_TEST(kinds_of_chats)
 }
 END_TEST
 
-#define CLICK(value)                                                                                                  \
-    "{\"header\":{\"event_type\":\"card.action.trigger\",\"event_id\":\"e\"},\"event\":{\"operator\":{\"open_id\":"  \
+#define CLICK(value)                                                                                                \
+    "{\"header\":{\"event_type\":\"card.action.trigger\",\"event_id\":\"e\"},\"event\":{\"operator\":{\"open_id\":" \
     "\"ou_1\",\"name\":\"Ann\"},\"action\":{\"value\":" value "},\"context\":{\"open_chat_id\":\"oc_1\"}}}"
 
 START_TEST(a_click_is_read)
 {
-    const event *e = read_json(CLICK("{\"action\":\" feishu_auth_decision \",\"action_id\":\"a-1\",\"approved\":\"true\"}"), "");
+    const event *e =
+        read_json(CLICK("{\"action\":\" feishu_auth_decision \",\"action_id\":\"a-1\",\"approved\":\"true\"}"), "");
 
     ck_assert_int_eq(e->kind, EVENT_CARD);
     ck_assert_str_eq(e->action, "feishu_auth_decision");
@@ -166,11 +168,11 @@ START_TEST(yes_is_a_word_or_a_boolean)
         const char *json;
         bool approved;
     } CASES[] = {
-        { CLICK("{\"approved\":true}"), true },      { CLICK("{\"approved\":\" YES \"}"), true },
-        { CLICK("{\"approved\":\"1\"}"), true },     { CLICK("{\"approved\":false}"), false },
-        { CLICK("{\"approved\":\"no\"}"), false },   { CLICK("{\"approved\":1}"), false },
-        { CLICK("{\"approved\":null}"), false },     { CLICK("{}"), false },
-        { CLICK("{\"approved\":[true]}"), false },   { CLICK("\"approved\""), false },
+        {CLICK("{\"approved\":true}"), true},    {CLICK("{\"approved\":\" YES \"}"), true},
+        {CLICK("{\"approved\":\"1\"}"), true},   {CLICK("{\"approved\":false}"), false},
+        {CLICK("{\"approved\":\"no\"}"), false}, {CLICK("{\"approved\":1}"), false},
+        {CLICK("{\"approved\":null}"), false},   {CLICK("{}"), false},
+        {CLICK("{\"approved\":[true]}"), false}, {CLICK("\"approved\""), false},
     };
 
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
@@ -182,8 +184,15 @@ END_TEST
 START_TEST(anything_else_is_nothing_for_us)
 {
     static const char *const OTHERS[] = {
-        "{}", "[]", "null", "7", "\"x\"", "{\"header\":7,\"event\":[]}", "{\"header\":{\"event_type\":\"im.chat.updated_v1\"}}",
-        "{\"header\":{\"event_type\":[\"im.message.receive_v1\"]}}", "{\"uuid\":\"1\",\"event\":{\"type\":\"message\"}}",
+        "{}",
+        "[]",
+        "null",
+        "7",
+        "\"x\"",
+        "{\"header\":7,\"event\":[]}",
+        "{\"header\":{\"event_type\":\"im.chat.updated_v1\"}}",
+        "{\"header\":{\"event_type\":[\"im.message.receive_v1\"]}}",
+        "{\"uuid\":\"1\",\"event\":{\"type\":\"message\"}}",
     };
 
     for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)

@@ -18,7 +18,8 @@ static void close_all(void)
     fragments_free(all);
 }
 
-static fragments_answer add(const char *id, const char *sum, const char *seq, const char *payload, int64_t now, sw_str *ret)
+static fragments_answer add(const char *id, const char *sum, const char *seq, const char *payload, int64_t now,
+                            sw_str *ret)
 {
     frame f;
 
@@ -28,7 +29,7 @@ static fragments_answer add(const char *id, const char *sum, const char *seq, co
         ck_assert(frame_header_add(&f, "sum", sum));
     if (seq)
         ck_assert(frame_header_add(&f, "seq", seq));
-    f.payload = (sw_str){ payload, strlen(payload) };
+    f.payload = (sw_str){payload, strlen(payload)};
     return fragments_add(all, &f, now, ret);
 }
 

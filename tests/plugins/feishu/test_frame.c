@@ -25,7 +25,7 @@ static size_t unhex(const char *hex, uint8_t *out)
     size_t len = strlen(hex) / 2;
 
     for (size_t i = 0; i < len; i++) {
-        char pair[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
+        char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
         out[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
     return len;
@@ -68,7 +68,8 @@ START_TEST(every_vector_decodes_and_encodes_to_the_same_bytes)
     json_t *vector;
     unsigned checked = 0;
 
-    json_array_foreach(json_object_get(vectors, "frames"), i, vector) {
+    json_array_foreach(json_object_get(vectors, "frames"), i, vector)
+    {
         const json_t *fields = json_object_get(vector, "fields");
         uint8_t bytes[4096], again[8192];
         frame f;
@@ -92,7 +93,8 @@ START_TEST(the_robustness_set_is_accepted_and_refused_as_it_says)
     json_t *vector;
     unsigned checked = 0;
 
-    json_array_foreach(json_object_get(vectors, "frames"), i, vector) {
+    json_array_foreach(json_object_get(vectors, "frames"), i, vector)
+    {
         const char *expect = json_string_value(json_object_get(vector, "expect"));
         uint8_t bytes[4096];
         frame f;
@@ -110,7 +112,8 @@ END_TEST
 
 START_TEST(a_log_id_of_two_to_the_64_minus_1_comes_back_unchanged)
 {
-    static const uint8_t BYTES[] = { 0x08, 1, 0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0x18, 3, 0x20, 1 };
+    static const uint8_t BYTES[] = {0x08, 1,    0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                    0xff, 0xff, 0xff, 1,    0x18, 3,    0x20, 1};
     uint8_t again[128];
     frame f;
 
@@ -153,16 +156,16 @@ END_TEST
 
 START_TEST(wire_types_that_do_not_exist_and_65_headers_are_refused)
 {
-    static const uint8_t GROUP[] = { 0x08, 0, 0x10, 0, 0x18, 0, 0x20, 0, 0x53 };
-    static const uint8_t FIELD_0[] = { 0x08, 0, 0x10, 0, 0x18, 0, 0x20, 0, 0x02, 0 };
-    uint8_t many[1024] = { 0x08, 0, 0x10, 0, 0x18, 0, 0x20, 0 };
+    static const uint8_t GROUP[] = {0x08, 0, 0x10, 0, 0x18, 0, 0x20, 0, 0x53};
+    static const uint8_t FIELD_0[] = {0x08, 0, 0x10, 0, 0x18, 0, 0x20, 0, 0x02, 0};
+    uint8_t many[1024] = {0x08, 0, 0x10, 0, 0x18, 0, 0x20, 0};
     size_t len = 8;
     frame f;
 
     ck_assert_ptr_nonnull(frame_decode(GROUP, sizeof GROUP, &f));
     ck_assert_ptr_nonnull(frame_decode(FIELD_0, sizeof FIELD_0, &f));
     for (int i = 0; i < FRAME_HEADERS_MAX + 1; i++) {
-        static const uint8_t HEADER[] = { 0x2a, 4, 0x0a, 0, 0x12, 0 };
+        static const uint8_t HEADER[] = {0x2a, 4, 0x0a, 0, 0x12, 0};
         memcpy(many + len, HEADER, sizeof HEADER);
         len += sizeof HEADER;
     }

@@ -33,16 +33,26 @@ END_TEST
 START_TEST(nonsense_changes_nothing)
 {
     static const char *const NONSENSE[] = {
-        "{\"PingInterval\":0}", "{\"PingInterval\":-1}", "{\"PingInterval\":601}", "{\"PingInterval\":\"60\"}",
-        "{\"PingInterval\":1.5}", "{\"PingInterval\":null}", "{\"PingInterval\":1e308}", "{\"ReconnectInterval\":0}",
-        "{\"ReconnectNonce\":-1}", "[]", "7", "{}", "",
+        "{\"PingInterval\":0}",
+        "{\"PingInterval\":-1}",
+        "{\"PingInterval\":601}",
+        "{\"PingInterval\":\"60\"}",
+        "{\"PingInterval\":1.5}",
+        "{\"PingInterval\":null}",
+        "{\"PingInterval\":1e308}",
+        "{\"ReconnectInterval\":0}",
+        "{\"ReconnectNonce\":-1}",
+        "[]",
+        "7",
+        "{}",
+        "",
     };
     link_config unchanged = link_config_default();
 
     for (size_t i = 0; i < sizeof NONSENSE / sizeof NONSENSE[0]; i++) {
         link_config c = taken(NONSENSE[i]);
-        ck_assert_msg(c.ping_ms == unchanged.ping_ms && c.interval_ms == unchanged.interval_ms
-                          && c.nonce_ms == unchanged.nonce_ms,
+        ck_assert_msg(c.ping_ms == unchanged.ping_ms && c.interval_ms == unchanged.interval_ms &&
+                          c.nonce_ms == unchanged.nonce_ms,
                       "%s", NONSENSE[i]);
     }
 }
@@ -63,8 +73,8 @@ END_TEST
 
 START_TEST(failures_wait_longer_and_longer_up_to_a_minute_and_the_interval)
 {
-    link_config c = { .ping_ms = 1, .interval_ms = 90000, .nonce_ms = 0 };
-    static const int64_t WAITS[] = { 1000, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000 };
+    link_config c = {.ping_ms = 1, .interval_ms = 90000, .nonce_ms = 0};
+    static const int64_t WAITS[] = {1000, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000};
 
     for (unsigned n = 0; n < sizeof WAITS / sizeof WAITS[0]; n++)
         ck_assert_int_eq(link_wait(&c, LINK_FAILED, n, 1000, 7), WAITS[n]);
@@ -77,7 +87,7 @@ END_TEST
 
 START_TEST(a_service_that_is_down_for_all_is_met_spread_over_the_nonce)
 {
-    link_config c = { .ping_ms = 1, .interval_ms = 90000, .nonce_ms = 25000 };
+    link_config c = {.ping_ms = 1, .interval_ms = 90000, .nonce_ms = 25000};
 
     ck_assert_int_le(link_wait(&c, LINK_FAILED, 1, 1000, 0xffffffff), 2000);
     ck_assert_int_eq(link_wait(&c, LINK_FAILED, 5, 1000, 25000), 16000 + 25000);

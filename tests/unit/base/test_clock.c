@@ -1,7 +1,7 @@
 #include "tests/unit/run_tests.h"
 
-#include <steward/host.h>
 #include <stdlib.h>
+#include <steward/host.h>
 #include <string.h>
 #include <time.h>
 
@@ -34,7 +34,8 @@ START_TEST(every_day_to_9999_is_as_the_c_library_has_it)
         size_t len = strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S.", &tm);
         sw_time_format((int64_t)seconds * 1000 + day % 1000, out);
         int64_t back = 0;
-        if (memcmp(out, want, len) != 0 || !sw_time_parse(out, 24, &back) || back != (int64_t)seconds * 1000 + day % 1000)
+        if (memcmp(out, want, len) != 0 || !sw_time_parse(out, 24, &back) ||
+            back != (int64_t)seconds * 1000 + day % 1000)
             ck_abort_msg("%s is written as %s", want, out);
     }
 }

@@ -83,8 +83,8 @@ START_TEST(a_provider_that_waits_is_asked_on_the_slow_lane)
     provider_lane = SW_LANE_SLOW;
     with(NULL);
     provider_lane = 0;
-    static const char *const REQUESTS[] = {
-        GET("/p/signed", BEARER("admin")), GET("/p/signed-loop", BEARER("member")), GET("/p/hash", BEARER("agent"))};
+    static const char *const REQUESTS[] = {GET("/p/signed", BEARER("admin")), GET("/p/signed-loop", BEARER("member")),
+                                           GET("/p/hash", BEARER("agent"))};
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(ask(REQUESTS[i]), 200);
         ck_assert_int_eq(s.asked, i + 1);
@@ -108,8 +108,8 @@ static sw_status ask_afar(sw_request *req, const char *token, size_t len, sw_pri
 
 START_TEST(a_provider_asks_another_machine_about_some_tokens_on_the_slow_lane)
 {
-    static const char *const REQUESTS[] = {GET("/p/signed", BEARER("distant")), GET("/p/signed-loop", BEARER("distant")),
-                                           GET("/p/hash", BEARER("distant"))};
+    static const char *const REQUESTS[] = {GET("/p/signed", BEARER("distant")),
+                                           GET("/p/signed-loop", BEARER("distant")), GET("/p/hash", BEARER("distant"))};
     provider_ask = ask_afar;
     answer_of_afar = SW_OK;
     for (int i = 0; i < 3; i++) {
@@ -186,7 +186,7 @@ START_TEST(listed_origins_get_cors_headers)
 }
 END_TEST
 
-#define PREFLIGHT(path, origin)                                                                                        \
+#define PREFLIGHT(path, origin) \
     "OPTIONS " path " HTTP/1.1\r\nHost: x\r\nOrigin: " origin "\r\nAccess-Control-Request-Method: PATCH\r\n\r\n"
 
 START_TEST(preflights_are_answered_for_every_path)

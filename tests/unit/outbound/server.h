@@ -15,8 +15,8 @@ typedef struct test_server {
     int fd, port;
     pthread_t thread;
     void (*script)(struct test_server *s, int fd);
-    char request[8192];        /* the head of the latest one  */
-    char seen[8192];           /* what a script noted         */
+    char request[8192]; /* the head of the latest one  */
+    char seen[8192];    /* what a script noted         */
     _Atomic bool stopping;
 } test_server;
 

@@ -104,7 +104,8 @@ static void hang_up(test_server *s, int fd)
 static void send_elsewhere(test_server *s, int fd)
 {
     (void)test_read_head(s, fd);
-    test_write_text(fd, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    test_write_text(
+        fd, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }
 
 /* ---- tests ---- */

@@ -24,10 +24,12 @@ END_TEST
 
 START_TEST(plain_ones_only_the_loopback)
 {
-    static const char *const GOOD[] = {"http://127.0.0.1/", "http://127.9.9.9:1/", "http://localhost:80", "http://LOCALHOST",
-                                       "http://[::1]:7/x"};
-    static const char *const BAD[] = {"http://example.com/", "http://127.0.0.1.example.com", "http://10.0.0.1",
-                                      "http://localhost.example", "http://0.0.0.0", "http://[::2]", "http://127.1"};
+    static const char *const GOOD[] = {"http://127.0.0.1/", "http://127.9.9.9:1/", "http://localhost:80",
+                                       "http://LOCALHOST", "http://[::1]:7/x"};
+    static const char *const BAD[] = {"http://example.com/", "http://127.0.0.1.example.com",
+                                      "http://10.0.0.1",     "http://localhost.example",
+                                      "http://0.0.0.0",      "http://[::2]",
+                                      "http://127.1"};
     outbound_url u;
 
     for (size_t i = 0; i < sizeof GOOD / sizeof GOOD[0]; i++)
@@ -39,10 +41,25 @@ END_TEST
 
 START_TEST(odd_ones_are_refused)
 {
-    static const char *const BAD[] = {"", "h", "ftp://h", "ws://127.0.0.1", "https:/h", "https://", "https://:80",
-                                      "https://u:p@h/", "https://h:0/", "https://h:65536/", "https://h:x/", "https://h:/",
-                                      "https://h/a b", "https://h/\r\nX: y", "https://h/#f", "https://[::1", "https://[::1]x",
-                                      "http://127.0.0.1@evil.example/", "https://h\x7f/"};
+    static const char *const BAD[] = {"",
+                                      "h",
+                                      "ftp://h",
+                                      "ws://127.0.0.1",
+                                      "https:/h",
+                                      "https://",
+                                      "https://:80",
+                                      "https://u:p@h/",
+                                      "https://h:0/",
+                                      "https://h:65536/",
+                                      "https://h:x/",
+                                      "https://h:/",
+                                      "https://h/a b",
+                                      "https://h/\r\nX: y",
+                                      "https://h/#f",
+                                      "https://[::1",
+                                      "https://[::1]x",
+                                      "http://127.0.0.1@evil.example/",
+                                      "https://h\x7f/"};
     outbound_url u;
 
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)

@@ -48,8 +48,12 @@ static inline sw_ws_call call_to(const char *path)
     static char url[256];
 
     snprintf(url, sizeof url, "ws://127.0.0.1:%d%s", server.port, path);
-    return (sw_ws_call){.size = sizeof(sw_ws_call), .url = url, .timeout_ms = 3000, .opened = on_opened,
-                        .message = on_message, .ended = on_ended};
+    return (sw_ws_call){.size = sizeof(sw_ws_call),
+                        .url = url,
+                        .timeout_ms = 3000,
+                        .opened = on_opened,
+                        .message = on_message,
+                        .ended = on_ended};
 }
 
 static inline void begin(void (*script)(test_server *s, int fd))
@@ -88,7 +92,8 @@ static inline void echo(test_server *s, int fd)
     while ((first = test_ws_read(fd, data, &len)) >= 0) {
         snprintf(s->seen, sizeof s->seen, "%02x %zu", (unsigned)first, len);
         if ((first & 0x0f) == 8) {
-            snprintf(s->seen, sizeof s->seen, "close %d", len >= 2 ? (unsigned char)data[0] << 8 | (unsigned char)data[1] : 0);
+            snprintf(s->seen, sizeof s->seen, "close %d",
+                     len >= 2 ? (unsigned char)data[0] << 8 | (unsigned char)data[1] : 0);
             test_ws_send(fd, 0x88, data, len);
             return;
         }

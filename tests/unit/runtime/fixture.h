@@ -190,8 +190,8 @@ static inline sw_status test_put(sw_tx *tx, void *name)
     return sw_tx_exec(tx, &ROWS[ROW_PUT], NULL, "sn", (const char *)name);
 }
 
-/* Holds the writer up until test_release(), and for longer than a batch may last: what is submitted meanwhile shares the
- * next batch. */
+/* Holds the writer up until test_release(), and for longer than a batch may last: what is submitted meanwhile shares
+ * the next batch. */
 static inline sw_status test_hold(sw_tx *tx, void *arg)
 {
     (void)tx, (void)arg;

@@ -4,15 +4,25 @@
 #include <string.h>
 
 static const sw_option OPTIONS[] = {
-    {.name = "word", .type = SW_OPTION_STRING, .default_value = "hello", .min = 1, .max = 20, .flags = SW_OPTION_LIVE,
+    {.name = "word",
+     .type = SW_OPTION_STRING,
+     .default_value = "hello",
+     .min = 1,
+     .max = 20,
+     .flags = SW_OPTION_LIVE,
      .summary = "What it says."},
-    {.name = "fail", .type = SW_OPTION_ENUM, .default_value = "no", .choices = "no|start|prepare", .summary = "Where it fails."},
+    {.name = "fail",
+     .type = SW_OPTION_ENUM,
+     .default_value = "no",
+     .choices = "no|start|prepare",
+     .summary = "Where it fails."},
     {.name = "fixed", .type = SW_OPTION_INT, .default_value = "1", .summary = "Not live."},
 };
 
 static const sw_migration MIGRATIONS[] = {
-    {"0001_rows", "CREATE TABLE probe_rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL) STRICT;"
-                  "CREATE TABLE probe_starts (n INTEGER NOT NULL) STRICT"},
+    {"0001_rows",
+     "CREATE TABLE probe_rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL) STRICT;"
+     "CREATE TABLE probe_starts (n INTEGER NOT NULL) STRICT"},
 };
 
 enum { ADD, STARTED, DROP_ONE };
@@ -89,7 +99,8 @@ static sw_status post_row(sw_request *req)
 
 static sw_status get_far(sw_request *req)
 {
-    const sw_http_call call = {.size = sizeof call, .url = sw_query_text(req, "url", 200, "https://far.example/x"),
+    const sw_http_call call = {.size = sizeof call,
+                               .url = sw_query_text(req, "url", 200, "https://far.example/x"),
                                .max_answer = (size_t)sw_query_int(req, "max", 0, 0, 1000)};
     sw_http_answer answer = {.size = sizeof answer};
     SW_TRY(sw_http_wait(req, &call, &answer));
@@ -186,7 +197,11 @@ static const sw_route ROUTES[] = {
     {.method = SW_GET, .path = "/api/probe/human", .access = SW_HUMAN, .lane = SW_LANE_WORKER, .handle = get_who},
     {.method = SW_GET, .path = "/api/probe/admin", .access = SW_ADMIN, .lane = SW_LANE_WORKER, .handle = get_who},
     {.method = SW_POST, .path = "/api/probe/rows", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = post_row},
-    {.method = SW_POST, .path = "/api/probe/echo", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = post_echo,
+    {.method = SW_POST,
+     .path = "/api/probe/echo",
+     .access = SW_PUBLIC,
+     .lane = SW_LANE_WORKER,
+     .handle = post_echo,
      .flags = SW_ROUTE_RAW_BODY},
     {.method = SW_GET, .path = "/api/probe/far", .access = SW_PUBLIC, .lane = SW_LANE_SLOW, .handle = get_far},
     {.method = SW_POST, .path = "/api/probe/later", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = post_later},

@@ -47,7 +47,9 @@ START_TEST(a_user_that_cannot_be_is_told_and_never_sent)
     static const sw_test_user BAD[] = {
         {.id = 0, .role = SW_ROLE_ADMIN, .name = "x"},
         {.id = 1, .role = (sw_role)0, .name = "x"},
-        {.id = 1, .role = SW_ROLE_ADMIN, .name = "a name of more than sixty-four bytes, which no user of the server has at all"},
+        {.id = 1,
+         .role = SW_ROLE_ADMIN,
+         .name = "a name of more than sixty-four bytes, which no user of the server has at all"},
     };
     sw_test *t = host();
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
@@ -134,7 +136,8 @@ START_TEST(values_are_found_by_path_and_what_is_not_there_is_a_fallback)
     static const char *const PLAIN[] = {"Content-Type: text/plain", NULL};
     sw_test *t = host();
     const sw_value *json = sw_test_call(t, NULL, "POST", "/api/probe/echo",
-                                        "{\"a\":[{\"b\":5},{\"b\":\"six\"}],\"0\":true,\"c\":null}", PLAIN)->json;
+                                        "{\"a\":[{\"b\":5},{\"b\":\"six\"}],\"0\":true,\"c\":null}", PLAIN)
+                               ->json;
     ck_assert_int_eq(sw_test_int(json, "a.0.b", -1), 5);
     ck_text(json, "a.1.b", "six");
     ck_assert_uint_eq(sw_test_count(json, "a"), 2);
@@ -142,7 +145,8 @@ START_TEST(values_are_found_by_path_and_what_is_not_there_is_a_fallback)
     ck_assert_int_eq(sw_test_bool(json, "a.0.b", -1), -1);
     ck_assert_int_eq(sw_test_bool(NULL, "", 0), 0);
     ck_assert_ptr_eq(sw_test_at(json, ""), json);
-    static const char *const NOT_THERE[] = {"a.2.b", "a.x", "a.-1", "a..b", "b", "c.d", "a.0.b.c", "a.99999999999999999999"};
+    static const char *const NOT_THERE[] = {"a.2.b", "a.x", "a.-1",    "a..b",
+                                            "b",     "c.d", "a.0.b.c", "a.99999999999999999999"};
     for (size_t i = 0; i < sizeof NOT_THERE / sizeof *NOT_THERE; i++) {
         ck_assert_int_eq(sw_test_int(json, NOT_THERE[i], -1), -1);
         ck_text(json, NOT_THERE[i], "");

@@ -176,8 +176,8 @@ START_TEST(with_the_real_auth_users_log_in_and_those_of_the_test_are_not_known)
 {
     static const char *const OPTIONS[] = {"auth.initial_admin_pass", "correct horse battery", NULL};
     sw_test *t = host_with((sw_test_options){.installed = "auth, users", .options = OPTIONS});
-    const sw_test_reply *r = sw_test_post(t, NULL, "/api/auth/login",
-                                          "{\"username\":\"admin\",\"password\":\"correct horse battery\"}");
+    const sw_test_reply *r =
+        sw_test_post(t, NULL, "/api/auth/login", "{\"username\":\"admin\",\"password\":\"correct horse battery\"}");
     ck_assert_int_eq(r->status, 200);
     char header[2048];
     snprintf(header, sizeof header, "Authorization: Bearer %s", sw_test_text(r->json, "token"));

@@ -199,7 +199,8 @@ static void answer_by_url(void *arg, const sw_http_call *call, sw_http_answer *r
     if (strstr(call->url, "/long"))
         ret->body = "0123456789", ret->headers = "X-Long: yes\r\n";
     else if (strstr(call->url, "/late"))
-        *ret = (sw_http_answer){.size = sizeof *ret, .error = "slow", .body = "", .headers = "", .outcome = SW_HTTP_TIMED_OUT};
+        *ret = (sw_http_answer){
+            .size = sizeof *ret, .error = "slow", .body = "", .headers = "", .outcome = SW_HTTP_TIMED_OUT};
     else if (strstr(call->url, "/down"))
         ret->status = 0, ret->error = "down";
     else

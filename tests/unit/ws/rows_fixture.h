@@ -122,7 +122,7 @@ static inline sw_status page(sw_request *req, int64_t after, sw_replay_out *out,
 
 /* Four a page. */
 static inline sw_status greet(sw_request *req, bool hello, int64_t since, int64_t cursor, sw_replay_out *out,
-                       int64_t *ret_cursor, bool *ret_more)
+                              int64_t *ret_cursor, bool *ret_more)
 {
     (void)req, (void)hello, (void)since;
     int count = atomic_load(&fake.pending_count);

@@ -1,4 +1,5 @@
-/* sw_send_origin(): what a frame's handler answers reaches the one socket that sent it, in its place, with its receipt. */
+/* sw_send_origin(): what a frame's handler answers reaches the one socket that sent it, in its place, with its receipt.
+ */
 #include "tests/unit/ws/fixture.h"
 
 static _Atomic int64_t receipts; /* the sum of their tags */
@@ -23,7 +24,8 @@ static sw_status on_ask(sw_request *req)
 static sw_status on_say(sw_request *req)
 {
     const int64_t self = sw_request_principal(req)->user_id;
-    sw_send(req, answer_frame(req, "said"), &(sw_audience){.size = sizeof(sw_audience), .users = &self, .user_count = 1});
+    sw_send(req, answer_frame(req, "said"),
+            &(sw_audience){.size = sizeof(sw_audience), .users = &self, .user_count = 1});
     return SW_OK;
 }
 
@@ -140,8 +142,8 @@ static const sw_recovery RECOVERY = {.size = sizeof RECOVERY,
                                      .greet = greet,
                                      .receipt = receipt};
 
-static const sw_plugin PROBE = {
-    SW_PLUGIN_HEAD, .name = "probe", .version = "1", .frames = SW_TABLE(FRAMES), .recovery = &RECOVERY};
+static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1", .frames = SW_TABLE(FRAMES),
+                                .recovery = &RECOVERY};
 
 /* ---- */
 
@@ -164,8 +166,8 @@ static void expect_ack(test_ws *w, int n)
     ck_assert_msg(strncmp(text, wanted, strlen(wanted)) == 0, "%s instead of %s", text, wanted);
 }
 
-/* Of seven kinds in any mixture the sender gets answers, what its user gets, and ACKs, each before those of the next; the
- * user's other socket gets what its user gets. */
+/* Of seven kinds in any mixture the sender gets answers, what its user gets, and ACKs, each before those of the next;
+ * the user's other socket gets what its user gets. */
 START_TEST(answers_reach_the_asking_socket_alone_and_keep_their_place)
 {
     static const char *const KINDS[] = {"L-ASK", "W-ASK", "S-ASK", "MOVE-ASK", "SAY", "STORE", "ASK-STORE"};
@@ -196,10 +198,11 @@ START_TEST(answers_reach_the_asking_socket_alone_and_keep_their_place)
             acked++;
             continue;
         }
-        const char *part = kinds[answered] == SAY                          ? "\"said\""
-                           : kinds[answered] == STORE || half              ? "\"stored\""
-                                                                           : "\"asked\"";
-        ck_assert_msg(ws_number(text, "n") == answered && strstr(text, part) != NULL, "%s instead of %d", text, answered);
+        const char *part = kinds[answered] == SAY             ? "\"said\""
+                           : kinds[answered] == STORE || half ? "\"stored\""
+                                                              : "\"asked\"";
+        ck_assert_msg(ws_number(text, "n") == answered && strstr(text, part) != NULL, "%s instead of %d", text,
+                      answered);
         half = kinds[answered] == ASK_STORE && !half;
         answered += !half;
     }

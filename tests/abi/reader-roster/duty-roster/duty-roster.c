@@ -15,46 +15,56 @@
 
 #include <string.h>
 
-#define MAX_PAGE     200
-#define NOTE_MAX     500
-#define BATCH        200
-#define DAY_MS       INT64_C(86400000)
-#define KEEP_MS      (90 * DAY_MS)
-#define TIME_MAX     INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z: what the server can write */
+#define MAX_PAGE 200
+#define NOTE_MAX 500
+#define BATCH    200
+#define DAY_MS   INT64_C(86400000)
+#define KEEP_MS  (90 * DAY_MS)
+#define TIME_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z: what the server can write */
 
 /* ---- options ---- */
 
 static const sw_option OPTIONS[] = {
-    {.name = "max_shift", .type = SW_OPTION_DURATION, .default_value = "12h", .min = 15 * 60 * 1000, .max = 7 * DAY_MS,
-     .flags = SW_OPTION_LIVE, .summary = "The longest shift that is taken; a longer one is refused."},
-    {.name = "page", .type = SW_OPTION_INT, .default_value = "50", .min = 1, .max = MAX_PAGE,
+    {.name = "max_shift",
+     .type = SW_OPTION_DURATION,
+     .default_value = "12h",
+     .min = 15 * 60 * 1000,
+     .max = 7 * DAY_MS,
+     .flags = SW_OPTION_LIVE,
+     .summary = "The longest shift that is taken; a longer one is refused."},
+    {.name = "page",
+     .type = SW_OPTION_INT,
+     .default_value = "50",
+     .min = 1,
+     .max = MAX_PAGE,
      .summary = "How many shifts a list has when the client gives no limit."},
-    {.name = "notify", .type = SW_OPTION_BOOL, .default_value = "true",
+    {.name = "notify",
+     .type = SW_OPTION_BOOL,
+     .default_value = "true",
      .summary = "Whether dashboards get a DUTY_INCIDENT frame for every incident."},
 };
 
 /* ---- tables ---- */
 
 static const sw_migration MIGRATIONS[] = {
-    {"0001_shifts",
-     "CREATE TABLE duty_roster_shifts ("
-     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     " agent_id INTEGER NOT NULL,"
-     " person TEXT NOT NULL,"
-     " from_ms INTEGER NOT NULL,"
-     " to_ms INTEGER NOT NULL,"
-     " created_by TEXT NOT NULL,"
-     " created_ms INTEGER NOT NULL) STRICT;"
-     "CREATE INDEX duty_roster_shifts_agent ON duty_roster_shifts (agent_id, to_ms);"
-     "CREATE INDEX duty_roster_shifts_end ON duty_roster_shifts (to_ms);"
-     "CREATE TABLE duty_roster_incidents ("
-     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     " shift_id INTEGER NOT NULL,"
-     " agent_id INTEGER NOT NULL,"
-     " person TEXT NOT NULL,"
-     " message_id INTEGER NOT NULL,"
-     " created_ms INTEGER NOT NULL) STRICT;"
-     "CREATE INDEX duty_roster_incidents_created ON duty_roster_incidents (created_ms)"},
+    {"0001_shifts", "CREATE TABLE duty_roster_shifts ("
+                    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                    " agent_id INTEGER NOT NULL,"
+                    " person TEXT NOT NULL,"
+                    " from_ms INTEGER NOT NULL,"
+                    " to_ms INTEGER NOT NULL,"
+                    " created_by TEXT NOT NULL,"
+                    " created_ms INTEGER NOT NULL) STRICT;"
+                    "CREATE INDEX duty_roster_shifts_agent ON duty_roster_shifts (agent_id, to_ms);"
+                    "CREATE INDEX duty_roster_shifts_end ON duty_roster_shifts (to_ms);"
+                    "CREATE TABLE duty_roster_incidents ("
+                    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                    " shift_id INTEGER NOT NULL,"
+                    " agent_id INTEGER NOT NULL,"
+                    " person TEXT NOT NULL,"
+                    " message_id INTEGER NOT NULL,"
+                    " created_ms INTEGER NOT NULL) STRICT;"
+                    "CREATE INDEX duty_roster_incidents_created ON duty_roster_incidents (created_ms)"},
     {"0002_note", "ALTER TABLE duty_roster_shifts ADD COLUMN note TEXT"},
 };
 
@@ -65,39 +75,58 @@ static const sw_migration MIGRATIONS[] = {
 static const char *const LIST_FILTERS[] = {" AND agent_id = ?2", NULL};
 
 enum {
-    OVERLAP, INSERT, LIST, NOW, ONE, REMOVE, ON_DUTY, COUNT_NOW, INCIDENT, REMOVE_AGENT, OLD_SHIFTS, OLD_INCIDENTS,
-    RESET_SHIFTS, RESET_INCIDENTS, RESET_SEQUENCE
+    OVERLAP,
+    INSERT,
+    LIST,
+    NOW,
+    ONE,
+    REMOVE,
+    ON_DUTY,
+    COUNT_NOW,
+    INCIDENT,
+    REMOVE_AGENT,
+    OLD_SHIFTS,
+    OLD_INCIDENTS,
+    RESET_SHIFTS,
+    RESET_INCIDENTS,
+    RESET_SEQUENCE
 };
 
 static const sw_statement STATEMENTS[] = {
     [OVERLAP] = {"overlap",
                  "SELECT id, person, from_ms, to_ms FROM duty_roster_shifts"
-                 " WHERE agent_id = ?1 AND to_ms > ?2 AND from_ms < ?3 ORDER BY to_ms LIMIT 1", NULL},
+                 " WHERE agent_id = ?1 AND to_ms > ?2 AND from_ms < ?3 ORDER BY to_ms LIMIT 1",
+                 NULL},
     [INSERT] = {"insert",
                 "INSERT INTO duty_roster_shifts (agent_id, person, from_ms, to_ms, note, created_by, created_ms)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING " COLUMNS, NULL},
-    [LIST] = {"list",
-              "SELECT " COLUMNS " FROM duty_roster_shifts WHERE id < ?1{clauses} ORDER BY id DESC LIMIT ?3",
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING " COLUMNS,
+                NULL},
+    [LIST] = {"list", "SELECT " COLUMNS " FROM duty_roster_shifts WHERE id < ?1{clauses} ORDER BY id DESC LIMIT ?3",
               LIST_FILTERS},
     [NOW] = {"now",
              "SELECT " COLUMNS " FROM duty_roster_shifts WHERE to_ms > ?1 AND from_ms <= ?1 AND agent_id > ?2"
-             " ORDER BY agent_id LIMIT ?3", NULL},
+             " ORDER BY agent_id LIMIT ?3",
+             NULL},
     [ONE] = {"one", "SELECT " COLUMNS " FROM duty_roster_shifts WHERE id = ?1", NULL},
     [REMOVE] = {"remove", "DELETE FROM duty_roster_shifts WHERE id = ?1", NULL},
-    [ON_DUTY] = {"on_duty",
-                 "SELECT id, person FROM duty_roster_shifts WHERE agent_id = ?1 AND to_ms > ?2 AND from_ms <= ?2 LIMIT 1",
-                 NULL},
+    [ON_DUTY] =
+        {"on_duty",
+         "SELECT id, person FROM duty_roster_shifts WHERE agent_id = ?1 AND to_ms > ?2 AND from_ms <= ?2 LIMIT 1",
+         NULL},
     [COUNT_NOW] = {"count_now", "SELECT count(*) FROM duty_roster_shifts WHERE to_ms > ?1 AND from_ms <= ?1", NULL},
     [INCIDENT] = {"incident",
                   "INSERT INTO duty_roster_incidents (shift_id, agent_id, person, message_id, created_ms)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5)", NULL},
+                  " VALUES (?1, ?2, ?3, ?4, ?5)",
+                  NULL},
     [REMOVE_AGENT] = {"remove_agent", "DELETE FROM duty_roster_shifts WHERE agent_id = ?1", NULL},
     [OLD_SHIFTS] = {"old_shifts",
                     "DELETE FROM duty_roster_shifts WHERE id IN"
-                    " (SELECT id FROM duty_roster_shifts WHERE to_ms <= ?1 ORDER BY to_ms LIMIT ?2)", NULL},
+                    " (SELECT id FROM duty_roster_shifts WHERE to_ms <= ?1 ORDER BY to_ms LIMIT ?2)",
+                    NULL},
     [OLD_INCIDENTS] = {"old_incidents",
                        "DELETE FROM duty_roster_incidents WHERE id IN (SELECT id FROM duty_roster_incidents"
-                       " WHERE created_ms <= ?1 ORDER BY created_ms LIMIT ?2)", NULL},
+                       " WHERE created_ms <= ?1 ORDER BY created_ms LIMIT ?2)",
+                       NULL},
     [RESET_SHIFTS] = {"reset_shifts", "DELETE FROM duty_roster_shifts", NULL},
     [RESET_INCIDENTS] = {"reset_incidents", "DELETE FROM duty_roster_incidents", NULL},
     [RESET_SEQUENCE] = {"reset_sequence",
@@ -187,8 +216,8 @@ static int64_t parse_time(const char *s)
     }
     if (*s)
         return -1;
-    int64_t at = days_from_civil(year, month, day) * DAY_MS +
-                 (((int64_t)hour * 60 + minute - offset) * 60 + second) * 1000 + ms;
+    int64_t at =
+        days_from_civil(year, month, day) * DAY_MS + (((int64_t)hour * 60 + minute - offset) * 60 + second) * 1000 + ms;
     return at < 0 || at > TIME_MAX ? -1 : at;
 }
 
@@ -217,7 +246,8 @@ static int64_t body_time(sw_request *req, const char *name)
         }
     }
     if (at < 0) {
-        sw_invalid(req, "invalid_parameter", "%s must be a time as 2026-03-05T21:42:08.123Z or Unix milliseconds", name);
+        sw_invalid(req, "invalid_parameter", "%s must be a time as 2026-03-05T21:42:08.123Z or Unix milliseconds",
+                   name);
         return 0;
     }
     return at;
@@ -251,7 +281,8 @@ static sw_status insert_step(sw_tx *tx, void *arg)
     sw_user agent = {.size = sizeof agent};
     sw_status found = users->by_id(self, sw_tx_db(tx), s->agent_id, &agent);
     if (found == SW_NOT_FOUND || (found == SW_OK && !is_agent(&agent)))
-        return sw_fail(req, SW_INVALID, "invalid_parameter", "agent_id: there is no agent %lld", (long long)s->agent_id);
+        return sw_fail(req, SW_INVALID, "invalid_parameter", "agent_id: there is no agent %lld",
+                       (long long)s->agent_id);
     SW_TRY(found);
 
     sw_rows *rows;
@@ -263,8 +294,8 @@ static sw_status insert_step(sw_tx *tx, void *arg)
         sw_time_format(sw_rows_int(rows, 2), from);
         sw_time_format(sw_rows_int(rows, 3), to);
         SW_TRY(sw_rows_done(rows));
-        return sw_fail(req, SW_CONFLICT, "shift_overlaps", "%s is on duty for agent %s from %s to %s (shift %lld)", person,
-                       agent.name, from, to, (long long)id);
+        return sw_fail(req, SW_CONFLICT, "shift_overlaps", "%s is on duty for agent %s from %s to %s (shift %lld)",
+                       person, agent.name, from, to, (long long)id);
     }
     SW_TRY(sw_rows_done(rows));
 
@@ -298,8 +329,8 @@ static sw_status post_shift(sw_request *req)
     new_shift *s = sw_alloc(req, 1, sizeof *s);
     if (!s)
         return SW_NO_MEMORY;
-    *s = (new_shift){.agent_id = agent_id, .from_ms = from, .to_ms = to, .person = person,
-                     .note = note && *note ? note : NULL};
+    *s = (new_shift){
+        .agent_id = agent_id, .from_ms = from, .to_ms = to, .person = person, .note = note && *note ? note : NULL};
     return sw_write(req, insert_step, s);
 }
 
@@ -393,25 +424,47 @@ static sw_status delete_shift(sw_request *req)
     return sw_write(req, remove_step, id);
 }
 
-#define SHIFT_EXAMPLE                                                                              \
-    "{\"id\":1,\"agent_id\":3,\"person\":\"Ann\",\"from\":\"2026-03-05T08:00:00.000Z\","           \
-    "\"to\":\"2026-03-05T16:00:00.000Z\",\"note\":\"by phone\",\"created_by\":\"admin\","          \
+#define SHIFT_EXAMPLE                                                                     \
+    "{\"id\":1,\"agent_id\":3,\"person\":\"Ann\",\"from\":\"2026-03-05T08:00:00.000Z\","  \
+    "\"to\":\"2026-03-05T16:00:00.000Z\",\"note\":\"by phone\",\"created_by\":\"admin\"," \
     "\"created_at\":\"2026-03-04T12:00:00.000Z\"}"
 
 static const sw_route ROUTES[] = {
-    {.method = SW_POST, .path = "/api/duty", .access = SW_HUMAN, .lane = SW_LANE_WORKER, .handle = post_shift,
+    {.method = SW_POST,
+     .path = "/api/duty",
+     .access = SW_HUMAN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_shift,
      .summary = "Puts somebody on duty for an agent.",
      .request = "{\"agent_id\":3,\"person\":\"Ann\",\"from\":\"2026-03-05T08:00:00Z\",\"to\":\"2026-03-05T16:00:00Z\","
                 "\"note\":\"by phone\"}",
      .response = SHIFT_EXAMPLE},
-    {.method = SW_GET, .path = "/api/duty", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = get_shifts,
+    {.method = SW_GET,
+     .path = "/api/duty",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_shifts,
      .summary = "Lists shifts, newest first; by agent_id, before_id and limit.",
      .response = "{\"items\":[" SHIFT_EXAMPLE "],\"next\":1}"},
-    {.method = SW_GET, .path = "/api/duty/now", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = get_now,
-     .summary = "Who is on duty now, by agent.", .response = "{\"items\":[" SHIFT_EXAMPLE "]}"},
-    {.method = SW_GET, .path = "/api/duty/:id", .access = SW_SIGNED_IN, .lane = SW_LANE_WORKER, .handle = get_shift,
-     .summary = "One shift.", .response = SHIFT_EXAMPLE},
-    {.method = SW_DELETE, .path = "/api/duty/:id", .access = SW_ADMIN, .lane = SW_LANE_WORKER, .handle = delete_shift,
+    {.method = SW_GET,
+     .path = "/api/duty/now",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_now,
+     .summary = "Who is on duty now, by agent.",
+     .response = "{\"items\":[" SHIFT_EXAMPLE "]}"},
+    {.method = SW_GET,
+     .path = "/api/duty/:id",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_shift,
+     .summary = "One shift.",
+     .response = SHIFT_EXAMPLE},
+    {.method = SW_DELETE,
+     .path = "/api/duty/:id",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = delete_shift,
      .summary = "Removes a shift."},
 };
 

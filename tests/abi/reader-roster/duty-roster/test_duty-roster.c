@@ -54,17 +54,18 @@ static sw_status spoil(sw_tx *tx, const void *data)
 static const sw_subscription SPOILER_SUBSCRIPTIONS[] = {{.event = SW_EVENT_MESSAGE_STORED, .in_tx = spoil}};
 
 static const sw_plugin SPOILER = {
-    SW_PLUGIN_HEAD, .name = "spoiler", .version = "1", .license = "MIT", .summary = "Spoils.",
-    .subscriptions = SW_TABLE(SPOILER_SUBSCRIPTIONS),
+    SW_PLUGIN_HEAD,   .name = "spoiler",    .version = "1",
+    .license = "MIT", .summary = "Spoils.", .subscriptions = SW_TABLE(SPOILER_SUBSCRIPTIONS),
 };
 
 static sw_test *open_host(const char *const *options)
 {
     static const sw_plugin *const PLUGINS[] = {&sw_plugin_v1, &SPOILER, NULL};
     char error[512];
-    sw_test *t = sw_test_open(&(sw_test_options){.size = sizeof(sw_test_options), .plugins = PLUGINS,
-                                                 .installed = "users, messages", .options = options},
-                              error, sizeof error);
+    sw_test *t = sw_test_open(
+        &(sw_test_options){
+            .size = sizeof(sw_test_options), .plugins = PLUGINS, .installed = "users, messages", .options = options},
+        error, sizeof error);
     if (!t)
         printf("no host: %s\n", error);
     CHECK(t != NULL);
@@ -84,8 +85,8 @@ static int64_t add_agent(sw_test *t, const char *name)
 static const sw_test_reply *shift(sw_test *t, int64_t agent, const char *person, int64_t from, int64_t to)
 {
     char body[300];
-    snprintf(body, sizeof body, "{\"agent_id\":%lld,\"person\":\"%s\",\"from\":%lld,\"to\":%lld}", (long long)agent, person,
-             (long long)from, (long long)to);
+    snprintf(body, sizeof body, "{\"agent_id\":%lld,\"person\":\"%s\",\"from\":%lld,\"to\":%lld}", (long long)agent,
+             person, (long long)from, (long long)to);
     return sw_test_post(t, &BOB, "/api/duty", body);
 }
 
@@ -106,7 +107,8 @@ static void a_shift_is_made_read_and_removed(void)
     char body[300], path[100];
     snprintf(body, sizeof body,
              "{\"agent_id\":%lld,\"person\":\"Zo\\u00eb\",\"from\":\"2027-03-05T10:00:00.000Z\","
-             "\"to\":\"2027-03-05T15:30:00.5+01:00\",\"note\":\"by phone\"}", (long long)agent);
+             "\"to\":\"2027-03-05T15:30:00.5+01:00\",\"note\":\"by phone\"}",
+             (long long)agent);
     const sw_test_reply *r = STATUS(201, sw_test_post(t, &BOB, "/api/duty", body));
     CHECK(sw_test_int(r->json, "id", 0) == 1);
     CHECK(sw_test_int(r->json, "agent_id", 0) == agent);
@@ -151,7 +153,9 @@ static void wrong_bodies_are_refused(void)
     if (!t)
         return;
     int64_t agent = add_agent(t, "builder");
-    static const struct { const char *what, *code, *body; } BAD[] = {
+    static const struct {
+        const char *what, *code, *body;
+    } BAD[] = {
         {"empty", "missing_field", "{}"},
         {"no agent", "missing_field", "{\"person\":\"A\",\"from\":1,\"to\":3600000}"},
         {"null agent", "missing_field", "{\"agent_id\":null,\"person\":\"A\",\"from\":1,\"to\":3600000}"},
@@ -437,7 +441,8 @@ static void an_agent_takes_its_shifts_along(void)
 {
     int before = failures;
     /* users makes the first administrator again after a reset, if it is configured. */
-    static const char *const OPTIONS[] = {"server.env", "development", "auth.initial_admin_pass", "correct-horse-1", NULL};
+    static const char *const OPTIONS[] = {"server.env", "development", "auth.initial_admin_pass", "correct-horse-1",
+                                          NULL};
     sw_test *t = open_host(OPTIONS);
     if (!t)
         return;
@@ -490,7 +495,8 @@ static void max_shift_is_live_and_a_restart_keeps_data(void)
 static const sw_statement OLD_STATEMENTS[] = {
     {"insert",
      "INSERT INTO duty_roster_shifts (agent_id, person, from_ms, to_ms, created_by, created_ms)"
-     " VALUES (?1, 'Zoe', ?2, ?3, 'ann', ?2)", NULL},
+     " VALUES (?1, 'Zoe', ?2, ?3, 'ann', ?2)",
+     NULL},
 };
 
 static sw_status old_insert(sw_tx *tx, void *arg)
@@ -502,14 +508,20 @@ static void rows_of_the_first_version_are_kept(void)
 {
     int before = failures;
     sw_plugin plugin = {
-        SW_PLUGIN_HEAD, .name = "duty-roster", .version = "0.9.0", .license = "MIT", .summary = "The first version.",
-        .migrations = sw_plugin_v1.migrations, .statements = SW_TABLE(OLD_STATEMENTS),
+        SW_PLUGIN_HEAD,
+        .name = "duty-roster",
+        .version = "0.9.0",
+        .license = "MIT",
+        .summary = "The first version.",
+        .migrations = sw_plugin_v1.migrations,
+        .statements = SW_TABLE(OLD_STATEMENTS),
     };
     plugin.migrations.count = 1;
     const sw_plugin *const plugins[] = {&plugin, NULL};
     char error[512];
-    sw_test *t = sw_test_open(&(sw_test_options){.size = sizeof(sw_test_options), .plugins = plugins,
-                                                 .installed = "users, messages"}, error, sizeof error);
+    sw_test *t = sw_test_open(
+        &(sw_test_options){.size = sizeof(sw_test_options), .plugins = plugins, .installed = "users, messages"}, error,
+        sizeof error);
     if (!t)
         printf("no host: %s\n", error);
     CHECK(t != NULL);

@@ -29,8 +29,13 @@ static sw_status get_light(sw_request *req)
 }
 
 static const sw_route ROUTES[] = {
-    {.method = SW_GET, .path = "/api/light", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = get_light,
-     .summary = "Green when a target is up.", .response = "{\"light\":\"green\"}"},
+    {.method = SW_GET,
+     .path = "/api/light",
+     .access = SW_PUBLIC,
+     .lane = SW_LANE_WORKER,
+     .handle = get_light,
+     .summary = "Green when a target is up.",
+     .response = "{\"light\":\"green\"}"},
 };
 
 const sw_plugin sw_plugin_v1 = {

@@ -24,8 +24,8 @@ static sw_status fake_is_up(void *self, sw_db *db, const char *name, bool *ret_u
 }
 static const status_service FAKE = {.size = sizeof FAKE, .is_up = fake_is_up};
 static const sw_provided FAKE_PROVIDES[] = {{"status/1", &FAKE}};
-static const sw_plugin STAND_IN = {SW_PLUGIN_HEAD, .name = "stand-in", .version = "1", .license = "MIT",
-                                   .summary = "Stands in.", .provides = SW_TABLE(FAKE_PROVIDES)};
+static const sw_plugin STAND_IN = {SW_PLUGIN_HEAD,   .name = "stand-in",      .version = "1",
+                                   .license = "MIT", .summary = "Stands in.", .provides = SW_TABLE(FAKE_PROVIDES)};
 
 static void ok(void *arg, const sw_http_call *call, sw_http_answer *ret)
 {
@@ -54,9 +54,10 @@ int main(void)
     /* With the real one, as a file; named after the one that needs it. */
     static const sw_plugin *const ALONE[] = {&sw_plugin_v1, NULL};
     static const char *const FILES[] = {STATUS_PAGE, NULL};
-    static const char *const OPTIONS[] = {"plugin:status-page.targets", "web=https://web.example,bad=https://bad.example",
-                                          NULL};
-    options = (sw_test_options){.size = sizeof options, .plugins = ALONE, .files = FILES, .options = OPTIONS, .outbound = ok};
+    static const char *const OPTIONS[] = {"plugin:status-page.targets",
+                                          "web=https://web.example,bad=https://bad.example", NULL};
+    options =
+        (sw_test_options){.size = sizeof options, .plugins = ALONE, .files = FILES, .options = OPTIONS, .outbound = ok};
     t = sw_test_open(&options, error, sizeof error);
     if (!t)
         printf("%s\n", error);

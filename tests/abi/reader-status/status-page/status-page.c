@@ -22,39 +22,60 @@ enum { MAX_TARGETS = 100, MAX_NAME = 64, MAX_RUNNING = 8, MAX_BODY = 1 << 20 };
 /* ---- options ---- */
 
 static const sw_option OPTIONS[] = {
-    {.name = "interval", .type = SW_OPTION_DURATION, .default_value = "1m", .min = 1000, .max = 86400000,
-     .flags = SW_OPTION_LIVE, .summary = "How often every target is probed."},
-    {.name = "targets", .type = SW_OPTION_LIST, .default_value = "", .flags = SW_OPTION_LIVE,
+    {.name = "interval",
+     .type = SW_OPTION_DURATION,
+     .default_value = "1m",
+     .min = 1000,
+     .max = 86400000,
+     .flags = SW_OPTION_LIVE,
+     .summary = "How often every target is probed."},
+    {.name = "targets",
+     .type = SW_OPTION_LIST,
+     .default_value = "",
+     .flags = SW_OPTION_LIVE,
      .summary = "What is probed, as name=url; names of a-z, 0-9, - and _."},
-    {.name = "timeout", .type = SW_OPTION_DURATION, .default_value = "5s", .min = 100, .max = 60000,
-     .flags = SW_OPTION_LIVE, .summary = "How long a target may take to answer."},
-    {.name = "api_key", .type = SW_OPTION_SECRET, .default_value = "", .max = 512, .flags = SW_OPTION_LIVE,
+    {.name = "timeout",
+     .type = SW_OPTION_DURATION,
+     .default_value = "5s",
+     .min = 100,
+     .max = 60000,
+     .flags = SW_OPTION_LIVE,
+     .summary = "How long a target may take to answer."},
+    {.name = "api_key",
+     .type = SW_OPTION_SECRET,
+     .default_value = "",
+     .max = 512,
+     .flags = SW_OPTION_LIVE,
      .summary = "Sent to every target as X-Api-Key; empty: no such header."},
-    {.name = "history", .type = SW_OPTION_INT, .default_value = "100", .min = 1, .max = 10000,
-     .flags = SW_OPTION_LIVE, .summary = "How many results are kept of each target."},
+    {.name = "history",
+     .type = SW_OPTION_INT,
+     .default_value = "100",
+     .min = 1,
+     .max = 10000,
+     .flags = SW_OPTION_LIVE,
+     .summary = "How many results are kept of each target."},
 };
 
 /* ---- tables ---- */
 
 static const sw_migration MIGRATIONS[] = {
-    {"0001_status",
-     "CREATE TABLE status_page_targets ("
-     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     " name TEXT NOT NULL UNIQUE,"
-     " up INTEGER NOT NULL,"
-     " status INTEGER NOT NULL,"
-     " latency_ms INTEGER NOT NULL,"
-     " checked_ms INTEGER NOT NULL,"
-     " changed_ms INTEGER NOT NULL) STRICT;"
-     "CREATE TABLE status_page_results ("
-     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     " target_id INTEGER NOT NULL REFERENCES status_page_targets (id),"
-     " up INTEGER NOT NULL,"
-     " status INTEGER NOT NULL,"
-     " latency_ms INTEGER NOT NULL,"
-     " error TEXT NOT NULL,"
-     " at_ms INTEGER NOT NULL) STRICT;"
-     "CREATE INDEX status_page_results_target ON status_page_results (target_id, id)"},
+    {"0001_status", "CREATE TABLE status_page_targets ("
+                    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                    " name TEXT NOT NULL UNIQUE,"
+                    " up INTEGER NOT NULL,"
+                    " status INTEGER NOT NULL,"
+                    " latency_ms INTEGER NOT NULL,"
+                    " checked_ms INTEGER NOT NULL,"
+                    " changed_ms INTEGER NOT NULL) STRICT;"
+                    "CREATE TABLE status_page_results ("
+                    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                    " target_id INTEGER NOT NULL REFERENCES status_page_targets (id),"
+                    " up INTEGER NOT NULL,"
+                    " status INTEGER NOT NULL,"
+                    " latency_ms INTEGER NOT NULL,"
+                    " error TEXT NOT NULL,"
+                    " at_ms INTEGER NOT NULL) STRICT;"
+                    "CREATE INDEX status_page_results_target ON status_page_results (target_id, id)"},
 };
 
 /* ---- statements ---- */
@@ -62,29 +83,36 @@ static const sw_migration MIGRATIONS[] = {
 enum { FIND, ADD, CHANGE, RESULT, TRIM, HISTORY, NAMES, CLEAR_SOME, REMOVE, RESET_RESULTS, RESET_TARGETS, RESET_SEQ };
 
 static const sw_statement STATEMENTS[] = {
-    [FIND] = {"find", "SELECT id, up, status, latency_ms, checked_ms, changed_ms FROM status_page_targets WHERE name = ?1",
+    [FIND] = {"find",
+              "SELECT id, up, status, latency_ms, checked_ms, changed_ms FROM status_page_targets WHERE name = ?1",
               NULL},
     [ADD] = {"add",
              "INSERT INTO status_page_targets (name, up, status, latency_ms, checked_ms, changed_ms)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, ?5)", NULL},
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+             NULL},
     [CHANGE] = {"change",
                 "UPDATE status_page_targets SET changed_ms = CASE WHEN up = ?2 THEN changed_ms ELSE ?5 END,"
-                " up = ?2, status = ?3, latency_ms = ?4, checked_ms = ?5 WHERE id = ?1", NULL},
+                " up = ?2, status = ?3, latency_ms = ?4, checked_ms = ?5 WHERE id = ?1",
+                NULL},
     [RESULT] = {"result",
                 "INSERT INTO status_page_results (target_id, up, status, latency_ms, error, at_ms)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)", NULL},
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                NULL},
     /* A little at a time: after `history` was made much smaller the next results do the rest. */
     [TRIM] = {"trim",
               "DELETE FROM status_page_results WHERE id IN (SELECT id FROM status_page_results WHERE target_id = ?1"
               " AND id <= (SELECT id FROM status_page_results WHERE target_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"
-              " ORDER BY id LIMIT 200)", NULL},
+              " ORDER BY id LIMIT 200)",
+              NULL},
     [HISTORY] = {"history",
                  "SELECT id, up, status, latency_ms, error, at_ms FROM status_page_results"
-                 " WHERE target_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3", NULL},
+                 " WHERE target_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+                 NULL},
     [NAMES] = {"names", "SELECT id, name FROM status_page_targets ORDER BY id", NULL},
     [CLEAR_SOME] = {"clear_some",
                     "DELETE FROM status_page_results WHERE id IN"
-                    " (SELECT id FROM status_page_results WHERE target_id = ?1 LIMIT 200)", NULL},
+                    " (SELECT id FROM status_page_results WHERE target_id = ?1 LIMIT 200)",
+                    NULL},
     [REMOVE] = {"remove", "DELETE FROM status_page_targets WHERE id = ?1", NULL},
     [RESET_RESULTS] = {"reset_results", "DELETE FROM status_page_results", NULL},
     [RESET_TARGETS] = {"reset_targets", "DELETE FROM status_page_targets", NULL},
@@ -123,7 +151,8 @@ static const char *url_of(const sw_host *host, const char *wanted)
 }
 
 /* The name of the target at `index` of the option if it counts: well-formed, and the first of that name. */
-static bool target_at(const sw_host *host, size_t index, const char *item, char name[MAX_NAME + 1], const char **ret_url)
+static bool target_at(const sw_host *host, size_t index, const char *item, char name[MAX_NAME + 1],
+                      const char **ret_url)
 {
     if (!split(item, name, ret_url))
         return false;
@@ -318,8 +347,8 @@ typedef struct {
 struct round {
     page_state *s;
     int timeout_ms;
-    char *key_header;            /* "X-Api-Key: ...", NULL: none */
-    size_t count, next;          /* next, running and refs are under the state's lock */
+    char *key_header;   /* "X-Api-Key: ...", NULL: none */
+    size_t count, next; /* next, running and refs are under the state's lock */
     size_t running, refs;
     job jobs[MAX_TARGETS];
 };
@@ -413,8 +442,11 @@ static void start_more(round *r)
             return;
 
         const char *const headers[] = {r->key_header, NULL};
-        const sw_http_call call = {.size = sizeof call, .url = next->url, .headers = headers,
-                                   .timeout_ms = r->timeout_ms, .max_answer = MAX_BODY};
+        const sw_http_call call = {.size = sizeof call,
+                                   .url = next->url,
+                                   .headers = headers,
+                                   .timeout_ms = r->timeout_ms,
+                                   .max_answer = MAX_BODY};
         probe_call *c = malloc(sizeof *c);
         sw_status status = SW_NO_MEMORY;
         if (c) {
@@ -457,8 +489,7 @@ static sw_status tick(sw_request *req)
     if (!r)
         return SW_NO_MEMORY;
     pthread_mutex_lock(&s->lock);
-    bool due = !s->running && !s->off
-               && (s->last_round < 0 || now < s->last_round || now - s->last_round >= interval);
+    bool due = !s->running && !s->off && (s->last_round < 0 || now < s->last_round || now - s->last_round >= interval);
     if (due) {
         s->last_round = now;
         s->running = r;
@@ -634,7 +665,10 @@ static sw_status post_probe(sw_request *req)
     const char *const headers[] = {*key ? sw_printf(req, "X-Api-Key: %s", key) : NULL, NULL};
     if (!r)
         return SW_NO_MEMORY;
-    const sw_http_call call = {.size = sizeof call, .url = url, .headers = headers, .max_answer = MAX_BODY,
+    const sw_http_call call = {.size = sizeof call,
+                               .url = url,
+                               .headers = headers,
+                               .max_answer = MAX_BODY,
                                .timeout_ms = (int)sw_option_int(host, "timeout")};
     sw_http_answer answer = {.size = sizeof answer};
     int64_t began = sw_monotonic_ms();
@@ -651,13 +685,27 @@ static sw_status post_probe(sw_request *req)
 }
 
 static const sw_route ROUTES[] = {
-    {.method = SW_GET, .path = "/api/status", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = get_status,
-     .summary = "The state of every target.", .response = "{\"targets\":[{\"name\":\"web\",\"state\":\"up\"}]}"},
-    {.method = SW_GET, .path = "/api/status/:name/history", .access = SW_HUMAN, .lane = SW_LANE_WORKER,
-     .handle = get_history, .summary = "Earlier results of a target, newest first.",
+    {.method = SW_GET,
+     .path = "/api/status",
+     .access = SW_PUBLIC,
+     .lane = SW_LANE_WORKER,
+     .handle = get_status,
+     .summary = "The state of every target.",
+     .response = "{\"targets\":[{\"name\":\"web\",\"state\":\"up\"}]}"},
+    {.method = SW_GET,
+     .path = "/api/status/:name/history",
+     .access = SW_HUMAN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_history,
+     .summary = "Earlier results of a target, newest first.",
      .response = "{\"items\":[],\"next\":7}"},
-    {.method = SW_POST, .path = "/api/status/:name/probe", .access = SW_ADMIN, .lane = SW_LANE_SLOW,
-     .handle = post_probe, .summary = "Probes a target now.", .response = "{\"id\":1,\"name\":\"web\",\"state\":\"up\"}"},
+    {.method = SW_POST,
+     .path = "/api/status/:name/probe",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_SLOW,
+     .handle = post_probe,
+     .summary = "Probes a target now.",
+     .response = "{\"id\":1,\"name\":\"web\",\"state\":\"up\"}"},
 };
 
 /* ---- STATUS_QUERY ---- */
@@ -691,7 +739,10 @@ static sw_status on_query(sw_request *req)
 }
 
 static const sw_frame_handler FRAMES[] = {
-    {.type = "STATUS_QUERY", .roles = SW_ROLES_HUMAN, .lane = SW_LANE_WORKER, .handle = on_query,
+    {.type = "STATUS_QUERY",
+     .roles = SW_ROLES_HUMAN,
+     .lane = SW_LANE_WORKER,
+     .handle = on_query,
      .summary = "Asks for the status page; answered by STATUS_PAGE."},
 };
 

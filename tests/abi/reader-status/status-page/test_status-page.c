@@ -56,12 +56,16 @@ static void answer(void *arg, const sw_http_call *call, sw_http_answer *ret)
 static sw_test *open_host(network *n)
 {
     static const sw_plugin *const PLUGINS[] = {&sw_plugin_v1, NULL};
-    static const char *const OPTIONS[] = {
-        "plugin:status-page.targets", "web=https://web.example/, shop=https://shop.example/health?a=b",
-        "plugin:status-page.api_key", "hush-hush", "plugin:status-page.history", "3", NULL};
+    static const char *const OPTIONS[] = {"plugin:status-page.targets",
+                                          "web=https://web.example/, shop=https://shop.example/health?a=b",
+                                          "plugin:status-page.api_key",
+                                          "hush-hush",
+                                          "plugin:status-page.history",
+                                          "3",
+                                          NULL};
     char error[512];
-    sw_test_options options = {.size = sizeof options, .plugins = PLUGINS, .options = OPTIONS, .outbound = answer,
-                               .outbound_arg = n};
+    sw_test_options options = {
+        .size = sizeof options, .plugins = PLUGINS, .options = OPTIONS, .outbound = answer, .outbound_arg = n};
     sw_test *t = sw_test_open(&options, error, sizeof error);
     if (!t)
         printf("no host: %s\n", error);
@@ -302,7 +306,8 @@ static void a_restart_keeps_the_state(void)
 static void wrong_targets_are_a_quarantine_with_a_reason(void)
 {
     static const sw_plugin *const PLUGINS[] = {&sw_plugin_v1, NULL};
-    static const char *const OPTIONS[] = {"plugin:status-page.targets", "a=https://a.example, a=https://b.example", NULL};
+    static const char *const OPTIONS[] = {"plugin:status-page.targets", "a=https://a.example, a=https://b.example",
+                                          NULL};
     char error[512] = "";
     sw_test_options options = {.size = sizeof options, .plugins = PLUGINS, .options = OPTIONS};
     sw_test *t = sw_test_open(&options, error, sizeof error);
