@@ -7,8 +7,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ["base", "config", "db", "runtime", "http", "ws", "outbound", "plugin", "cli", "testhost"]
-LINES_MAX = 400
-PUBLIC_HEADER_MAX = 150
+LINES_MAX = 600
+PUBLIC_HEADER_MAX = 200
 
 # No bound, no error, or a shell behind it; shared static memory; a thread that sleeps.
 FORBIDDEN = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|system|popen|"
@@ -154,12 +154,25 @@ def files_of_tree():
     return [p for p in paths if p.is_file() and not p.is_symlink()]
 
 
+def check_format():
+    """Every C file is as .clang-format has it, but where a folder says DisableFormat."""
+    names = [p for p in files_of_tree() if p.suffix in (".c", ".h")]
+    try:
+        run = subprocess.run(["clang-format", "--dry-run", "-Werror", *names], capture_output=True, text=True)
+    except OSError:
+        found.append("clang-format is not installed")
+        return
+    for m in re.finditer(r"^(\S+?):(\d+):\d+: error: ", run.stderr, re.M):
+        say(pathlib.Path(m.group(1)), m.group(2), "not as clang-format has it")
+
+
 def check_source():
     for path in sources("core", "plugins", "include"):
         text = path.read_text(encoding="utf-8")
         for check in (check_length, check_calls, check_sql, check_threads, check_state, check_includes):
             check(path, text)
     check_tree()
+    check_format()
 
 
 def main():
