@@ -50,7 +50,7 @@ bool address_parse_forwarded(const char *text, size_t len, address *ret)
     sw_str s = str_trim((sw_str){text, len});
     if (s.len > 1 && s.at[0] == '[') {
         const char *close = memchr(s.at, ']', s.len);
-        if (close == NULL)
+        if (!close)
             return false;
         size_t inside = (size_t)(close - s.at) - 1, behind = s.len - inside - 2;
         if (behind > 0 && (close[1] != ':' || !is_port((sw_str){close + 2, behind - 1})))
@@ -58,9 +58,9 @@ bool address_parse_forwarded(const char *text, size_t len, address *ret)
         return parse_piece((sw_str){s.at + 1, inside}, ret);
     }
     const char *colon = s.len == 0 ? NULL : memchr(s.at, ':', s.len);
-    if (colon != NULL) {
+    if (colon) {
         sw_str port = {colon + 1, s.len - (size_t)(colon - s.at) - 1};
-        if (is_port(port) && memchr(s.at, '.', (size_t)(colon - s.at)) != NULL)
+        if (is_port(port) && memchr(s.at, '.', (size_t)(colon - s.at)))
             s.len = (size_t)(colon - s.at);
     }
     return parse_piece(s, ret);
@@ -116,13 +116,13 @@ bool address_range_parse(const char *text, address_range *ret)
 {
     const char *slash = strchr(text, '/');
     address_range r = {.bits = 128};
-    sw_str host = slash == NULL ? str_of(text) : (sw_str){text, (size_t)(slash - text)};
+    sw_str host = !slash ? str_of(text) : (sw_str){text, (size_t)(slash - text)};
     if (!parse_piece(host, &r.base))
         return false;
-    if (slash != NULL) {
+    if (slash) {
         int64_t bits;
         /* "::ffff:10.0.0.0/104" counts all 128 bits, "10.0.0.0/8" the 32 of IPv4. */
-        bool short_form = memchr(host.at, ':', host.len) == NULL;
+        bool short_form = !memchr(host.at, ':', host.len);
         if (slash[1] == '-' || !str_int(str_of(slash + 1), &bits) || bits > (short_form ? 32 : 128))
             return false;
         r.bits = (uint8_t)(bits + (short_form ? 96 : 0));

@@ -53,7 +53,7 @@ void arena_init(arena *a, size_t limit)
  * part stays in use. */
 static char *block_add(arena *a, size_t need)
 {
-    size_t size = a->blocks == NULL ? FIRST_BLOCK : 2 * a->blocks->size;
+    size_t size = !a->blocks ? FIRST_BLOCK : 2 * a->blocks->size;
     if (size > LARGEST_BLOCK)
         size = LARGEST_BLOCK;
     if (need > SIZE_MAX / 2)
@@ -68,13 +68,13 @@ static char *block_add(arena *a, size_t need)
         size = a->limit - a->total;
     }
     arena_block *block = malloc(size);
-    if (block == NULL)
+    if (!block)
         return NULL;
     memset(block, 0, sizeof *block);
     block->size = size;
     a->total += size;
     POISON(block->bytes, size - sizeof *block);
-    if (large && a->blocks != NULL) {
+    if (large && a->blocks) {
         block->next = a->blocks->next;
         a->blocks->next = block;
         return block->bytes;
@@ -93,11 +93,11 @@ static char *piece(arena *a, size_t size)
         return NULL;
     size_t need = (size + (size == 0) + GAP + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     char *at = a->at;
-    if (at != NULL && need <= (size_t)(a->end - at))
+    if (at && need <= (size_t)(a->end - at))
         a->at += need;
     else
         at = block_add(a, need);
-    if (at != NULL)
+    if (at)
         UNPOISON(at, size);
     return at;
 }
@@ -105,7 +105,7 @@ static char *piece(arena *a, size_t size)
 void *arena_alloc(arena *a, size_t size)
 {
     char *at = piece(a, size);
-    if (at != NULL)
+    if (at)
         memset(at, 0, size);
     return at;
 }
@@ -115,7 +115,7 @@ char *arena_strndup(arena *a, const char *text, size_t len)
     if (len == SIZE_MAX)
         return NULL;
     char *copy = piece(a, len + 1);
-    if (copy == NULL)
+    if (!copy)
         return NULL;
     if (len > 0)
         memcpy(copy, text, len);
@@ -134,7 +134,7 @@ char *arena_vprintf(arena *a, const char *format, va_list args)
         text = arena_strndup(a, small, (size_t)len);
     else if (len >= 0) {
         text = piece(a, (size_t)len + 1);
-        if (text != NULL)
+        if (text)
             vsnprintf(text, (size_t)len + 1, format, again);
     }
     va_end(again);
@@ -153,7 +153,7 @@ char *arena_printf(arena *a, const char *format, ...)
 int arena_defer(arena *a, void (*fn)(void *arg), void *arg)
 {
     arena_deferred *d = arena_alloc(a, sizeof *d);
-    if (d == NULL)
+    if (!d)
         return 0;
     *d = (arena_deferred){.next = a->deferred, .fn = fn, .arg = arg};
     a->deferred = d;
@@ -162,14 +162,14 @@ int arena_defer(arena *a, void (*fn)(void *arg), void *arg)
 
 void arena_done(arena *a)
 {
-    if (a == NULL)
+    if (!a)
         return;
-    while (a->deferred != NULL) {
+    while (a->deferred) {
         arena_deferred d = *a->deferred;
         a->deferred = d.next;
         d.fn(d.arg);
     }
-    for (arena_block *block = a->blocks, *next; block != NULL; block = next) {
+    for (arena_block *block = a->blocks, *next; block; block = next) {
         next = block->next;
         UNPOISON(block, block->size);
         free(block);

@@ -22,7 +22,7 @@ static bool grow(buf *b, size_t need)
     if (cap < need)
         return false;
     char *at = realloc(b->at, cap + BUF_SLACK);
-    if (at == NULL)
+    if (!at)
         return false;
     b->at = at;
     b->cap = cap;
@@ -33,7 +33,7 @@ char *buf_reserve(buf *b, size_t len)
 {
     if (b->failed)
         return NULL;
-    if (b->at == NULL || len > b->cap - b->len) {
+    if (!b->at || len > b->cap - b->len) {
         if (len > SIZE_MAX / 4 || !grow(b, b->len + len)) {
             b->failed = true;
             return NULL;
@@ -45,7 +45,7 @@ char *buf_reserve(buf *b, size_t len)
 void buf_add(buf *b, const void *bytes, size_t len)
 {
     char *at = buf_reserve(b, len);
-    if (at == NULL || len == 0)
+    if (!at || len == 0)
         return;
     memcpy(at, bytes, len);
     b->len += len;
@@ -72,7 +72,7 @@ void buf_printf(buf *b, const char *format, ...)
         return;
     }
     char *at = buf_reserve(b, (size_t)len);
-    if (at == NULL)
+    if (!at)
         return;
     va_start(args, format);
     vsnprintf(at, (size_t)len + 1, format, args); /* the NUL falls into the slack */
@@ -82,13 +82,13 @@ void buf_printf(buf *b, const char *format, ...)
 
 char *buf_take(buf *b, size_t *ret_len)
 {
-    if (b->failed || buf_reserve(b, 0) == NULL) {
+    if (b->failed || !buf_reserve(b, 0)) {
         buf_done(b);
         return NULL;
     }
     char *at = b->at;
     at[b->len] = '\0';
-    if (ret_len != NULL)
+    if (ret_len)
         *ret_len = b->len;
     *b = (buf){.limit = b->limit};
     return at;
@@ -102,7 +102,7 @@ void buf_clear(buf *b)
 
 void buf_done(buf *b)
 {
-    if (b == NULL)
+    if (!b)
         return;
     free(b->at);
     *b = (buf){.limit = b->limit};

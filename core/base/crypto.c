@@ -13,7 +13,7 @@ enum { NONCE = 12, TAG = 16 };
 sw_status hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t out[32])
 {
     unsigned out_len = 32;
-    if (key_len > INT_MAX || HMAC(EVP_sha256(), key, (int)key_len, data, len, out, &out_len) == NULL || out_len != 32)
+    if (key_len > INT_MAX || !HMAC(EVP_sha256(), key, (int)key_len, data, len, out, &out_len) || out_len != 32)
         return SW_INTERNAL;
     return SW_OK;
 }
@@ -48,7 +48,7 @@ sw_status aes_gcm_seal(const uint8_t key[32], const void *plain, size_t len, uin
     if (len > INT_MAX || RAND_bytes(out, NONCE) != 1)
         return SW_INTERNAL;
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    bool good = c != NULL && EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, out) == 1 &&
+    bool good = c && EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, out) == 1 &&
                 (len == 0 || EVP_EncryptUpdate(c, text, &part, plain, (int)len) == 1) &&
                 EVP_EncryptFinal_ex(c, text + part, &part) == 1 &&
                 EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG, text + len) == 1;
@@ -66,7 +66,7 @@ sw_status aes_gcm_open(const uint8_t key[32], const void *sealed, size_t len, ui
     int part = 0;
     memcpy(tag, text + plain_len, TAG);
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    if (c == NULL)
+    if (!c)
         return SW_NO_MEMORY;
     bool begun = EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) == 1;
     bool good = begun && (plain_len == 0 || EVP_DecryptUpdate(c, out, &part, text, (int)plain_len) == 1) &&

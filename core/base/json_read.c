@@ -22,7 +22,7 @@ const sw_value *json_read(const char *text, size_t len, size_t max_depth)
         return NULL; /* cheaper than jansson, which goes down to 2048 levels */
     json_error_t error;
     json_t *tree = json_loadb(text, len, FLAGS, &error);
-    if (tree == NULL && json_error_code(&error) == json_error_numeric_overflow)
+    if (!tree && json_error_code(&error) == json_error_numeric_overflow)
         tree = read_large_numbers(text, len);
     return (const sw_value *)tree;
 }
@@ -46,7 +46,7 @@ static bool fits(sw_str number)
 static json_t *read_large_numbers(const char *text, size_t len)
 {
     char *copy = malloc(len + 1);
-    if (copy == NULL)
+    if (!copy)
         return NULL;
     memcpy(copy, text, len);
     copy[len] = '\0';
@@ -81,7 +81,7 @@ static const json_t *tree_of(const sw_value *v)
 
 sw_json_type sw_value_type(const sw_value *v)
 {
-    if (v == NULL)
+    if (!v)
         return (sw_json_type)0;
     switch (json_typeof(tree_of(v))) {
     case JSON_NULL:
@@ -122,12 +122,12 @@ const sw_value *sw_value_at(const sw_value *v, size_t index)
 const char *sw_value_text(const sw_value *v, size_t *ret_len)
 {
     const char *text = json_string_value(tree_of(v));
-    if (text == NULL)
+    if (!text)
         return NULL;
     size_t len = json_string_length(tree_of(v));
-    if (ret_len != NULL)
+    if (ret_len)
         *ret_len = len;
-    else if (memchr(text, '\0', len) != NULL)
+    else if (memchr(text, '\0', len))
         return NULL;
     return text;
 }

@@ -93,7 +93,7 @@ static uint32_t next_char(const char **at, const char *end)
     *at += 2;
     if (p[1] != 'u') {
         const char *found = strchr(FROM, p[1]);
-        return found != NULL ? (uint32_t)TO[found - FROM] : (uint32_t)p[1];
+        return found ? (uint32_t)TO[found - FROM] : (uint32_t)p[1];
     }
     *at += 4;
     uint32_t code = hex4(p + 2);
@@ -124,7 +124,7 @@ size_t json_string_decoded_len(sw_str raw)
     size_t len = 0;
     while (at < end) {
         const char *escape = memchr(at, '\\', (size_t)(end - at));
-        const char *plain_end = escape == NULL ? end : escape;
+        const char *plain_end = !escape ? end : escape;
         len += (size_t)(plain_end - at);
         at = plain_end;
         if (at < end) {

@@ -39,7 +39,7 @@ static bool walk_escape(json_walk *w)
         return false;
     char c = *w->at++;
     if (c != 'u')
-        return c != '\0' && strchr("\"\\/bfnrt", c) != NULL;
+        return c != '\0' && strchr("\"\\/bfnrt", c);
     if (w->end - w->at < 4)
         return false;
     for (int i = 0; i < 4; i++)

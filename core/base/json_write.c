@@ -24,7 +24,7 @@ bool json_failed(const sw_json *j)
 
 void json_done(sw_json *j)
 {
-    if (j != NULL)
+    if (j)
         buf_done(&j->out);
 }
 
@@ -35,7 +35,7 @@ size_t sw_json_length(const sw_json *j)
 
 sw_str sw_json_str(sw_json *j)
 {
-    if (buf_reserve(&j->out, 0) == NULL)
+    if (!buf_reserve(&j->out, 0))
         return (sw_str){NULL, 0};
     j->out.at[j->out.len] = '\0'; /* in the slack */
     return (sw_str){j->out.at, j->out.len};
@@ -45,13 +45,13 @@ sw_str sw_json_str(sw_json *j)
  * failure. Keys are literals of the code: written as they are. */
 static char *member(sw_json *j, const char *key, size_t len)
 {
-    size_t key_len = key == NULL ? 0 : strlen(key);
-    char *at = buf_reserve(&j->out, len + (j->comma ? 1 : 0) + (key == NULL ? 0 : key_len + 3));
-    if (at == NULL)
+    size_t key_len = !key ? 0 : strlen(key);
+    char *at = buf_reserve(&j->out, len + (j->comma ? 1 : 0) + (!key ? 0 : key_len + 3));
+    if (!at)
         return NULL;
     if (j->comma)
         *at++ = ',';
-    if (key != NULL) {
+    if (key) {
         *at++ = '"';
         memcpy(at, key, key_len);
         at += key_len;
@@ -71,7 +71,7 @@ static void written_to(sw_json *j, const char *end)
 static void member_bytes(sw_json *j, const char *key, const char *bytes, size_t len)
 {
     char *at = member(j, key, len);
-    if (at == NULL)
+    if (!at)
         return;
     if (len > 0)
         memcpy(at, bytes, len);
@@ -160,7 +160,7 @@ void sw_json_time(sw_json *j, const char *key, int64_t unix_ms)
 {
     char text[25];
     char *at = member(j, key, 26);
-    if (at == NULL)
+    if (!at)
         return;
     sw_time_format(unix_ms, text);
     at[0] = '"';
@@ -171,12 +171,12 @@ void sw_json_time(sw_json *j, const char *key, int64_t unix_ms)
 
 void sw_json_text(sw_json *j, const char *key, const char *value)
 {
-    sw_json_textn(j, key, value == NULL ? "" : value, value == NULL ? 0 : strlen(value));
+    sw_json_textn(j, key, !value ? "" : value, !value ? 0 : strlen(value));
 }
 
 void sw_json_text_opt(sw_json *j, const char *key, const char *value)
 {
-    if (value != NULL && value[0] != '\0')
+    if (value && value[0] != '\0')
         sw_json_text(j, key, value);
 }
 
@@ -266,7 +266,7 @@ static size_t escape(unsigned char c, char out[6])
 void sw_json_textn(sw_json *j, const char *key, const char *value, size_t len)
 {
     char *out = member(j, key, len + 2);
-    if (out == NULL)
+    if (!out)
         return;
     *out++ = '"';
     for (size_t i = 0;;) {
@@ -287,7 +287,7 @@ void sw_json_textn(sw_json *j, const char *key, const char *value, size_t len)
         i += taken;
         written_to(j, out);
         out = buf_reserve(&j->out, made + (len - i) + 1);
-        if (out == NULL)
+        if (!out)
             return;
         memcpy(out, form, made);
         out += made;

@@ -35,11 +35,11 @@ bool log_open(log_format format, sw_log_level level, const char *file)
     log_close();
     atomic_store(&out.format, format);
     log_set_level(level);
-    if (file == NULL || file[0] == '\0')
+    if (!file || file[0] == '\0')
         return true;
     int fd = open_file(file);
     char *path = strdup(file);
-    if (fd < 0 || path == NULL) {
+    if (fd < 0 || !path) {
         if (fd >= 0)
             close(fd);
         free(path);
@@ -53,7 +53,7 @@ bool log_open(log_format format, sw_log_level level, const char *file)
 /* The number of the descriptor stays, so that nobody who writes just now is disturbed. */
 void log_reopen(void)
 {
-    if (out.path == NULL)
+    if (!out.path)
         return;
     int fd = open_file(out.path);
     if (fd < 0) {
@@ -66,7 +66,7 @@ void log_reopen(void)
 
 void log_close(void)
 {
-    if (out.path != NULL)
+    if (out.path)
         close(out.fd);
     free(out.path);
     out.path = NULL;

@@ -12,11 +12,11 @@ enum { BCRYPT_DEFAULT = 12, YESCRYPT_DEFAULT = 5 };
 static bool hash_with(const char *password, const char *setting, char out[PASSWORD_HASH_SIZE])
 {
     struct crypt_data *data = calloc(1, sizeof *data);
-    if (data == NULL)
+    if (!data)
         return false;
     const char *made = crypt_rn(password, setting, data, (int)sizeof *data);
-    size_t len = made == NULL ? 0 : strlen(made);
-    bool good = made != NULL && made[0] != '*' && len < PASSWORD_HASH_SIZE;
+    size_t len = !made ? 0 : strlen(made);
+    bool good = made && made[0] != '*' && len < PASSWORD_HASH_SIZE;
     if (good)
         memcpy(out, made, len + 1);
     crypto_wipe(data, sizeof *data);
@@ -27,15 +27,15 @@ static bool hash_with(const char *password, const char *setting, char out[PASSWO
 sw_status password_hash(password_method method, int cost, const char *password, char out[PASSWORD_HASH_SIZE])
 {
     const char *prefix = method == PASSWORD_BCRYPT ? "$2b$" : method == PASSWORD_YESCRYPT ? "$y$" : NULL;
-    if (prefix == NULL || cost < 0)
+    if (!prefix || cost < 0)
         return SW_INTERNAL;
     if (cost == 0)
         cost = method == PASSWORD_BCRYPT ? BCRYPT_DEFAULT : YESCRYPT_DEFAULT;
     uint8_t random[32];
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     SW_TRY(sw_random(random, sizeof random));
-    if (crypt_gensalt_rn(prefix, (unsigned long)cost, (const char *)random, (int)sizeof random, setting,
-                         (int)sizeof setting) == NULL)
+    if (!crypt_gensalt_rn(prefix, (unsigned long)cost, (const char *)random, (int)sizeof random, setting,
+                          (int)sizeof setting))
         return SW_INTERNAL;
     return hash_with(password, setting, out) ? SW_OK : SW_INTERNAL;
 }
@@ -69,8 +69,8 @@ static int yescrypt_work(const char *hash)
     if (strncmp(hash, "$y$j", 4) != 0)
         return 0;
     const char *n = hash[4] != '\0' ? strchr(DIGITS, hash[4]) : NULL;
-    const char *r = n != NULL && hash[5] != '\0' ? strchr(DIGITS, hash[5]) : NULL;
-    if (r == NULL)
+    const char *r = n && hash[5] != '\0' ? strchr(DIGITS, hash[5]) : NULL;
+    if (!r)
         return 0;
     int log2 = (int)(n - DIGITS) + 1;
     for (long rest = (long)(r - DIGITS) + 1; rest > 1; rest /= 2)

@@ -15,7 +15,7 @@ const char *sw_role_name(sw_role role)
 
 sw_role sw_role_of(const char *name)
 {
-    for (unsigned role = SW_ROLE_ADMIN; name != NULL && role <= SW_ROLE_BUTLER; role++)
+    for (unsigned role = SW_ROLE_ADMIN; name && role <= SW_ROLE_BUTLER; role++)
         if (strcmp(NAMES[role], name) == 0)
             return (sw_role)role;
     return (sw_role)0;

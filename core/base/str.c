@@ -34,12 +34,12 @@ sw_str str_trim(sw_str s)
 
 bool str_next(sw_str *rest, char separator, sw_str *ret_piece)
 {
-    if (rest->at == NULL)
+    if (!rest->at)
         return false;
     const char *found = rest->len == 0 ? NULL : memchr(rest->at, separator, rest->len);
-    size_t len = found == NULL ? rest->len : (size_t)(found - rest->at);
+    size_t len = !found ? rest->len : (size_t)(found - rest->at);
     *ret_piece = str_trim((sw_str){rest->at, len});
-    *rest = found == NULL ? (sw_str){NULL, 0} : (sw_str){found + 1, rest->len - len - 1};
+    *rest = !found ? (sw_str){NULL, 0} : (sw_str){found + 1, rest->len - len - 1};
     return true;
 }
 

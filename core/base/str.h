@@ -7,7 +7,7 @@
 
 static inline sw_str str_of(const char *text)
 {
-    return (sw_str){text, text == NULL ? 0 : strlen(text)};
+    return (sw_str){text, !text ? 0 : strlen(text)};
 }
 
 /* ASCII alone, whatever the locale. */

@@ -38,7 +38,7 @@ static int fail_at(const char *path)
 static int prepare_folder(backup *b)
 {
     struct stat about;
-    if (b->file == NULL) {
+    if (!b->file) {
         snprintf(b->folder, sizeof b->folder, "%s/backups", b->place.data_dir);
         return mkdir(b->folder, 0700) == 0 || errno == EEXIST ? CLI_OK : fail_at(b->folder);
     }
@@ -51,7 +51,7 @@ static int prepare_folder(backup *b)
 
 static int publish(backup *b, const char *temporary)
 {
-    if (b->file == NULL)
+    if (!b->file)
         return backup_publish_dated(temporary, b->folder, b->at_ms, b->made) ? CLI_OK : fail_at(b->made);
     snprintf(b->made, sizeof b->made, "%s", b->file);
     if (backup_publish(temporary, b->made))
@@ -93,7 +93,7 @@ static int tell(const backup *b)
 /* Old ones go only once the new one is safe; that they could not be removed is no failed backup. */
 static void prune(const backup *b)
 {
-    if (b->file == NULL && backup_prune(b->folder, b->keep, b->made) < 0)
+    if (!b->file && backup_prune(b->folder, b->keep, b->made) < 0)
         fprintf(stderr, "steward db backup: old backups stay: %s: %s\n", b->folder, strerror(errno));
 }
 

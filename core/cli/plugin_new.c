@@ -161,7 +161,7 @@ static bool folder_empty(int fd)
         return false;
     }
     bool empty = true;
-    for (const struct dirent *e; empty && (e = readdir(dir)) != NULL;)
+    for (const struct dirent *e; empty && (e = readdir(dir));)
         empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
     closedir(dir);
     return empty;

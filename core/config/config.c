@@ -12,7 +12,7 @@ static void apply_environment(config *c, const char *section);
 config *config_new(void)
 {
     config *c = calloc(1, sizeof *c);
-    if (c == NULL)
+    if (!c)
         return NULL;
     arena_init(&c->mem, 0);
     buf_init(&c->errors, 0);
@@ -21,7 +21,7 @@ config *config_new(void)
 
 void config_free(config *c)
 {
-    if (c == NULL)
+    if (!c)
         return;
     buf_done(&c->errors);
     arena_done(&c->mem);
@@ -50,7 +50,7 @@ bool config_load(config *c, const char *file, char **environment)
     for (size_t i = 0; i < CORE_SECTION_COUNT; i++)
         if (config_section_wanted(c, CORE_SECTIONS[i].section))
             apply_environment(c, CORE_SECTIONS[i].section);
-    if (c->only == NULL)
+    if (!c->only)
         config_check_core(c);
     return is_good(c);
 }
@@ -63,8 +63,8 @@ bool config_load_sections(config *c, const char *file, char **environment, const
 
 bool config_section_wanted(const config *c, const char *section)
 {
-    for (size_t i = 0; c->only != NULL; i++)
-        if (c->only[i] == NULL)
+    for (size_t i = 0; c->only; i++)
+        if (!c->only[i])
             return false;
         else if (strcmp(c->only[i], section) == 0)
             return true;
@@ -83,7 +83,7 @@ bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32
 {
     size_t before = c->errors.len;
     const char *section = arena_printf(&c->mem, "plugin:%s", plugin);
-    if (section == NULL) {
+    if (!section) {
         config_error_no_memory(c);
         return false;
     }
@@ -91,11 +91,11 @@ bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32
         sw_option o;
         memset(&o, 0, sizeof o); /* what a shorter row lacks reads as zero */
         memcpy(&o, (const char *)rows + (size_t)i * row_size, row_size < sizeof o ? row_size : sizeof o);
-        if (o.name == NULL || !declare(c, section, &o))
-            config_add_error(c, "plugin %s: option %s is declared wrongly", plugin, o.name == NULL ? "?" : o.name);
+        if (!o.name || !declare(c, section, &o))
+            config_add_error(c, "plugin %s: option %s is declared wrongly", plugin, !o.name ? "?" : o.name);
     }
     const char *required = arena_printf(&c->mem, "%s.required", section);
-    if (required != NULL && config_entry_find(c, required) == NULL)
+    if (required && !config_entry_find(c, required))
         declare(c, section, &REQUIRED);
     apply_settings(c, section);
     apply_environment(c, section);
@@ -104,9 +104,8 @@ bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32
 
 bool config_finish(config *c, bool (*known)(void *arg, const char *plugin), void *arg)
 {
-    for (const config_setting *s = c->settings; s != NULL; s = s->next)
-        if (is_plugin(s->section) && !config_section_declared(c, s->section) &&
-            (known == NULL || !known(arg, s->section + 7)))
+    for (const config_setting *s = c->settings; s; s = s->next)
+        if (is_plugin(s->section) && !config_section_declared(c, s->section) && (!known || !known(arg, s->section + 7)))
             config_error_at(c, s->file, s->line, "there is no plugin named %s%s", s->section + 7,
                             config_hint_section(c, s->section));
     config_environment_check(c, known, arg);
@@ -121,7 +120,7 @@ static size_t slot_of(const config *c, const char *name)
     for (const char *at = name; *at != '\0'; at++)
         hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
     size_t mask = c->table_size - 1, slot = (size_t)(hash ^ hash >> 32) & mask;
-    while (c->table[slot] != NULL && strcmp(c->table[slot]->name, name) != 0)
+    while (c->table[slot] && strcmp(c->table[slot]->name, name) != 0)
         slot = (slot + 1) & mask;
     return slot;
 }
@@ -133,7 +132,7 @@ config_entry *config_entry_find(const config *c, const char *name)
 
 bool config_section_declared(const config *c, const char *section)
 {
-    for (const config_entry *e = c->entries; e != NULL; e = e->next)
+    for (const config_entry *e = c->entries; e; e = e->next)
         if (strcmp(e->section, section) == 0)
             return true;
     return false;
@@ -146,12 +145,12 @@ static bool make_room(config *c)
         return true;
     size_t size = c->table_size == 0 ? 256 : 2 * c->table_size;
     config_entry **table = calloc(size, sizeof(config_entry *));
-    if (table == NULL)
+    if (!table)
         return false;
     free(c->table);
     c->table = table;
     c->table_size = size;
-    for (config_entry *e = c->entries; e != NULL; e = e->next)
+    for (config_entry *e = c->entries; e; e = e->next)
         c->table[slot_of(c, e->name)] = e;
     return true;
 }
@@ -161,21 +160,21 @@ static bool declare(config *c, const char *section, const sw_option *o)
 {
     config_entry *e = arena_alloc(&c->mem, sizeof *e);
     char *name = arena_printf(&c->mem, "%s.%s", section, o->name);
-    if (e == NULL || name == NULL || !make_room(c)) {
+    if (!e || !name || !make_room(c)) {
         config_error_no_memory(c);
         return false;
     }
     *e = (config_entry){.section = section, .name = name, .option = *o};
-    if (e->option.default_value == NULL)
+    if (!e->option.default_value)
         e->option.default_value = "";
-    if (e->option.type == SW_OPTION_ENUM && e->option.choices == NULL)
+    if (e->option.type == SW_OPTION_ENUM && !e->option.choices)
         return false;
     size_t slot = slot_of(c, name);
-    if (c->table[slot] != NULL || option_value_parse(&c->mem, &e->option, e->option.default_value, &e->value) != NULL)
+    if (c->table[slot] || option_value_parse(&c->mem, &e->option, e->option.default_value, &e->value))
         return false;
     c->table[slot] = e;
     c->entry_count++;
-    if (c->last_entry == NULL)
+    if (!c->last_entry)
         c->entries = e;
     else
         c->last_entry->next = e;
@@ -189,7 +188,7 @@ static bool declare(config *c, const char *section, const sw_option *o)
 static const char *apply(config *c, config_entry *e, const char *text, const char *file, int line)
 {
     const char *wrong = option_value_parse(&c->mem, &e->option, text, &e->value);
-    if (wrong == NULL) {
+    if (!wrong) {
         e->set = true;
         e->file = file;
         e->line = line;
@@ -201,33 +200,33 @@ static const char *apply(config *c, config_entry *e, const char *text, const cha
  * replaces it. */
 static void apply_settings(config *c, const char *section)
 {
-    for (const config_setting *s = c->settings; s != NULL; s = s->next) {
-        if (section == NULL ? is_plugin(s->section) : strcmp(s->section, section) != 0)
+    for (const config_setting *s = c->settings; s; s = s->next) {
+        if (!section ? is_plugin(s->section) : strcmp(s->section, section) != 0)
             continue;
         if (!config_section_declared(c, s->section))
             continue; /* said at its head */
         const char *name = arena_printf(&c->mem, "%s.%s", s->section, s->key);
-        config_entry *e = name == NULL ? NULL : config_entry_find(c, name);
-        const char *wrong = e == NULL ? NULL : apply(c, e, s->value, s->file, s->line);
-        if (e == NULL)
+        config_entry *e = !name ? NULL : config_entry_find(c, name);
+        const char *wrong = !e ? NULL : apply(c, e, s->value, s->file, s->line);
+        if (!e)
             config_error_at(c, s->file, s->line, "unknown option %s in [%s]%s", s->key, s->section,
                             config_hint_key(c, s->section, s->key));
-        else if (wrong != NULL)
+        else if (wrong)
             config_error_at(c, s->file, s->line, "%s %s%s", s->key, wrong, config_hint_value(c, e, s->value));
     }
 }
 
 static void apply_environment(config *c, const char *section)
 {
-    for (config_entry *e = c->entries; e != NULL; e = e->next) {
+    for (config_entry *e = c->entries; e; e = e->next) {
         const char *variable;
         if (strcmp(e->section, section) != 0)
             continue;
         const char *text = config_environment_value(c, e->section, &e->option, &variable);
-        const char *wrong = text == NULL ? NULL : apply(c, e, text, "environment", 0);
-        if (wrong == NULL)
+        const char *wrong = !text ? NULL : apply(c, e, text, "environment", 0);
+        if (!wrong)
             continue;
-        if ((e->option.flags & SW_OPTION_LENIENT) && e->option.env != NULL && strcmp(variable, e->option.env) == 0)
+        if ((e->option.flags & SW_OPTION_LENIENT) && e->option.env && strcmp(variable, e->option.env) == 0)
             log_warn("config", "environment: %s %s: it is ignored", variable, wrong);
         else
             config_error_at(c, "environment", 0, "%s %s%s", variable, wrong, config_hint_value(c, e, text));
@@ -238,15 +237,15 @@ bool config_setting_true(const config *c, const char *plugin, const char *key)
 {
     const sw_option o = {.type = SW_OPTION_BOOL};
     const char *text = NULL, *variable = config_environment_peek(c, plugin, key);
-    for (const config_setting *s = c->settings; s != NULL; s = s->next)
+    for (const config_setting *s = c->settings; s; s = s->next)
         if (is_plugin(s->section) && strcmp(s->section + 7, plugin) == 0 && strcmp(s->key, key) == 0)
             text = s->value; /* the last one counts */
-    if (variable != NULL)
+    if (variable)
         text = variable;
     option_value v = {.number = 0};
     arena mem;
     arena_init(&mem, 0);
-    bool yes = text != NULL && option_value_parse(&mem, &o, text, &v) == NULL && v.number != 0;
+    bool yes = text && !option_value_parse(&mem, &o, text, &v) && v.number != 0;
     arena_done(&mem);
     return yes;
 }

@@ -9,18 +9,18 @@ static const char PREFIX[] = "STEWARD_", PLUGIN_PREFIX[] = "STEWARD_PLUGIN_";
 void config_environment_keep(config *c, char **environment)
 {
     size_t count = 0;
-    while (environment != NULL && environment[count] != NULL)
+    while (environment && environment[count])
         count++;
     c->environment = arena_alloc(&c->mem, (count + 1) * sizeof *c->environment);
     c->environment_used = arena_alloc(&c->mem, (count + 1) * sizeof *c->environment_used);
-    if (c->environment == NULL || c->environment_used == NULL) {
+    if (!c->environment || !c->environment_used) {
         c->environment = NULL;
         config_error_no_memory(c);
         return;
     }
     for (size_t i = 0; i < count; i++) {
         c->environment[i] = arena_strndup(&c->mem, environment[i], strlen(environment[i]));
-        if (c->environment[i] == NULL) {
+        if (!c->environment[i]) {
             config_error_no_memory(c);
             return;
         }
@@ -31,7 +31,7 @@ void config_environment_keep(config *c, char **environment)
 static ptrdiff_t index_of(const config *c, const char *name)
 {
     size_t len = strlen(name);
-    for (ptrdiff_t i = 0; c->environment != NULL && c->environment[i] != NULL; i++)
+    for (ptrdiff_t i = 0; c->environment && c->environment[i]; i++)
         if (strncmp(c->environment[i], name, len) == 0 && c->environment[i][len] == '=')
             return i;
     return -1;
@@ -41,7 +41,7 @@ static ptrdiff_t index_of(const config *c, const char *name)
 static const char *value_of(const config *c, ptrdiff_t index)
 {
     const char *value = index < 0 ? NULL : strchr(c->environment[index], '=') + 1;
-    return value == NULL || *value == '\0' ? NULL : value;
+    return !value || *value == '\0' ? NULL : value;
 }
 
 /* As value_of(), and the variable is known to name an option. */
@@ -57,19 +57,19 @@ static const char *look_up(config *c, const char *name)
 static char *general_name(arena *mem, const char *section, const char *key)
 {
     char *name = arena_printf(mem, "%s%s_%s", PREFIX, section, key);
-    for (char *at = name; at != NULL && *at != '\0'; at++)
+    for (char *at = name; at && *at != '\0'; at++)
         *at = *at == ':' || *at == '-' ? '_' : str_upper(*at);
     return name;
 }
 
 const char *config_environment_value(config *c, const char *section, const sw_option *o, const char **ret_name)
 {
-    const char *own = o->env == NULL ? NULL : look_up(c, o->env);
+    const char *own = !o->env ? NULL : look_up(c, o->env);
     const char *name = general_name(&c->mem, section, o->name);
-    const char *general = name == NULL ? NULL : look_up(c, name);
-    const char *value = general != NULL ? general : own;
-    *ret_name = general != NULL ? name : o->env;
-    if (value == NULL || o->type == SW_OPTION_SECRET)
+    const char *general = !name ? NULL : look_up(c, name);
+    const char *value = general ? general : own;
+    *ret_name = general ? name : o->env;
+    if (!value || o->type == SW_OPTION_SECRET)
         return value;
     sw_str bare = str_trim(str_of(value)); /* as a file's value: env files leave spaces and CRs behind */
     value = bare.len == 0 ? NULL : arena_strndup(&c->mem, bare.at, bare.len);
@@ -81,8 +81,8 @@ const char *config_environment_peek(const config *c, const char *plugin, const c
     arena mem;
     arena_init(&mem, 0);
     const char *section = arena_printf(&mem, "plugin:%s", plugin);
-    const char *name = section == NULL ? NULL : general_name(&mem, section, key);
-    const char *value = name == NULL ? NULL : value_of(c, index_of(c, name));
+    const char *name = !section ? NULL : general_name(&mem, section, key);
+    const char *value = !name ? NULL : value_of(c, index_of(c, name));
     arena_done(&mem);
     return value;
 }
@@ -94,9 +94,9 @@ static bool of_silent_plugin(config *c, const char *rest, bool (*known)(void *ar
     char plugin[64];
     for (size_t i = 0; rest[i] != '\0' && rest[i] != '=' && i < sizeof plugin - 1; i++) {
         plugin[i] = '\0';
-        if (rest[i] == '_' && known != NULL && known(arg, plugin)) {
+        if (rest[i] == '_' && known && known(arg, plugin)) {
             const char *section = arena_printf(&c->mem, "plugin:%s", plugin);
-            if (section != NULL && !config_section_declared(c, section))
+            if (section && !config_section_declared(c, section))
                 return true;
         }
         plugin[i] = rest[i] == '_' ? '-' : str_lower(rest[i]);
@@ -108,9 +108,9 @@ static bool of_silent_plugin(config *c, const char *rest, bool (*known)(void *ar
  * beginning's length; NULL: none, so it is another program's that happens to share the first word. */
 static const char *section_of(config *c, sw_str name, size_t *ret_stem)
 {
-    for (const config_entry *e = c->entries; e != NULL; e = e->next) {
+    for (const config_entry *e = c->entries; e; e = e->next) {
         const char *stem = general_name(&c->mem, e->section, "");
-        if (stem != NULL && strncmp(name.at, stem, strlen(stem)) == 0) {
+        if (stem && strncmp(name.at, stem, strlen(stem)) == 0) {
             *ret_stem = strlen(stem);
             return e->section;
         }
@@ -132,10 +132,10 @@ static const char *hint(config *c, const char *section, sw_str name, size_t stem
 
 void config_environment_check(config *c, bool (*known)(void *arg, const char *plugin), void *arg)
 {
-    for (size_t i = 0; c->environment != NULL && c->environment[i] != NULL; i++) {
+    for (size_t i = 0; c->environment && c->environment[i]; i++) {
         const char *variable = c->environment[i];
         const char *equals = strchr(variable, '=');
-        if (c->environment_used[i] || equals == NULL || strncmp(variable, PREFIX, sizeof PREFIX - 1) != 0)
+        if (c->environment_used[i] || !equals || strncmp(variable, PREFIX, sizeof PREFIX - 1) != 0)
             continue;
         size_t plugin_len = sizeof PLUGIN_PREFIX - 1;
         if (strncmp(variable, PLUGIN_PREFIX, plugin_len) == 0 && of_silent_plugin(c, variable + plugin_len, known, arg))
@@ -143,9 +143,9 @@ void config_environment_check(config *c, bool (*known)(void *arg, const char *pl
         sw_str name = {variable, (size_t)(equals - variable)};
         size_t stem = 0;
         const char *section = section_of(c, name, &stem);
-        if (section == NULL && strncmp(variable, PLUGIN_PREFIX, plugin_len) != 0)
+        if (!section && strncmp(variable, PLUGIN_PREFIX, plugin_len) != 0)
             continue;
         config_error_at(c, "environment", 0, "%.*s names no option%s", (int)name.len, name.at,
-                        section == NULL ? "" : hint(c, section, name, stem));
+                        !section ? "" : hint(c, section, name, stem));
     }
 }

@@ -28,7 +28,7 @@ void config_add_error(config *c, const char *format, ...)
     va_start(args, format);
     const char *line = arena_vprintf(&c->mem, format, args);
     va_end(args);
-    add_line(c, line == NULL ? "out of memory" : line);
+    add_line(c, !line ? "out of memory" : line);
 }
 
 void config_error_at(config *c, const char *file, int line, const char *format, ...)
@@ -37,7 +37,7 @@ void config_error_at(config *c, const char *file, int line, const char *format, 
     va_start(args, format);
     const char *message = arena_vprintf(&c->mem, format, args);
     va_end(args);
-    if (message == NULL)
+    if (!message)
         config_error_no_memory(c);
     else if (line > 0)
         config_add_error(c, "%s:%d: %s", file, line, message);
@@ -52,9 +52,9 @@ void config_value_error(config *c, const char *name, const char *format, ...)
     va_start(args, format);
     const char *message = arena_vprintf(&c->mem, format, args);
     va_end(args);
-    if (message == NULL)
+    if (!message)
         config_error_no_memory(c);
-    else if (e == NULL || e->file == NULL)
+    else if (!e || !e->file)
         config_add_error(c, "%s", message);
     else
         config_error_at(c, e->file, e->line, "%s", message);
@@ -62,7 +62,7 @@ void config_value_error(config *c, const char *name, const char *format, ...)
 
 const char *config_errors(const config *c)
 {
-    if (c->errors.at == NULL)
+    if (!c->errors.at)
         return c->errors.failed ? "out of memory\n" : "";
     c->errors.at[c->errors.len] = '\0'; /* in the slack */
     return c->errors.at;
@@ -112,32 +112,32 @@ const char *config_hint_key(config *c, const char *section, const char *key)
 {
     const config_entry *found = NULL, *elsewhere = NULL;
     unsigned best = NAME_MAX_HINT;
-    for (const config_entry *e = c->entries; e != NULL; e = e->next) {
+    for (const config_entry *e = c->entries; e; e = e->next) {
         bool here = strcmp(e->section, section) == 0;
         if (here && near(key, e->option.name, &best))
             found = e;
-        if (!here && elsewhere == NULL && strcmp(e->option.name, key) == 0)
+        if (!here && !elsewhere && strcmp(e->option.name, key) == 0)
             elsewhere = e;
     }
     const char *hint = NULL;
-    if (found != NULL)
+    if (found)
         hint = arena_printf(&c->mem, "; did you mean %s?", found->option.name);
-    else if (elsewhere != NULL)
+    else if (elsewhere)
         hint = arena_printf(&c->mem, "; there is one in [%s]", elsewhere->section);
-    return hint == NULL ? "" : hint;
+    return !hint ? "" : hint;
 }
 
 const char *config_hint_section(config *c, const char *section)
 {
     const char *found = NULL;
     unsigned best = NAME_MAX_HINT;
-    for (const config_entry *e = c->entries; e != NULL; e = e->next)
+    for (const config_entry *e = c->entries; e; e = e->next)
         if (near(section, e->section, &best))
             found = e->section;
     /* [chat] for [plugin:chat]: whether there is such a plugin is not known yet. */
-    const char *hint = found != NULL ? arena_printf(&c->mem, "; did you mean [%s]?", found)
-                                     : arena_printf(&c->mem, "; the options of a plugin stand in [plugin:NAME]");
-    return hint == NULL ? "" : hint;
+    const char *hint = found ? arena_printf(&c->mem, "; did you mean [%s]?", found)
+                             : arena_printf(&c->mem, "; the options of a plugin stand in [plugin:NAME]");
+    return !hint ? "" : hint;
 }
 
 /* Can it be shown on one line? */
@@ -159,5 +159,5 @@ const char *config_hint_value(config *c, const config_entry *e, const char *text
         hint = ", not empty";
     else if (e->option.type != SW_OPTION_SECRET && is_plain(text))
         hint = arena_printf(&c->mem, ", not %s", text);
-    return hint == NULL ? "" : hint;
+    return !hint ? "" : hint;
 }

@@ -33,13 +33,13 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 
 void config_read_files(config *c, const char *file)
 {
-    if (file == NULL)
+    if (!file)
         return;
     read_file(c, file);
     const char *slash = strrchr(file, '/');
-    const char *dir = slash == NULL ? arena_strndup(&c->mem, "conf.d", 6)
-                                    : arena_printf(&c->mem, "%.*s/conf.d", (int)(slash - file), file);
-    if (dir == NULL) {
+    const char *dir =
+        !slash ? arena_strndup(&c->mem, "conf.d", 6) : arena_printf(&c->mem, "%.*s/conf.d", (int)(slash - file), file);
+    if (!dir) {
         config_error_no_memory(c);
         return;
     }
@@ -49,7 +49,7 @@ void config_read_files(config *c, const char *file)
         config_error_at(c, dir, 0, "cannot be read: %s", strerror(errno));
     for (int i = 0; i < count; i++) {
         const char *name = arena_printf(&c->mem, "%s/%s", dir, names[i]->d_name);
-        if (name == NULL)
+        if (!name)
             config_error_no_memory(c);
         else
             read_file(c, name);
@@ -69,7 +69,7 @@ static void on_section(void *arg, int line, sw_str name)
 {
     reading *r = arg;
     const char *section = arena_strndup(&r->c->mem, name.at, name.len);
-    if (section == NULL)
+    if (!section)
         config_error_no_memory(r->c);
     else if (strncmp(section, "plugin:", 7) == 0 && section[7] != '\0')
         return;
@@ -82,7 +82,7 @@ static void on_setting(void *arg, int line, sw_str section, sw_str key, sw_str v
     reading *r = arg;
     config *c = r->c;
     config_setting *s = arena_alloc(&c->mem, sizeof *s);
-    if (s == NULL) {
+    if (!s) {
         config_error_no_memory(c);
         return;
     }
@@ -91,18 +91,18 @@ static void on_setting(void *arg, int line, sw_str section, sw_str key, sw_str v
                           .section = arena_strndup(&c->mem, section.at, section.len),
                           .key = arena_strndup(&c->mem, key.at, key.len),
                           .value = arena_strndup(&c->mem, value.at, value.len)};
-    if (s->section == NULL || s->key == NULL || s->value == NULL) {
+    if (!s->section || !s->key || !s->value) {
         config_error_no_memory(c);
         return;
     }
     if (!config_section_wanted(c, s->section))
         return;
-    for (const config_setting *old = r->before == NULL ? c->settings : r->before->next; old != NULL; old = old->next)
+    for (const config_setting *old = !r->before ? c->settings : r->before->next; old; old = old->next)
         if (strcmp(old->section, s->section) == 0 && strcmp(old->key, s->key) == 0) {
             config_error_at(c, r->name, line, "%s is set already in line %d", s->key, old->line);
             return;
         }
-    if (c->last_setting == NULL)
+    if (!c->last_setting)
         c->settings = s;
     else
         c->last_setting->next = s;
@@ -124,7 +124,7 @@ static bool read_all(const char *name, buf *text)
     }
     while (got > 0) {
         char *at = buf_reserve(text, 16 * 1024);
-        if (at == NULL) {
+        if (!at) {
             close(fd);
             errno = EFBIG;
             return false;
@@ -147,7 +147,7 @@ static void read_file(config *c, const char *name)
     const ini_reader reader = {.arg = &r, .section = on_section, .setting = on_setting, .error = on_error};
     buf text;
     buf_init(&text, FILE_MAX);
-    if (r.name == NULL)
+    if (!r.name)
         config_error_no_memory(c);
     else if (!read_all(name, &text))
         config_error_at(c, r.name, 0, "cannot be read: %s", strerror(errno));

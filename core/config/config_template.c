@@ -47,12 +47,12 @@ void config_print_template(FILE *out, const config *c)
                        "special. A comment begins with # at the beginning of a line. Files conf.d/*.conf beside this "
                        "one are read after it, in the order of their names, and override it; the environment overrides "
                        "both. Durations: 500ms, 10s, 5m, 24h, 7d. Sizes: 64K, 1M, 2G. Lists: a, b, c.");
-    for (const config_entry *e = c->entries; e != NULL; e = e->next) {
+    for (const config_entry *e = c->entries; e; e = e->next) {
         if (strcmp(section, e->section) != 0) {
             section = e->section;
             const char *summary = section_summary(section);
             fputs("\n\n", out);
-            if (summary != NULL)
+            if (summary)
                 print_wrapped(out, summary);
             fprintf(out, "[%s]\n", section);
         }
@@ -67,16 +67,16 @@ static void print_option(FILE *out, arena *mem, const config_entry *e)
     const sw_option *o = &e->option;
     const char *what = option_value_describe(mem, o, false);
     char *general = arena_printf(mem, "STEWARD_%s_%s", e->section, o->name);
-    if (what == NULL || general == NULL)
+    if (!what || !general)
         return;
     for (char *at = general; *at != '\0'; at++)
         *at = *at == ':' || *at == '-' ? '_' : str_upper(*at);
-    bool own = o->env != NULL && strcmp(o->env, general) != 0;
+    bool own = o->env && strcmp(o->env, general) != 0;
     const char *facts = arena_printf(mem, "(%s; %s%s%s%s)", what, own ? o->env : "", own ? " or " : "", general,
                                      (o->flags & SW_OPTION_LIVE) != 0 ? "; changes at SIGHUP" : "");
     fputc('\n', out);
-    print_wrapped(out, o->summary == NULL ? "" : o->summary);
-    if (facts != NULL)
+    print_wrapped(out, !o->summary ? "" : o->summary);
+    if (facts)
         print_wrapped(out, facts);
     fprintf(out, "#%s =%s%s\n", o->name, o->default_value[0] == '\0' ? "" : " ", o->default_value);
 }

@@ -10,7 +10,7 @@ static const config_entry *entry(const config *c, const char *name)
     static const config_entry NONE = {.value = {.text = ""}};
     const config_entry *e = config_entry_find(c, name);
     assert(e != NULL);
-    return e == NULL ? &NONE : e;
+    return !e ? &NONE : e;
 }
 
 const char *config_text(const config *c, const char *name)
@@ -60,7 +60,7 @@ bool config_is_default(const config *c, const char *name)
 const char *config_find(const config *c, const char *name)
 {
     const config_entry *e = config_entry_find(c, name);
-    return e == NULL ? NULL : e->value.text;
+    return !e ? NULL : e->value.text;
 }
 
 bool config_plugin_required(const config *c, const char *plugin)
@@ -72,13 +72,13 @@ bool config_plugin_required(const config *c, const char *plugin)
     if (len < 0 || (size_t)len >= sizeof name)
         return false;
     const config_entry *e = config_entry_find(c, name);
-    return e != NULL ? e->value.number != 0 : config_setting_true(c, plugin, "required");
+    return e ? e->value.number != 0 : config_setting_true(c, plugin, "required");
 }
 
 void config_each(const config *c, void (*each)(void *arg, const char *section, const sw_option *o, const char *value),
                  void *arg)
 {
-    for (const config_entry *e = c->entries; e != NULL; e = e->next) {
+    for (const config_entry *e = c->entries; e; e = e->next) {
         bool hidden = e->option.type == SW_OPTION_SECRET && e->value.text[0] != '\0';
         each(arg, e->section, &e->option, hidden ? "(secret)" : e->value.text);
     }
@@ -86,7 +86,7 @@ void config_each(const config *c, void (*each)(void *arg, const char *section, c
 
 static bool same_value(const config_entry *a, const config_entry *b)
 {
-    if (a == NULL || b == NULL || a->option.type != b->option.type)
+    if (!a || !b || a->option.type != b->option.type)
         return false;
     if (a->option.type == SW_OPTION_STRING || a->option.type == SW_OPTION_SECRET || a->option.type == SW_OPTION_ENUM)
         return strcmp(a->value.text, b->value.text) == 0;
@@ -103,16 +103,16 @@ static bool same_value(const config_entry *a, const config_entry *b)
 void config_compare(const config *before, const config *after, void (*each)(void *arg, const char *name, bool live),
                     void *arg)
 {
-    for (const config_entry *e = after->entries; e != NULL; e = e->next)
+    for (const config_entry *e = after->entries; e; e = e->next)
         if (!same_value(config_entry_find(before, e->name), e))
             each(arg, e->name, (e->option.flags & SW_OPTION_LIVE) != 0);
 }
 
 void config_keep_fixed(config *after, const config *before)
 {
-    for (config_entry *e = after->entries; e != NULL; e = e->next) {
+    for (config_entry *e = after->entries; e; e = e->next) {
         const config_entry *old = config_entry_find(before, e->name);
-        if (old == NULL || (e->option.flags & SW_OPTION_LIVE) != 0)
+        if (!old || (e->option.flags & SW_OPTION_LIVE) != 0)
             continue;
         e->value = old->value;
         e->set = old->set;

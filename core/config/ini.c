@@ -11,13 +11,13 @@ void ini_parse(const char *text, size_t len, const ini_reader *r)
     size_t i = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     for (int number = 1; i < len; number++) {
         const char *end = memchr(text + i, '\n', len - i);
-        sw_str line = {text + i, end == NULL ? len - i : (size_t)(end - text) - i};
+        sw_str line = {text + i, !end ? len - i : (size_t)(end - text) - i};
         i += line.len + 1;
         if (line.len > INI_LINE_MAX)
             r->error(r->arg, number, "the line is longer than 64 KiB");
         else if (!utf8_valid(line.at, line.len))
             r->error(r->arg, number, "the line is not UTF-8");
-        else if (memchr(line.at, '\0', line.len) != NULL)
+        else if (memchr(line.at, '\0', line.len))
             r->error(r->arg, number, "the line holds a NUL");
         else
             parse_line(str_trim(line), number, &section, r);
@@ -58,7 +58,7 @@ static void parse_line(sw_str line, int number, sw_str *section, const ini_reade
         return;
     }
     const char *equals = memchr(line.at, '=', line.len);
-    if (equals == NULL) {
+    if (!equals) {
         r->error(r->arg, number, "a setting is written key = value");
         return;
     }
@@ -66,7 +66,7 @@ static void parse_line(sw_str line, int number, sw_str *section, const ini_reade
     sw_str value = str_trim((sw_str){equals + 1, line.len - (size_t)(equals - line.at) - 1});
     if (!is_name(key, false))
         r->error(r->arg, number, "a key is written in lower-case letters, digits and _");
-    else if (section->at == NULL)
+    else if (!section->at)
         r->error(r->arg, number, "the setting stands before the first [section]");
     else if (section->len > 0)
         r->setting(r->arg, number, *section, key, value);

@@ -35,7 +35,7 @@ const char *option_value_parse(arena *mem, const sw_option *o, const char *text,
     size_t len = strlen(text);
     option_value v = {.text = arena_strndup(mem, text, len)};
     bool good = true, ranged = false;
-    if (v.text == NULL)
+    if (!v.text)
         return NO_MEMORY;
     if (!utf8_valid(text, len))
         return "must be UTF-8";
@@ -72,8 +72,8 @@ const char *option_value_parse(arena *mem, const sw_option *o, const char *text,
     }
     if (!good || (ranged && !in_range(o, v.number))) {
         const char *what = option_value_describe(mem, o, true);
-        const char *message = what == NULL ? NULL : arena_printf(mem, "must be %s", what);
-        return message == NULL ? NO_MEMORY : message;
+        const char *message = !what ? NULL : arena_printf(mem, "must be %s", what);
+        return !message ? NO_MEMORY : message;
     }
     *ret = v;
     return NULL;
@@ -87,7 +87,7 @@ static bool has_range(const sw_option *o)
 /* Empty means "not set" where that is the default. */
 static bool is_empty_default(const sw_option *o)
 {
-    return o->default_value == NULL || o->default_value[0] == '\0';
+    return !o->default_value || o->default_value[0] == '\0';
 }
 
 /* `max` 0 above a minimum: no upper bound. */
@@ -215,13 +215,13 @@ static bool parse_list(arena *mem, const char *text, option_value *ret)
         most += *at == ',';
     const char **items = arena_alloc(mem, most * sizeof *items);
     sw_str rest = str_of(text), item;
-    if (items == NULL)
+    if (!items)
         return false;
     while (str_next(&rest, ',', &item)) {
         if (item.len == 0)
             continue;
         items[ret->item_count] = arena_strndup(mem, item.at, item.len);
-        if (items[ret->item_count++] == NULL)
+        if (!items[ret->item_count++])
             return false;
     }
     ret->items = items;
@@ -245,9 +245,8 @@ static const char *describe_choices(arena *mem, const char *choices)
     sw_str rest = str_of(choices), choice;
     const char *text = NULL;
     while (str_next(&rest, '|', &choice))
-        text = text == NULL
-                   ? arena_strndup(mem, choice.at, choice.len)
-                   : arena_printf(mem, "%s%s%.*s", text, rest.at == NULL ? " or " : ", ", (int)choice.len, choice.at);
+        text = !text ? arena_strndup(mem, choice.at, choice.len)
+                     : arena_printf(mem, "%s%s%.*s", text, !rest.at ? " or " : ", ", (int)choice.len, choice.at);
     return text;
 }
 
@@ -271,12 +270,12 @@ const char *option_value_describe(arena *mem, const sw_option *o, bool examples)
     const char *type = TYPES[o->type].what;
     if (examples && TYPES[o->type].examples[0] != '\0')
         type = arena_printf(mem, "%s%s", type, TYPES[o->type].examples);
-    if (type == NULL || !has_range(o) || o->type == SW_OPTION_BOOL || o->type == SW_OPTION_LIST)
+    if (!type || !has_range(o) || o->type == SW_OPTION_BOOL || o->type == SW_OPTION_LIST)
         return type;
     bool text = o->type == SW_OPTION_STRING || o->type == SW_OPTION_SECRET;
     const char *low = option_value_number(mem, o->type, o->min), *high = option_value_number(mem, o->type, o->max);
     const char *of = text ? " of " : " ", *bytes = text ? " bytes" : "";
-    if (low == NULL || high == NULL)
+    if (!low || !high)
         return NULL;
     if (!has_maximum(o))
         return arena_printf(mem, "%s%sat least %s%s", type, text ? of : ", ", low, bytes);

@@ -89,7 +89,7 @@ static int ask(sqlite3 *raw, const char *sql, char *out, size_t size)
     int rc = sqlite3_prepare_v2(raw, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         const unsigned char *text = sqlite3_column_text(stmt, 0);
-        snprintf(out, size, "%s", text != NULL ? (const char *)text : "");
+        snprintf(out, size, "%s", text ? (const char *)text : "");
         rc = SQLITE_OK;
     }
     sqlite3_finalize(stmt);
@@ -156,7 +156,7 @@ static int open_raw(sw_db *db)
     if (rc == SQLITE_OK)
         rc = configure(db);
     if (rc != SQLITE_OK) {
-        snprintf(db->error, sizeof db->error, "%s", db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(rc));
+        snprintf(db->error, sizeof db->error, "%s", db->raw ? sqlite3_errmsg(db->raw) : sqlite3_errstr(rc));
         sqlite3_close_v2(db->raw);
         db->raw = NULL;
     }
@@ -166,7 +166,7 @@ static int open_raw(sw_db *db)
 sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size)
 {
     sw_db *db = calloc(1, sizeof *db);
-    if (db == NULL)
+    if (!db)
         return NULL;
     db->store = s;
     db->kind = kind;
@@ -190,7 +190,7 @@ sw_db *db_open_checkpointer(store *s)
 
 void db_close(sw_db *db)
 {
-    if (db == NULL)
+    if (!db)
         return;
     (void)db_return(db);
     statements_forget(db);
@@ -232,7 +232,7 @@ void db_lend(sw_db *db, arena *a, int64_t deadline_ms)
 sw_status db_return(sw_db *db)
 {
     sw_status first = SW_OK;
-    while (db->open != NULL) {
+    while (db->open) {
         sw_status status = sw_rows_done(db->open);
         first = first == SW_OK ? status : first;
     }
@@ -254,7 +254,7 @@ bool db_storage_failed(const sw_db *db)
 
 bool db_autocommit(const sw_db *db)
 {
-    return db->raw == NULL || sqlite3_get_autocommit(db->raw) != 0;
+    return !db->raw || sqlite3_get_autocommit(db->raw) != 0;
 }
 
 int64_t db_wal_bytes(const sw_db *db)
@@ -275,7 +275,7 @@ void db_interrupt(sw_db *db)
 
 sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left)
 {
-    if (db->raw == NULL)
+    if (!db->raw)
         return SW_UNAVAILABLE;
     int frames = 0, moved = 0;
     sqlite3_busy_timeout(db->raw, wait_ms);
@@ -288,7 +288,7 @@ sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left)
         return db_failure_quiet(db, rc);
     if (truncate)
         atomic_store_explicit(&db->wal_bytes, 0, memory_order_relaxed);
-    if (ret_left != NULL)
+    if (ret_left)
         *ret_left = frames > moved ? frames - moved : 0;
     return SW_OK;
 }

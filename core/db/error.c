@@ -12,7 +12,7 @@ enum { LOG_EVERY_MS = 1000 };
 static void note_conflict(sw_db *db)
 {
     const char *colon = strstr(sqlite3_errmsg(db->raw), ": ");
-    snprintf(db->conflict, sizeof db->conflict, "%s", colon != NULL ? colon + 2 : "");
+    snprintf(db->conflict, sizeof db->conflict, "%s", colon ? colon + 2 : "");
 }
 
 static sw_status of_constraint(sw_db *db, int extended)
@@ -31,8 +31,8 @@ static sw_status of_constraint(sw_db *db, int extended)
 
 sw_status db_failure_quiet(sw_db *db, int code)
 {
-    int extended = db->raw != NULL ? sqlite3_extended_errcode(db->raw) : code;
-    snprintf(db->error, sizeof db->error, "%s", db->raw != NULL ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code));
+    int extended = db->raw ? sqlite3_extended_errcode(db->raw) : code;
+    snprintf(db->error, sizeof db->error, "%s", db->raw ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code));
     switch (code & 0xff) {
     case SQLITE_OK:
         return SW_OK;

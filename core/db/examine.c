@@ -24,7 +24,7 @@ static sw_status each_row(sqlite3 *raw, const char *sql, snapshot_stop stop, boo
                           examine_found found, void *arg)
 {
     sqlite3_stmt *stmt = NULL;
-    if (stop != NULL)
+    if (stop)
         sqlite3_progress_handler(raw, PROGRESS_OPS, progress, &stop);
     int rc = sqlite3_prepare_v2(raw, sql, -1, &stmt, NULL);
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
@@ -36,7 +36,7 @@ static sw_status each_row(sqlite3 *raw, const char *sql, snapshot_stop stop, boo
     sqlite3_progress_handler(raw, 0, NULL, NULL);
     if (rc == SQLITE_INTERRUPT)
         return SW_BUSY;
-    if (rc != SQLITE_DONE && found != NULL)
+    if (rc != SQLITE_DONE && found)
         found(arg, sqlite3_errmsg(raw));
     return rc == SQLITE_DONE ? SW_OK : SW_UNAVAILABLE;
 }
@@ -56,7 +56,7 @@ static void pass_on(void *arg, const char *text)
 static const char *column(sqlite3_stmt *row, int i)
 {
     const char *text = (const char *)sqlite3_column_text(row, i);
-    return text != NULL ? text : "?";
+    return text ? text : "?";
 }
 
 static bool fault(sqlite3_stmt *row, void *arg)

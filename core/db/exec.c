@@ -13,7 +13,7 @@ void *sw_db_alloc(sw_db *db, size_t count, size_t size)
 
 char *sw_db_strdup(sw_db *db, const char *text)
 {
-    return text != NULL ? arena_strndup(db->memory, text, strlen(text)) : NULL;
+    return text ? arena_strndup(db->memory, text, strlen(text)) : NULL;
 }
 
 int64_t db_changes(const sw_db *db)
@@ -23,7 +23,7 @@ int64_t db_changes(const sw_db *db)
 
 int64_t db_last_id(const sw_db *db)
 {
-    return db->raw != NULL ? sqlite3_last_insert_rowid(db->raw) : 0;
+    return db->raw ? sqlite3_last_insert_rowid(db->raw) : 0;
 }
 
 static sqlite3_stmt *literal(sw_db *db, const char *sql, int *ret_code, bool *ret_kept)
@@ -34,7 +34,7 @@ static sqlite3_stmt *literal(sw_db *db, const char *sql, int *ret_code, bool *re
             return db->literals[i].stmt;
     sqlite3_stmt *stmt = NULL;
     *ret_code = sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
-    *ret_kept = stmt != NULL && db->literal_count < LITERALS_MAX;
+    *ret_kept = stmt && db->literal_count < LITERALS_MAX;
     if (*ret_kept) {
         db->literals[db->literal_count].sql = sql;
         db->literals[db->literal_count++].stmt = stmt;
@@ -44,14 +44,14 @@ static sqlite3_stmt *literal(sw_db *db, const char *sql, int *ret_code, bool *re
 
 sw_status db_exec(sw_db *db, const char *sql)
 {
-    if (db->raw == NULL) {
+    if (!db->raw) {
         db->storage_failed = true;
         return SW_UNAVAILABLE;
     }
     int rc = SQLITE_OK;
     bool kept;
     sqlite3_stmt *stmt = literal(db, sql, &rc, &kept);
-    if (stmt != NULL) {
+    if (stmt) {
         while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
             continue;
         rc = rc == SQLITE_DONE ? SQLITE_OK : rc;

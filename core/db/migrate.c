@@ -45,7 +45,7 @@ static sw_status check_applied(const migration_run *run, sqlite3_stmt *row, bool
     const char *name = (const char *)sqlite3_column_text(row, 0);
     const void *sum = sqlite3_column_blob(row, 1);
     int len = sqlite3_column_bytes(row, 1);
-    for (uint32_t i = 0; name != NULL && i < run->table.count; i++) {
+    for (uint32_t i = 0; name && i < run->table.count; i++) {
         sw_migration m = row_of(run, i);
         if (strcmp(m.name, name) != 0)
             continue;
@@ -63,7 +63,7 @@ static sw_status check_applied(const migration_run *run, sqlite3_stmt *row, bool
     return refuse(run, SW_INVALID,
                   "the store holds migration %s of %s, which this build does not know: it was written by "
                   "a newer version",
-                  name != NULL ? name : "?", run->plugin);
+                  name ? name : "?", run->plugin);
 }
 
 static sw_status read_applied(const migration_run *run, bool *done)
@@ -130,7 +130,7 @@ sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table mi
     migration_run run = {writer, writer->raw, plugin, migrations, error, error_size};
     (void)s;
     bool *done = calloc(migrations.count + 1u, sizeof *done);
-    if (done == NULL)
+    if (!done)
         return refuse(&run, SW_NO_MEMORY, "out of memory");
     sw_status status = read_applied(&run, done);
     for (uint32_t i = 0; status == SW_OK && i < migrations.count; i++) {
@@ -147,7 +147,7 @@ sw_status store_migrations_missing(sqlite3 *raw, const char *plugin, sw_table mi
 {
     migration_run run = {NULL, raw, plugin, migrations, error, error_size};
     bool *done = calloc(migrations.count + 1u, sizeof *done);
-    if (done == NULL)
+    if (!done)
         return refuse(&run, SW_NO_MEMORY, "out of memory");
     sw_status status = read_applied(&run, done);
     unsigned missing = 0;

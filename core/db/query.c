@@ -12,9 +12,9 @@
  * its first step returns. */
 static int bind_bytes(sw_db *db, prepared *p, int at, const char *bytes, size_t len, bool copy, bool blob)
 {
-    if (bytes == NULL)
+    if (!bytes)
         return sqlite3_bind_null(p->stmt, at);
-    if (copy && (bytes = arena_strndup(db->memory, bytes, len)) == NULL)
+    if (copy && !(bytes = arena_strndup(db->memory, bytes, len)))
         return SQLITE_NOMEM;
     if (blob)
         return sqlite3_bind_blob64(p->stmt, at, bytes, len, SQLITE_STATIC);
@@ -29,7 +29,7 @@ static int bind_next(sw_db *db, prepared *p, int at, char letter, va_list *args,
     switch (letter) {
     case 's':
         bytes = va_arg(*args, const char *);
-        return wanted ? bind_bytes(db, p, at, bytes, bytes != NULL ? strlen(bytes) : 0, copy, false) : SQLITE_OK;
+        return wanted ? bind_bytes(db, p, at, bytes, bytes ? strlen(bytes) : 0, copy, false) : SQLITE_OK;
     case 'b':
     case 't':
         bytes = va_arg(*args, const void *);
@@ -55,15 +55,15 @@ static sw_status bind_all(sw_db *db, prepared *p, const char *name, const char *
     va_list list;
     va_copy(list, args);
     int count = 0, rc = SQLITE_OK;
-    for (const char *f = format != NULL ? format : ""; *f != '\0' && rc == SQLITE_OK; f++)
+    for (const char *f = format ? format : ""; *f != '\0' && rc == SQLITE_OK; f++)
         rc = bind_next(db, p, ++count, *f, &list, copy);
     va_end(list);
     if (rc == SQLITE_NOMEM)
         return SW_NO_MEMORY;
     if (rc == SQLITE_OK && count >= p->parameters)
         return SW_OK;
-    log_error("db", "statement %s: the format \"%s\" does not fit its %d parameters", name,
-              format != NULL ? format : "", p->parameters);
+    log_error("db", "statement %s: the format \"%s\" does not fit its %d parameters", name, format ? format : "",
+              p->parameters);
     return SW_INTERNAL;
 }
 
@@ -72,7 +72,7 @@ static sw_status bind_all(sw_db *db, prepared *p, const char *name, const char *
 static void unlink_rows(sw_rows *r)
 {
     *r->link = r->next;
-    if (r->next != NULL)
+    if (r->next)
         r->next->link = r->link;
 }
 
@@ -80,7 +80,7 @@ static void end_rows(sw_rows *r)
 {
     sw_db *db = r->db;
     r->on_row = r->first = false;
-    if (r->p == NULL)
+    if (!r->p)
         return;
     if (!r->p->read_only)
         db->changes = sqlite3_changes64(db->raw);
@@ -107,8 +107,8 @@ static void step_rows(sw_rows *r)
 
 static void begin_rows(sw_db *db, sw_rows *r, prepared *p, const sw_statement *st)
 {
-    *r = (sw_rows){.next = db->open, .link = &db->open, .db = db, .p = p, .name = st->name != NULL ? st->name : "?"};
-    if (db->open != NULL)
+    *r = (sw_rows){.next = db->open, .link = &db->open, .db = db, .p = p, .name = st->name ? st->name : "?"};
+    if (db->open)
         db->open->link = &r->next;
     db->open = r;
     p->running = true;
@@ -128,9 +128,9 @@ static bool too_late(sw_db *db)
 sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **ret_rows, const char *format,
                     va_list args)
 {
-    if (db == NULL || db->memory == NULL)
+    if (!db || !db->memory)
         return SW_INTERNAL;
-    if (db->raw == NULL) {
+    if (!db->raw) {
         db->storage_failed = true;
         return SW_UNAVAILABLE;
     }
@@ -138,15 +138,15 @@ sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **
         return SW_BUSY;
     prepared *p = NULL;
     SW_TRY(statement_prepare(db, st, mask, &p));
-    SW_TRY(bind_all(db, p, st->name, format, args, p->read_only && ret_rows != NULL));
-    sw_rows local, *r = ret_rows != NULL ? arena_alloc(db->memory, sizeof *r) : &local;
-    if (r == NULL)
+    SW_TRY(bind_all(db, p, st->name, format, args, p->read_only && ret_rows));
+    sw_rows local, *r = ret_rows ? arena_alloc(db->memory, sizeof *r) : &local;
+    if (!r)
         return SW_NO_MEMORY;
     begin_rows(db, r, p, st);
     step_rows(r);
     if (r->status != SW_OK)
         return r->status;
-    if (ret_rows == NULL)
+    if (!ret_rows)
         return sw_rows_done(r);
     r->first = r->on_row;
     *ret_rows = r;
@@ -167,7 +167,7 @@ sw_status sw_db_query(sw_db *db, const sw_statement *statement, uint32_t mask, s
 
 bool sw_rows_next(sw_rows *rows)
 {
-    if (rows == NULL || rows->p == NULL)
+    if (!rows || !rows->p)
         return false;
     if (rows->first)
         rows->first = false;
@@ -178,9 +178,9 @@ bool sw_rows_next(sw_rows *rows)
 
 sw_status sw_rows_done(sw_rows *rows)
 {
-    if (rows == NULL)
+    if (!rows)
         return SW_OK;
-    while (rows->p != NULL && !rows->p->read_only)
+    while (rows->p && !rows->p->read_only)
         step_rows(rows); /* only its end checks foreign keys */
     end_rows(rows);
     if (rows->status == SW_OK && rows->db->arena_failed)
@@ -190,38 +190,38 @@ sw_status sw_rows_done(sw_rows *rows)
 
 static sqlite3_stmt *current(const sw_rows *rows)
 {
-    return rows != NULL && rows->on_row && !rows->first ? rows->p->stmt : NULL;
+    return rows && rows->on_row && !rows->first ? rows->p->stmt : NULL;
 }
 
 int64_t sw_rows_int(const sw_rows *rows, int column)
 {
     sqlite3_stmt *stmt = current(rows);
-    return stmt != NULL ? sqlite3_column_int64(stmt, column) : 0;
+    return stmt ? sqlite3_column_int64(stmt, column) : 0;
 }
 
 double sw_rows_double(const sw_rows *rows, int column)
 {
     sqlite3_stmt *stmt = current(rows);
-    return stmt != NULL ? sqlite3_column_double(stmt, column) : 0;
+    return stmt ? sqlite3_column_double(stmt, column) : 0;
 }
 
 bool sw_rows_null(const sw_rows *rows, int column)
 {
     sqlite3_stmt *stmt = current(rows);
-    return stmt == NULL || sqlite3_column_type(stmt, column) == SQLITE_NULL;
+    return !stmt || sqlite3_column_type(stmt, column) == SQLITE_NULL;
 }
 
 sw_str sw_rows_view(const sw_rows *rows, int column)
 {
     sqlite3_stmt *stmt = current(rows);
-    if (stmt == NULL)
+    if (!stmt)
         return (sw_str){NULL, 0};
     int type = sqlite3_column_type(stmt, column);
     if (type == SQLITE_NULL)
         return (sw_str){NULL, 0};
     const void *bytes =
         type == SQLITE_BLOB ? sqlite3_column_blob(stmt, column) : (const void *)sqlite3_column_text(stmt, column);
-    if (bytes == NULL) /* an empty blob, or no memory for a number's text */
+    if (!bytes) /* an empty blob, or no memory for a number's text */
         return (sw_str){"", 0};
     return (sw_str){bytes, (size_t)sqlite3_column_bytes(stmt, column)};
 }
@@ -232,14 +232,14 @@ const char *sw_rows_text(const sw_rows *rows, int column)
     if (view.len == 0)
         return "";
     const char *copy = arena_strndup(rows->db->memory, view.at, view.len);
-    if (copy == NULL)
+    if (!copy)
         rows->db->arena_failed = true; /* sw_rows_done() tells */
-    return copy != NULL ? copy : "";
+    return copy ? copy : "";
 }
 
 void sw_json_column(sw_json *j, const char *key, const sw_rows *rows, int column)
 {
     sw_str view = sw_rows_view(rows, column);
-    if (view.at != NULL)
+    if (view.at)
         sw_json_textn(j, key, view.at, view.len);
 }

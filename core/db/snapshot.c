@@ -94,7 +94,7 @@ sw_status snapshot_open(const char *path, snapshot **ret, char *error, size_t er
     if (!S_ISREG(about.st_mode))
         return fail(SW_INVALID, error, error_size, "%s is no plain file", path);
     snapshot *s = calloc(1, sizeof *s);
-    if (s == NULL)
+    if (!s)
         return fail(SW_NO_MEMORY, error, error_size, "out of memory");
     sw_status status = begin(s, path, error, error_size);
     if (status == SW_OK)
@@ -109,7 +109,7 @@ sw_status snapshot_open(const char *path, snapshot **ret, char *error, size_t er
 
 void snapshot_close(snapshot *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
     sqlite3_close_v2(s->raw);
     free(s);
@@ -146,7 +146,7 @@ static sw_status stopped(const copy *c)
 
 static bool shall_stop(const copy *c)
 {
-    return c->stop != NULL && c->stop();
+    return c->stop && c->stop();
 }
 
 static sw_status sync_file(const copy *c)
@@ -171,7 +171,7 @@ static int open_target(copy *c)
 static sw_status copy_pages(const copy *c, sqlite3 *source)
 {
     sqlite3_backup *run = sqlite3_backup_init(c->raw, "main", source, "main");
-    if (run == NULL)
+    if (!run)
         return failed_by(c, sqlite3_errcode(c->raw));
     sw_status status = SW_OK;
     int rc = SQLITE_OK;
@@ -205,7 +205,7 @@ static sw_status prove(copy *c)
     sw_status status = SW_OK;
     if (rc == SQLITE_INTERRUPT)
         status = stopped(c);
-    else if (found == NULL)
+    else if (!found)
         status = fail(SW_UNAVAILABLE, c->error, c->error_size, "the copy cannot be read: %s", sqlite3_errmsg(c->raw));
     else if (strcmp(found, "ok") != 0)
         status = fail(SW_UNAVAILABLE, c->error, c->error_size, "the store is damaged: %s", found);

@@ -38,7 +38,7 @@ static bool add_clauses(buf *out, const sw_statement *st, uint32_t mask)
 {
     bool any = false;
     for (unsigned bit = 0; mask != 0 && bit < 32; bit++) {
-        if (st->clauses == NULL || st->clauses[bit] == NULL)
+        if (!st->clauses || !st->clauses[bit])
             return false;
         if (mask & (1u << bit)) {
             if (any)
@@ -56,7 +56,7 @@ static bool assemble(buf *out, const sw_statement *st, uint32_t mask)
 {
     const char *rest = st->sql;
     bool marked = false;
-    for (const char *mark; (mark = strstr(rest, MARK)) != NULL; rest = mark + sizeof MARK - 1) {
+    for (const char *mark; (mark = strstr(rest, MARK)); rest = mark + sizeof MARK - 1) {
         marked = true;
         buf_add(out, rest, (size_t)(mark - rest));
         if (!add_clauses(out, st, mask))
@@ -69,7 +69,7 @@ static bool assemble(buf *out, const sw_statement *st, uint32_t mask)
 
 static bool only_space(const char *text)
 {
-    return text == NULL || text[strspn(text, " \t\r\n;")] == '\0';
+    return !text || text[strspn(text, " \t\r\n;")] == '\0';
 }
 
 /* SQLite's words for what is wrong, NULL: *ret is prepared. */
@@ -79,7 +79,7 @@ static int compile(sw_db *db, const char *sql, prepared *ret)
     db->guarded = true;
     int rc = sqlite3_prepare_v3(db->raw, sql, -1, SQLITE_PREPARE_PERSISTENT, &ret->stmt, &tail);
     db->guarded = false;
-    if (rc == SQLITE_OK && (ret->stmt == NULL || !only_space(tail)))
+    if (rc == SQLITE_OK && (!ret->stmt || !only_space(tail)))
         rc = SQLITE_MISUSE;
     if (rc != SQLITE_OK) {
         sqlite3_finalize(ret->stmt);
@@ -95,10 +95,10 @@ static int compile(sw_db *db, const char *sql, prepared *ret)
 static bool evict(prepared_list *list)
 {
     prepared **victim = NULL;
-    for (prepared **p = &list->first; *p != NULL; p = &(*p)->next)
+    for (prepared **p = &list->first; *p; p = &(*p)->next)
         if (!(*p)->running)
             victim = p;
-    if (victim == NULL)
+    if (!victim)
         return false;
     prepared *gone = *victim;
     *victim = gone->next;
@@ -117,7 +117,7 @@ static sw_status prepare_new(sw_db *db, prepared_list *list, const char *plugin,
         return SW_INTERNAL;
     }
     prepared *p = calloc(1, sizeof *p);
-    if (p == NULL)
+    if (!p)
         return SW_NO_MEMORY;
     buf sql;
     buf_init(&sql, STORE_TEXT_MAX);
@@ -152,7 +152,7 @@ static bool grow(sw_db *db)
 {
     unsigned count = db->store->statement_count;
     prepared_list *lists = realloc(db->lists, count * sizeof *lists);
-    if (lists == NULL)
+    if (!lists)
         return false;
     memset(lists + db->list_count, 0, (count - db->list_count) * sizeof *lists);
     db->lists = lists;
@@ -164,7 +164,7 @@ sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, pr
 {
     uint32_t row = 0;
     const statement_table *t = find_table(db->store, st, &row);
-    if (t == NULL) {
+    if (!t) {
         log_error("db", "a query names a statement that is in no plugin's statement table");
         return SW_INTERNAL;
     }
@@ -172,7 +172,7 @@ sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, pr
     if (index >= db->list_count && !grow(db))
         return SW_NO_MEMORY;
     prepared_list *list = &db->lists[index];
-    for (prepared **at = &list->first; *at != NULL; at = &(*at)->next) {
+    for (prepared **at = &list->first; *at; at = &(*at)->next) {
         prepared *p = *at;
         if (p->mask != mask || p->running)
             continue;
@@ -183,9 +183,9 @@ sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, pr
         return SW_OK;
     }
     sw_statement copy = statement_row(t, row);
-    if (copy.sql == NULL)
+    if (!copy.sql)
         return SW_INTERNAL;
-    if (copy.name == NULL)
+    if (!copy.name)
         copy.name = "?";
     return prepare_new(db, list, t->plugin, &copy, mask, ret);
 }
@@ -193,7 +193,7 @@ sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, pr
 void statements_forget(sw_db *db)
 {
     for (unsigned i = 0; i < db->list_count; i++) {
-        for (prepared *p = db->lists[i].first, *next; p != NULL; p = next) {
+        for (prepared *p = db->lists[i].first, *next; p; p = next) {
             next = p->next;
             sqlite3_finalize(p->stmt);
             free(p);

@@ -79,8 +79,8 @@ sw_status store_key_check(sqlite3 *raw, const uint8_t key_check[32])
     sw_status status = SW_NOT_FOUND;
     if (sqlite3_prepare_v2(raw, GET_KEY_CHECK, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
         const void *kept = sqlite3_column_blob(stmt, 0);
-        bool same = kept != NULL && sqlite3_column_bytes(stmt, 0) == KEY_CHECK_SIZE &&
-                    sw_equal_secret(kept, key_check, KEY_CHECK_SIZE);
+        bool same =
+            kept && sqlite3_column_bytes(stmt, 0) == KEY_CHECK_SIZE && sw_equal_secret(kept, key_check, KEY_CHECK_SIZE);
         status = same ? SW_OK : SW_INVALID;
     }
     sqlite3_finalize(stmt);
@@ -132,14 +132,14 @@ static sw_status make_file(const store_options *o, const complaint *c)
 
 static sw_status prove(store *s, const store_options *o, const complaint *c)
 {
-    if (o->path == NULL || *o->path == '\0' || strcmp(o->path, ":memory:") == 0)
+    if (!o->path || *o->path == '\0' || strcmp(o->path, ":memory:") == 0)
         return complain(c, SW_INVALID, "the store must be a file: its readers share it");
     sw_status status = make_file(o, c);
     if (status != SW_OK)
         return status;
     char why[256] = "";
     sw_db *db = connection_new(s, DB_WRITER, why, sizeof why);
-    if (db == NULL)
+    if (!db)
         return complain(c, SW_UNAVAILABLE, "cannot open the store %s: %s", o->path, why);
     status = check_identity(db->raw, o, c);
     db_close(db);
@@ -150,7 +150,7 @@ sw_status store_open(const store_options *o, store **ret, char *error, size_t er
 {
     complaint c = {error, error_size};
     store *s = calloc(1, sizeof *s);
-    if (s == NULL || (s->path = strdup(o->path != NULL ? o->path : "")) == NULL) {
+    if (!s || !(s->path = strdup(o->path ? o->path : ""))) {
         store_close(s);
         return complain(&c, SW_NO_MEMORY, "out of memory");
     }
@@ -168,7 +168,7 @@ sw_status store_open(const store_options *o, store **ret, char *error, size_t er
 
 void store_close(store *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
     free(s->path);
     free(s);
@@ -178,7 +178,7 @@ sw_status store_add_statements(store *s, const char *plugin, sw_table statements
 {
     if (statements.count == 0)
         return SW_OK;
-    if (s->table_count == STORE_TABLES_MAX || statements.rows == NULL ||
+    if (s->table_count == STORE_TABLES_MAX || !statements.rows ||
         statements.row_size < offsetof(sw_statement, sql) + sizeof(const char *))
         return SW_INVALID;
     s->tables[s->table_count++] = (statement_table){

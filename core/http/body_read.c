@@ -39,7 +39,7 @@ static const sw_value *member(sw_request *req, const char *name)
 bool sw_body_has(sw_request *req, const char *name)
 {
     const sw_value *body = sw_body(req);
-    return body && sw_value_get(body, name) != NULL;
+    return body && sw_value_get(body, name);
 }
 
 /* The text of a member that is there; NULL after a sticky error. */
@@ -82,7 +82,7 @@ const char *sw_body_text_or(sw_request *req, const char *name, size_t max, const
     const sw_value *v = member(req, name);
     size_t len;
     const char *text = v ? text_of(req, v, name, max, &len) : fallback;
-    return text || v == NULL ? text : "";
+    return text || !v ? text : "";
 }
 
 int64_t sw_body_int(sw_request *req, const char *name, int64_t fallback, int64_t min, int64_t max)

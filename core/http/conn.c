@@ -133,7 +133,7 @@ void conn_newborn(evutil_socket_t fd, short what, void *http_loop_)
     (void)fd, (void)what;
     http_loop *l = http_loop_;
     tick(l);
-    for (conn *c; (c = TAILQ_FIRST(&l->fresh)) != NULL;) {
+    for (conn *c; (c = TAILQ_FIRST(&l->fresh));) {
         TAILQ_REMOVE(&l->fresh, c, entry);
         welcome(c);
     }

@@ -172,7 +172,7 @@ static const route_set *match(const node *n, sw_str left, sw_str values[ROUTE_PA
     sw_str segment;
     if (!next_segment(&left, &segment))
         return n->ends ? &n->routes : NULL;
-    bool plain = memchr(segment.at, '%', segment.len) == NULL;
+    bool plain = !memchr(segment.at, '%', segment.len);
     for (const node *child = n->children; child; child = child->next) {
         bool same = plain ? child->segment.len == segment.len && memcmp(child->segment.at, segment.at, segment.len) == 0
                           : uri_equals(segment, false, child->segment);

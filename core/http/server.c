@@ -249,9 +249,9 @@ unsigned http_in_flight(const http_server *h)
 static void loop_free(http_loop *l)
 {
     /* Answers that never came home: their lanes are gone, so nobody works on them. */
-    for (exchange *x; (x = TAILQ_FIRST(&l->busy)) != NULL;)
+    for (exchange *x; (x = TAILQ_FIRST(&l->busy));)
         exchange_free(x);
-    for (exchange *x; (x = TAILQ_FIRST(&l->spare)) != NULL;) {
+    for (exchange *x; (x = TAILQ_FIRST(&l->spare));) {
         TAILQ_REMOVE(&l->spare, x, entry);
         free(x);
     }

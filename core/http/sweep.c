@@ -82,7 +82,7 @@ static void sweep_deadlines(http_loop *l)
         /* With no room left, those that wait between requests make it. */
         int64_t early = i == DEADLINE_IDLE && crowded ? l->deadlines[i].limit_ms - CROWDED_IDLE_MS : 0;
         int64_t until = l->clock.mono_ms + (early > 0 ? early : 0);
-        for (conn *c; (c = TAILQ_FIRST(&l->deadlines[i].queue)) != NULL && c->deadline_ms <= until;)
+        for (conn *c; (c = TAILQ_FIRST(&l->deadlines[i].queue)) && c->deadline_ms <= until;)
             LATE[i](c);
     }
 }

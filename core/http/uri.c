@@ -29,7 +29,7 @@ static char byte_at(sw_str s, size_t at, bool plus, size_t *ret_used)
 bool uri_escapes_valid(sw_str s)
 {
     const char *at = s.at, *end = s.at + s.len;
-    while ((at = memchr(at, '%', (size_t)(end - at))) != NULL) {
+    while ((at = memchr(at, '%', (size_t)(end - at)))) {
         if (end - at < 3 || hex_digit(at[1]) < 0 || hex_digit(at[2]) < 0 || (at[1] == '0' && at[2] == '0'))
             return false;
         at += 3;

@@ -10,7 +10,7 @@ enum { DECAY_MS = 2000 };
 
 bool allocator_give_back(void)
 {
-    if (mallctl == NULL)
+    if (!mallctl)
         return false;
     bool on = true;
     ssize_t dirty = DECAY_MS, muzzy = 0;

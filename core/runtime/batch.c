@@ -15,7 +15,7 @@ static bool still_allowed(const writer *w, const sw_request *req)
     for (unsigned i = 0; i < w->batch.raised_count; i++)
         if (w->batch.raised[i] == req->who.user_id)
             return false;
-    return w->rt->principals == NULL || principal_current(w->rt->principals, req->who.user_id, req->generation);
+    return !w->rt->principals || principal_current(w->rt->principals, req->who.user_id, req->generation);
 }
 
 static sw_status run_step(writer *w, sw_request *req, effect **ret_effects)
@@ -36,7 +36,7 @@ static void run_one(writer *w, sw_request *req)
     outcome *o = &w->batch.outcomes[w->batch.count++];
     *o = (outcome){.req = req};
     atomic_fetch_sub_explicit(&w->numbers.queued, 1, memory_order_relaxed);
-    if (req->step != NULL)
+    if (req->step)
         o->status = run_step(w, req, &o->effects);
     else
         o->effects = req->effects;
@@ -73,7 +73,7 @@ static void release(writer *w)
     batch *b = &w->batch;
     for (unsigned i = 0; i < b->count; i++) {
         outcome *o = &b->outcomes[i];
-        if (!b->failed || o->req->step == NULL) {
+        if (!b->failed || !o->req->step) {
             effects_run(o->effects);
         } else {
             if (o->status == SW_OK)
@@ -116,7 +116,7 @@ void batch_run(writer *w)
     batch_reset(w);
     int64_t began = now_ns();
     while (b->count < w->batch_max && !b->failed && !b->full) {
-        if (w->mine == NULL && (atomic_load_explicit(&w->numbers.queued, memory_order_relaxed) == 0 || !writer_take(w)))
+        if (!w->mine && (atomic_load_explicit(&w->numbers.queued, memory_order_relaxed) == 0 || !writer_take(w)))
             break;
         job *j = w->mine;
         w->mine = j->next;

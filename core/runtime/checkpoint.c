@@ -35,7 +35,7 @@ struct checkpointer {
 
 void checkpointer_nudge(struct checkpointer *c, int64_t wal_bytes)
 {
-    if (c == NULL)
+    if (!c)
         return;
     bool was_large = atomic_exchange_explicit(&c->wal_bytes, wal_bytes, memory_order_relaxed) > SHORT_WAL;
     bool was_grown = atomic_exchange(&c->grown, true);
@@ -106,11 +106,11 @@ static void *checkpointer_run(void *arg)
 struct checkpointer *checkpointer_start(writer *w)
 {
     struct checkpointer *c = calloc(1, sizeof *c);
-    if (c == NULL)
+    if (!c)
         return NULL;
     c->writer = w;
     c->db = db_open_checkpointer(w->rt->store);
-    if (c->db != NULL && pthread_mutex_init(&c->lock, NULL) == 0 && pthread_mutex_init(&c->work, NULL) == 0 &&
+    if (c->db && pthread_mutex_init(&c->lock, NULL) == 0 && pthread_mutex_init(&c->work, NULL) == 0 &&
         cond_init(&c->wake) && thread_start(&c->thread, "checkpointer", checkpointer_run, c))
         return c;
     db_close(c->db);
@@ -120,7 +120,7 @@ struct checkpointer *checkpointer_start(writer *w)
 
 void checkpointer_stop(struct checkpointer *c)
 {
-    if (c == NULL)
+    if (!c)
         return;
     pthread_mutex_lock(&c->lock);
     c->stopping = true;

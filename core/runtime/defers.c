@@ -14,12 +14,12 @@ static bool more_slots(struct defers *d)
     if (count > DEFERS_MAX)
         return false;
     defer_slot *slots = realloc(d->slots, count * sizeof *slots);
-    if (slots != NULL)
+    if (slots)
         d->slots = slots;
     uint32_t *heap = realloc(d->heap, count * sizeof *heap);
-    if (heap != NULL)
+    if (heap)
         d->heap = heap;
-    if (slots == NULL || heap == NULL)
+    if (!slots || !heap)
         return false;
     for (uint32_t i = count; i-- > d->slot_count;) {
         d->slots[i] = (defer_slot){.generation = 1, .place = DEFER_NOWHERE, .next_free = d->first_free};
@@ -37,7 +37,7 @@ static uint64_t handle_of(const struct defers *d, uint32_t index)
 static defer_slot *find(struct defers *d, uint64_t handle)
 {
     uint32_t index = (uint32_t)handle;
-    if (index >= d->slot_count || d->slots[index].req == NULL || handle_of(d, index) != handle)
+    if (index >= d->slot_count || !d->slots[index].req || handle_of(d, index) != handle)
         return NULL;
     return &d->slots[index];
 }
@@ -76,7 +76,7 @@ static uint64_t arm(struct defers *d, sw_request *req, sw_lane lane, sw_handler 
 uint64_t sw_defer(sw_request *req, sw_lane lane, sw_handler next, int timeout_ms)
 {
     struct defers *d = req->host->rt->defers;
-    if (d == NULL)
+    if (!d)
         return 0;
     if (req->defer_handle != 0)
         defer_forget(req);
@@ -105,11 +105,11 @@ static void resume(sw_request *req, sw_lane lane, sw_handler next)
 bool sw_complete(sw_host *host, uint64_t handle)
 {
     struct defers *d = host->rt->defers;
-    if (d == NULL || handle == 0)
+    if (!d || handle == 0)
         return false;
     pthread_mutex_lock(&d->lock);
     defer_slot *slot = find(d, handle);
-    bool open = slot != NULL && !slot->completed && !slot->timed_out;
+    bool open = slot && !slot->completed && !slot->timed_out;
     sw_request *req = NULL;
     sw_lane lane = 0;
     sw_handler next = NULL;
@@ -122,7 +122,7 @@ bool sw_complete(sw_host *host, uint64_t handle)
         slot->completed = true; /* defer_park() goes on with it */
     }
     pthread_mutex_unlock(&d->lock);
-    if (req != NULL)
+    if (req)
         resume(req, lane, next);
     return open;
 }
@@ -151,7 +151,7 @@ void defer_forget(sw_request *req)
     struct defers *d = req->host->rt->defers;
     pthread_mutex_lock(&d->lock);
     defer_slot *slot = find(d, req->defer_handle);
-    if (slot != NULL)
+    if (slot)
         defer_release(d, slot);
     req->defer_handle = 0;
     pthread_mutex_unlock(&d->lock);

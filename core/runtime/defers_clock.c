@@ -53,7 +53,7 @@ static void *clock_run(void *arg)
 struct defers *defers_start(runtime *rt)
 {
     struct defers *d = calloc(1, sizeof *d);
-    if (d == NULL)
+    if (!d)
         return NULL;
     d->rt = rt;
     if (pthread_mutex_init(&d->lock, NULL) == 0 && cond_init(&d->wake) &&
@@ -67,7 +67,7 @@ struct defers *defers_start(runtime *rt)
 
 void defers_halt(struct defers *d)
 {
-    if (d == NULL || d->stopping)
+    if (!d || d->stopping)
         return;
     pthread_mutex_lock(&d->lock);
     d->stopping = true;
@@ -80,18 +80,18 @@ void defers_halt(struct defers *d)
     for (uint32_t i = 0; i < d->slot_count;
          i++) { /* only this thread releases parked ones now, but for sw_complete() */
         pthread_mutex_lock(&d->lock);
-        sw_request *req = d->slots[i].req != NULL && d->slots[i].state == DEFER_PARKED ? d->slots[i].req : NULL;
-        if (req != NULL)
+        sw_request *req = d->slots[i].req && d->slots[i].state == DEFER_PARKED ? d->slots[i].req : NULL;
+        if (req)
             defer_release(d, &d->slots[i]);
         pthread_mutex_unlock(&d->lock);
-        if (req != NULL)
+        if (req)
             request_finish(req, SW_BUSY);
     }
 }
 
 void defers_free(struct defers *d)
 {
-    if (d == NULL)
+    if (!d)
         return;
     free(d->slots);
     free(d->heap);
@@ -102,7 +102,7 @@ void defers_free(struct defers *d)
 
 void defers_stop(struct defers *d)
 {
-    if (d == NULL)
+    if (!d)
         return;
     runtime *rt = d->rt;
     defers_halt(d);

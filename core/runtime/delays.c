@@ -9,8 +9,8 @@ enum { AGAIN_MS = 1000 };
 bool sw_task_after(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag, int64_t delay_ms)
 {
     struct defers *d = host->rt->defers;
-    sw_request *task = d != NULL ? task_new(host->rt, host, handler, tag) : NULL;
-    if (task == NULL)
+    sw_request *task = d ? task_new(host->rt, host, handler, tag) : NULL;
+    if (!task)
         return false;
     pthread_mutex_lock(&d->lock);
     bool room = !d->stopping && d->delay_count < DELAYS_MAX;
@@ -89,7 +89,7 @@ unsigned delays_begin(runtime *rt)
 void delays_forget(struct defers *d, const sw_host *host)
 {
     for (unsigned i = 0; i < d->delay_count;) {
-        if (host != NULL && d->delays[i].req->host != host) {
+        if (host && d->delays[i].req->host != host) {
             i++;
             continue;
         }

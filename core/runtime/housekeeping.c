@@ -10,12 +10,12 @@ bool writer_add_housekeeping(writer *w, sw_host *host, const sw_housekeeping *h)
 {
     pthread_mutex_lock(&w->lock);
     housekeeping_entry *e = NULL;
-    for (unsigned i = 0; i < w->kept_count && e == NULL; i++)
-        if (w->kept[i].host == NULL)
+    for (unsigned i = 0; i < w->kept_count && !e; i++)
+        if (!w->kept[i].host)
             e = &w->kept[i];
-    if (e == NULL && w->kept_count < HOUSEKEEPING_MAX)
+    if (!e && w->kept_count < HOUSEKEEPING_MAX)
         e = &w->kept[w->kept_count++];
-    if (e != NULL)
+    if (e)
         *e = (housekeeping_entry){.host = host, .item = h, .due_ms = sw_monotonic_ms() + h->every_ms};
     pthread_cond_signal(&w->wake); /* it may sleep longer than that */
     pthread_mutex_unlock(&w->lock);
@@ -37,7 +37,7 @@ int64_t housekeeping_due(const writer *w)
 {
     int64_t due = INT64_MAX;
     for (unsigned i = 0; i < w->kept_count; i++)
-        if (w->kept[i].host != NULL && w->kept[i].due_ms < due)
+        if (w->kept[i].host && w->kept[i].due_ms < due)
             due = w->kept[i].due_ms;
     return due;
 }
@@ -48,7 +48,7 @@ static housekeeping_entry *pick(writer *w)
     int64_t now = sw_monotonic_ms();
     for (unsigned i = 0; i < w->kept_count; i++) {
         housekeeping_entry *e = &w->kept[(w->next_kept + i) % w->kept_count];
-        if (e->host == NULL || e->due_ms > now)
+        if (!e->host || e->due_ms > now)
             continue;
         if (atomic_load_explicit(&e->host->status, memory_order_acquire) > MODULE_ENABLED) {
             e->due_ms = now + RETRY_MS;
@@ -101,13 +101,13 @@ bool housekeeping_run(writer *w)
     pthread_mutex_lock(&w->lock);
     housekeeping_entry *e = pick(w);
     turn t = {0};
-    sw_host *host = e != NULL ? e->host : NULL;
-    if (e != NULL) {
+    sw_host *host = e ? e->host : NULL;
+    if (e) {
         t.item = e->item;
         w->keeping = host;
     }
     pthread_mutex_unlock(&w->lock);
-    if (e == NULL)
+    if (!e)
         return false;
 
     int64_t began = now_ns();

@@ -10,15 +10,15 @@ enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000 };
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max)
 {
     struct lanes *l = calloc(1, sizeof *l);
-    if (l == NULL)
+    if (!l)
         return NULL;
     workers = workers != 0 ? workers : 2 * core_count();
     hash = hash != 0 ? hash : core_count() > 1 ? core_count() / 2 : 1;
     slow = slow != 0 ? slow : 4;
     const config *c = rt->config;
-    l->read_step_ms = c != NULL ? config_int(c, "limits.read_step") : DEFAULT_READ_STEP_MS;
-    unsigned hash_queue = c != NULL ? (unsigned)config_int(c, "limits.hash_queue") : HASH_QUEUE;
-    if (c != NULL && rt->reply_limit == 0)
+    l->read_step_ms = c ? config_int(c, "limits.read_step") : DEFAULT_READ_STEP_MS;
+    unsigned hash_queue = c ? (unsigned)config_int(c, "limits.hash_queue") : HASH_QUEUE;
+    if (c && rt->reply_limit == 0)
         rt->reply_limit = (size_t)config_int(c, "limits.reply");
     bool ok = pool_open(&l->worker, rt, "worker", workers, queue_max, true) &&
               pool_open(&l->hash, rt, "hash", hash, hash_queue, false) &&
@@ -36,7 +36,7 @@ struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned
 
 void lanes_halt(struct lanes *l)
 {
-    if (l == NULL)
+    if (!l)
         return;
     pool_halt(&l->slow); /* what it hands on to the workers still runs */
     pool_halt(&l->hash);
@@ -45,7 +45,7 @@ void lanes_halt(struct lanes *l)
 
 void lanes_free(struct lanes *l)
 {
-    if (l == NULL)
+    if (!l)
         return;
     pool_done(&l->slow);
     pool_done(&l->hash);
@@ -78,7 +78,7 @@ static pool *pool_of(struct lanes *l, sw_lane lane)
 
 bool lane_submit(runtime *rt, sw_lane lane, job *j)
 {
-    return rt->lanes != NULL && pool_submit(pool_of(rt->lanes, lane), j);
+    return rt->lanes && pool_submit(pool_of(rt->lanes, lane), j);
 }
 
 lane_numbers lanes_read(struct lanes *l, sw_lane lane)
@@ -92,7 +92,7 @@ lane_numbers lanes_read(struct lanes *l, sw_lane lane)
 
 int64_t lanes_read_deadline(runtime *rt)
 {
-    int64_t limit = rt->lanes != NULL ? rt->lanes->read_step_ms : DEFAULT_READ_STEP_MS;
+    int64_t limit = rt->lanes ? rt->lanes->read_step_ms : DEFAULT_READ_STEP_MS;
     return limit > 0 ? sw_monotonic_ms() + limit : 0;
 }
 
@@ -124,8 +124,8 @@ bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handl
     req->handler = handler;
     req->lane = lane;
     if (lane == SW_LANE_LOOP) {
-        loop *home = req->home != NULL ? req->home : rt->loops;
-        if (home == NULL)
+        loop *home = req->home ? req->home : rt->loops;
+        if (!home)
             return false;
         req->mail.run = run_on_loop;
         loop_post(home, &req->mail);

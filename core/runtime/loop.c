@@ -35,10 +35,10 @@ void loop_post_last(loop *l, mail *m, _Atomic uint32_t *count)
     mailbox *box = &l->box;
     m->next = NULL;
     pthread_mutex_lock(&box->lock);
-    bool was_empty = box->first == NULL;
+    bool was_empty = !box->first;
     *box->last = m;
     box->last = &m->next;
-    if (count != NULL)
+    if (count)
         atomic_fetch_sub(count, 1);
     pthread_mutex_unlock(&box->lock);
     const uint64_t one = 1;
@@ -61,7 +61,7 @@ static bool drain(loop *l)
     box->last = &box->first;
     pthread_mutex_unlock(&box->lock);
     bool any = m != NULL;
-    while (m != NULL) {
+    while (m) {
         mail *next = m->next;
         m->run(m, l);
         m = next;
@@ -89,7 +89,7 @@ static void on_clock(evutil_socket_t fd, short what, void *arg)
 static struct event_base *new_base(void)
 {
     struct event_config *how = event_config_new();
-    if (how == NULL)
+    if (!how)
         return NULL;
     /* One epoll_ctl less per request; safe because no fd of a loop is ever dup'ed. The base is used on its thread
      * alone. */
@@ -108,13 +108,12 @@ static bool loop_open(loop *l, runtime *rt, unsigned index)
     l->box.last = &l->box.first;
     pthread_mutex_init(&l->box.lock, NULL);
     set_clock(l);
-    if ((l->base = new_base()) == NULL || (l->box.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)
+    if (!(l->base = new_base()) || (l->box.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)
         return false;
     l->box.event = event_new(l->base, l->box.fd, EV_READ | EV_PERSIST, on_mail, l);
     l->clock = event_new(l->base, -1, EV_PERSIST, on_clock, l);
     const struct timeval tick = {.tv_sec = 0, .tv_usec = CLOCK_MS * 1000};
-    return l->box.event != NULL && l->clock != NULL && event_add(l->box.event, NULL) == 0 &&
-           event_add(l->clock, &tick) == 0;
+    return l->box.event && l->clock && event_add(l->box.event, NULL) == 0 && event_add(l->clock, &tick) == 0;
 }
 
 bool loops_open(runtime *rt, unsigned count)
@@ -122,7 +121,7 @@ bool loops_open(runtime *rt, unsigned count)
     if (count == 0)
         count = core_count();
     rt->loops = calloc(count, sizeof *rt->loops);
-    if (rt->loops == NULL)
+    if (!rt->loops)
         return false;
     for (; rt->loop_count < count; rt->loop_count++) {
         if (!loop_open(&rt->loops[rt->loop_count], rt, rt->loop_count)) {
@@ -193,11 +192,11 @@ void loops_close(runtime *rt)
 {
     for (unsigned i = 0; i < rt->loop_count; i++) {
         loop *l = &rt->loops[i];
-        if (l->clock != NULL)
+        if (l->clock)
             event_free(l->clock);
-        if (l->box.event != NULL)
+        if (l->box.event)
             event_free(l->box.event);
-        if (l->base != NULL)
+        if (l->base)
             event_base_free(l->base);
         if (l->box.fd >= 0)
             close(l->box.fd);

@@ -14,7 +14,7 @@ static bool open_worker(pool *p, worker *w, unsigned index, bool with_db)
     if (!with_db)
         return true;
     w->db = db_open(p->rt->store, false);
-    if (w->db != NULL && readers_add(p->rt, w->db))
+    if (w->db && readers_add(p->rt, w->db))
         return true;
     db_close(w->db);
     w->db = NULL;
@@ -27,10 +27,10 @@ bool pool_open(pool *p, runtime *rt, const char *name, unsigned threads, unsigne
     if (pthread_mutex_init(&p->lock, NULL) != 0 || !cond_init(&p->wake))
         return false;
     p->workers = calloc(threads, sizeof *p->workers);
-    if (p->workers == NULL)
+    if (!p->workers)
         return false;
     for (; p->count < threads; p->count++)
-        if (!open_worker(p, &p->workers[p->count], p->count, with_db && rt->store != NULL))
+        if (!open_worker(p, &p->workers[p->count], p->count, with_db && rt->store))
             return false;
     return true;
 }
@@ -39,13 +39,13 @@ bool pool_open(pool *p, runtime *rt, const char *name, unsigned threads, unsigne
 static bool may_run(const pool *p, const job *j)
 {
     sw_host *host = p->share != 0 ? job_host(j) : NULL;
-    return host == NULL || atomic_load_explicit(&host->slow_running, memory_order_relaxed) < p->share;
+    return !host || atomic_load_explicit(&host->slow_running, memory_order_relaxed) < p->share;
 }
 
 /* The oldest job that may run, unlinked; NULL: none. */
 static job *take(pool *p)
 {
-    for (job **at = &p->first; *at != NULL; at = &(*at)->next) {
+    for (job **at = &p->first; *at; at = &(*at)->next) {
         job *j = *at;
         if (!may_run(p, j))
             continue;
@@ -61,7 +61,7 @@ static job *take(pool *p)
 /* Passes the wake-up on while work remains. */
 static void wake_one(pool *p)
 {
-    if (p->first != NULL && p->idle > 0 && !p->waking) {
+    if (p->first && p->idle > 0 && !p->waking) {
         p->waking = true;
         pthread_cond_signal(&p->wake);
     }
@@ -69,7 +69,7 @@ static void wake_one(pool *p)
 
 static void count_slow(const pool *p, sw_host *host, bool begins)
 {
-    if (p->share == 0 || host == NULL)
+    if (p->share == 0 || !host)
         return;
     if (begins) {
         atomic_fetch_sub_explicit(&host->slow_queued, 1, memory_order_relaxed);
@@ -93,8 +93,8 @@ static void *worker_run(void *arg)
     pthread_mutex_lock(&p->lock);
     for (;;) {
         job *j = take(p);
-        if (j == NULL) {
-            if (p->stopping && p->first == NULL)
+        if (!j) {
+            if (p->stopping && !p->first)
                 break;
             p->idle++;
             pthread_cond_wait(&p->wake, &p->lock);
@@ -136,10 +136,10 @@ bool pool_submit(pool *p, job *j)
     j->next = NULL;
     pthread_mutex_lock(&p->lock);
     bool room = !p->stopping && p->queued < p->queue_max;
-    if (room && host != NULL)
+    if (room && host)
         room = atomic_load_explicit(&host->slow_queued, memory_order_relaxed) < (p->queue_max + 1) / 2;
     if (room) {
-        if (host != NULL)
+        if (host)
             atomic_fetch_add_explicit(&host->slow_queued, 1, memory_order_relaxed);
         *p->last = j;
         p->last = &j->next;
@@ -152,7 +152,7 @@ bool pool_submit(pool *p, job *j)
 
 void pool_halt(pool *p)
 {
-    if (p->rt == NULL)
+    if (!p->rt)
         return;
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
@@ -163,7 +163,7 @@ void pool_halt(pool *p)
         if (w->started)
             pthread_join(w->thread, NULL);
         w->started = false;
-        if (w->db != NULL) {
+        if (w->db) {
             readers_remove(p->rt, w->db);
             db_close(w->db);
             w->db = NULL;
@@ -173,7 +173,7 @@ void pool_halt(pool *p)
 
 void pool_done(pool *p)
 {
-    if (p->rt == NULL)
+    if (!p->rt)
         return;
     pool_halt(p);
     free(p->workers);

@@ -32,7 +32,7 @@ static uint64_t mix(int64_t user_id)
 presence *presence_new(unsigned loop_count)
 {
     presence *p = calloc(1, sizeof *p);
-    if (p == NULL)
+    if (!p)
         return NULL;
     p->shared_bits = loop_count > LOOP_BITS;
     for (int i = 0; i < SHARDS; i++)
@@ -42,12 +42,12 @@ presence *presence_new(unsigned loop_count)
 
 void presence_free(presence *p)
 {
-    if (p == NULL)
+    if (!p)
         return;
     for (int i = 0; i < SHARDS; i++) {
         shard *s = &p->shards[i];
         for (uint32_t b = 0; b < s->bucket_count; b++)
-            for (entry *e = s->buckets[b], *next; e != NULL; e = next) {
+            for (entry *e = s->buckets[b], *next; e; e = next) {
                 next = e->next;
                 free(e);
             }
@@ -71,7 +71,7 @@ static entry **find(shard *s, int64_t user_id)
     if (s->bucket_count == 0)
         return NULL;
     entry **at = &s->buckets[(mix(user_id) / SHARDS) & (s->bucket_count - 1)];
-    while (*at != NULL && (*at)->user_id != user_id)
+    while (*at && (*at)->user_id != user_id)
         at = &(*at)->next;
     return at;
 }
@@ -83,10 +83,10 @@ static bool grow(shard *s)
         return true;
     uint32_t count = s->bucket_count == 0 ? FIRST_BUCKETS : s->bucket_count * 2;
     entry **buckets = calloc(count, sizeof(entry *));
-    if (buckets == NULL)
+    if (!buckets)
         return s->bucket_count > 0;
     for (uint32_t b = 0; b < s->bucket_count; b++)
-        for (entry *e = s->buckets[b], *next; e != NULL; e = next) {
+        for (entry *e = s->buckets[b], *next; e; e = next) {
             next = e->next;
             entry **to = &buckets[(mix(e->user_id) / SHARDS) & (count - 1)];
             e->next = *to;
@@ -102,14 +102,14 @@ bool presence_enter(presence *p, int64_t user_id, unsigned loop)
 {
     shard *s = lock_shard(p, user_id);
     entry **at = grow(s) ? find(s, user_id) : NULL;
-    if (at != NULL && *at == NULL) {
+    if (at && !*at) {
         *at = calloc(1, sizeof(entry));
-        if (*at != NULL) {
+        if (*at) {
             (*at)->user_id = user_id;
             s->entries++;
         }
     }
-    bool done = at != NULL && *at != NULL;
+    bool done = at && *at;
     if (done) {
         (*at)->loops |= UINT64_C(1) << (loop % LOOP_BITS);
         (*at)->sockets++;
@@ -123,7 +123,7 @@ uint32_t presence_leave(presence *p, int64_t user_id, unsigned loop, bool last_h
     shard *s = lock_shard(p, user_id);
     entry **at = find(s, user_id);
     uint32_t left = 0;
-    if (at != NULL && *at != NULL) {
+    if (at && *at) {
         entry *e = *at;
         left = --e->sockets;
         if (last_here && !p->shared_bits) /* else the bit stays until the user is gone */
@@ -142,7 +142,7 @@ uint64_t presence_loops(presence *p, int64_t user_id)
 {
     shard *s = lock_shard(p, user_id);
     entry **at = find(s, user_id);
-    uint64_t loops = at == NULL || *at == NULL ? 0 : (*at)->loops;
+    uint64_t loops = !at || !*at ? 0 : (*at)->loops;
     pthread_mutex_unlock(&s->lock);
     return loops;
 }

@@ -47,7 +47,7 @@ static size_t sets_for(size_t entries)
 principals *principals_new(size_t good_max, size_t bad_max)
 {
     principals *p = calloc(1, sizeof *p);
-    if (p == NULL)
+    if (!p)
         return NULL;
     p->good_sets = sets_for(good_max);
     p->bad_sets = sets_for(bad_max);
@@ -55,7 +55,7 @@ principals *principals_new(size_t good_max, size_t bad_max)
     p->bad = calloc(p->bad_sets * WAYS, sizeof *p->bad);
     for (unsigned i = 0; i < LOCKS; i++)
         pthread_mutex_init(&p->locks[i], NULL);
-    if (p->good == NULL || p->bad == NULL) {
+    if (!p->good || !p->bad) {
         principals_free(p);
         return NULL;
     }
@@ -64,7 +64,7 @@ principals *principals_new(size_t good_max, size_t bad_max)
 
 void principals_free(principals *p)
 {
-    if (p == NULL)
+    if (!p)
         return;
     for (unsigned i = 0; i < LOCKS; i++)
         pthread_mutex_destroy(&p->locks[i]);
@@ -134,18 +134,18 @@ principal_answer principal_find(principals *p, const uint8_t key[32], int64_t no
     principal_answer answer = PRINCIPAL_UNKNOWN;
     pthread_mutex_lock(lock_of(p, hash));
     good_entry *good = find_good(p, key, hash);
-    if (good != NULL && !good_is_void(p, good, now_ms)) {
+    if (good && !good_is_void(p, good, now_ms)) {
         good->used = tick(p, hash);
         *ret = good->who;
         *ret_generation = good->generation;
         answer = PRINCIPAL_GOOD;
     } else {
-        if (good != NULL)
+        if (good)
             good->used = 0;
         bad_entry *bad = find_bad(p, key, hash);
-        if (bad != NULL && !bad_is_void(p, bad, now_ms))
+        if (bad && !bad_is_void(p, bad, now_ms))
             answer = PRINCIPAL_BAD;
-        else if (bad != NULL)
+        else if (bad)
             bad->used = 0;
     }
     pthread_mutex_unlock(lock_of(p, hash));
@@ -166,7 +166,7 @@ bool principal_put_good(principals *p, const uint8_t key[32], uint64_t ticket, c
     size_t hash = hash_of(key);
     pthread_mutex_lock(lock_of(p, hash));
     good_entry *e = find_good(p, key, hash);
-    if (e == NULL) { /* a free one, a void one, or the one not used for longest */
+    if (!e) { /* a free one, a void one, or the one not used for longest */
         good_entry *set = &p->good[(hash % p->good_sets) * WAYS];
         e = &set[0];
         for (unsigned i = 0; i < WAYS && e->used != 0; i++) {
@@ -193,7 +193,7 @@ void principal_put_bad_since(principals *p, const uint8_t key[32], uint64_t tick
     size_t hash = hash_of(key);
     pthread_mutex_lock(lock_of(p, hash));
     bad_entry *e = find_bad(p, key, hash);
-    if (e == NULL) {
+    if (!e) {
         bad_entry *set = &p->bad[(hash % p->bad_sets) * WAYS];
         e = &set[0];
         for (unsigned i = 1; i < WAYS && e->used != 0; i++)

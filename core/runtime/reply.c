@@ -44,20 +44,19 @@ static bool clean(const char *text)
 
 void sw_reply_header(sw_request *req, const char *name, const char *value)
 {
-    if (name == NULL || value == NULL || *name == '\0' || strpbrk(name, ": ") != NULL || !clean(name) ||
-        !clean(value)) {
+    if (!name || !value || *name == '\0' || strpbrk(name, ": ") || !clean(name) || !clean(value)) {
         log_warn(req->host->name, "a response header with control characters was dropped");
         return;
     }
     reply_header *h = arena_alloc(&req->arena, sizeof *h);
-    if (h == NULL)
+    if (!h)
         return;
     h->name = arena_strndup(&req->arena, name, strlen(name));
     h->value = arena_strndup(&req->arena, value, strlen(value));
-    if (h->name == NULL || h->value == NULL)
+    if (!h->name || !h->value)
         return;
     reply_header **at = &req->headers; /* in the order given */
-    while (*at != NULL)
+    while (*at)
         at = &(*at)->next;
     *at = h;
 }
@@ -74,9 +73,9 @@ static sw_json *new_writer(arena *a, size_t limit)
 {
     static _Thread_local sw_json none;
     sw_json *j = arena_alloc(a, sizeof *j);
-    if (j != NULL)
+    if (j)
         json_init(j, limit);
-    if (j == NULL || !arena_defer(a, end_writer, j)) {
+    if (!j || !arena_defer(a, end_writer, j)) {
         json_init(&none, 0);
         none.out.failed = true;
         return &none;
@@ -102,7 +101,7 @@ static void end_value(void *arg)
 static const sw_value *parse(arena *a, const char *text, size_t len)
 {
     const sw_value *v = json_read(text, len, DEPTH_MAX);
-    if (v != NULL && !arena_defer(a, end_value, (void *)(uintptr_t)v)) {
+    if (v && !arena_defer(a, end_value, (void *)(uintptr_t)v)) {
         json_read_free(v);
         return NULL;
     }

@@ -58,9 +58,9 @@ void request_fill_failure(sw_request *req, sw_status status)
         f->code = f->text = f->detail = NULL;
         f->status = status;
     }
-    if (f->code == NULL)
+    if (!f->code)
         f->code = failure_code(status);
-    if (f->text == NULL)
+    if (!f->text)
         f->text = MEANING[row_of(status)].text;
     int http = failure_http_status(status);
     if (f->retry_after <= 0 && (http == 429 || http == 503))
@@ -113,7 +113,7 @@ static void go_on(sw_request *req)
         status = SW_BUSY;
         break;
     case NEXT_WRITE:
-        if (rt->writer != NULL && writer_submit(rt->writer, req))
+        if (rt->writer && writer_submit(rt->writer, req))
             return;
         status = SW_BUSY;
         break;
@@ -156,14 +156,14 @@ void request_run(sw_request *req, sw_db *db)
     request_count(req);
     req->db = db;
     req->next = NEXT_DONE;
-    if (db != NULL)
+    if (db)
         db_lend(db, &req->arena, lanes_read_deadline(host->rt));
     int64_t began = now_ns();
     crash_scope before = crash_enter(host, "handler", req->sort, req->what);
     sw_status status = req->handler(req);
     crash_leave(before);
     host_count_call(host, began);
-    if (db != NULL) {
+    if (db) {
         (void)db_return(db);
         if (db_interrupted(db))
             atomic_fetch_add_explicit(&host->interrupted, 1, memory_order_relaxed);
@@ -189,7 +189,7 @@ sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag
 {
     (void)rt;
     sw_request *req = calloc(1, sizeof *req);
-    if (req == NULL)
+    if (!req)
         return NULL;
     arena_init(&req->arena, TASK_ARENA);
     req->kind = REQUEST_TASK;
@@ -218,7 +218,7 @@ void request_done(sw_request *req)
 bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag)
 {
     sw_request *req = task_new(host->rt, host, handler, tag);
-    if (req == NULL)
+    if (!req)
         return false;
     request_count(req);
     if (request_submit(host->rt, req, lane, handler))

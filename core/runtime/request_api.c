@@ -25,12 +25,12 @@ sw_db *sw_request_db(sw_request *req)
 
 const char *sw_request_address(const sw_request *req)
 {
-    return req->address != NULL ? req->address : "";
+    return req->address ? req->address : "";
 }
 
 const char *sw_request_id(const sw_request *req)
 {
-    return req->id != NULL ? req->id : "";
+    return req->id ? req->id : "";
 }
 
 int64_t sw_request_tag(const sw_request *req)
@@ -58,12 +58,12 @@ void *sw_alloc(sw_request *req, size_t count, size_t size)
 
 char *sw_strdup(sw_request *req, const char *text)
 {
-    return text != NULL ? arena_strndup(&req->arena, text, strlen(text)) : NULL;
+    return text ? arena_strndup(&req->arena, text, strlen(text)) : NULL;
 }
 
 char *sw_strndup(sw_request *req, const char *text, size_t len)
 {
-    return text != NULL ? arena_strndup(&req->arena, text, len) : NULL;
+    return text ? arena_strndup(&req->arena, text, len) : NULL;
 }
 
 char *sw_printf(sw_request *req, const char *format, ...)
@@ -103,7 +103,7 @@ sw_status sw_fail(sw_request *req, sw_status status, const char *code, const cha
     f->code = code;
     f->detail = NULL;
     f->text = NULL; /* the status's own */
-    if (format != NULL) {
+    if (format) {
         va_list args;
         va_start(args, format);
         f->text = arena_vprintf(&req->arena, format, args);

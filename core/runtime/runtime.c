@@ -17,12 +17,12 @@ static bool lane_idle(struct lanes *l, sw_lane lane)
 bool runtime_idle(runtime *rt)
 {
     for (unsigned i = 0; i < rt->module_count; i++)
-        if (rt->modules[i] != NULL && atomic_load_explicit(&rt->modules[i]->in_flight, memory_order_acquire) != 0)
+        if (rt->modules[i] && atomic_load_explicit(&rt->modules[i]->in_flight, memory_order_acquire) != 0)
             return false; /* also what is deferred, or in a batch */
-    if (rt->lanes != NULL && !(lane_idle(rt->lanes, SW_LANE_WORKER) && lane_idle(rt->lanes, SW_LANE_HASH) &&
-                               lane_idle(rt->lanes, SW_LANE_SLOW)))
+    if (rt->lanes && !(lane_idle(rt->lanes, SW_LANE_WORKER) && lane_idle(rt->lanes, SW_LANE_HASH) &&
+                       lane_idle(rt->lanes, SW_LANE_SLOW)))
         return false;
-    return rt->writer == NULL || atomic_load(&writer_numbers(rt->writer)->queued) == 0;
+    return !rt->writer || atomic_load(&writer_numbers(rt->writer)->queued) == 0;
 }
 
 void runtime_stop(runtime *rt, int64_t timeout_ms)

@@ -10,7 +10,7 @@
 bool tx_effect(sw_tx *tx, void (*run)(void *arg), void (*drop)(void *arg), void *arg)
 {
     effect *e = arena_alloc(tx->arena, sizeof *e);
-    if (e == NULL) {
+    if (!e) {
         tx->out_of_memory = true;
         return false;
     }
@@ -22,7 +22,7 @@ bool tx_effect(sw_tx *tx, void (*run)(void *arg), void (*drop)(void *arg), void 
 
 void effects_run(effect *e)
 {
-    for (effect *next; e != NULL; e = next) {
+    for (effect *next; e; e = next) {
         next = e->next;
         e->run(e->arg);
     }
@@ -30,9 +30,9 @@ void effects_run(effect *e)
 
 void effects_drop(effect *e)
 {
-    for (effect *next; e != NULL; e = next) {
+    for (effect *next; e; e = next) {
         next = e->next;
-        if (e->drop != NULL)
+        if (e->drop)
             e->drop(e->arg);
     }
 }

@@ -34,7 +34,7 @@ static void *begin(void *given)
 bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg)
 {
     beginning *b = malloc(sizeof *b);
-    if (b == NULL)
+    if (!b)
         return false;
     *b = (beginning){.run = run, .arg = arg};
     snprintf(b->name, sizeof b->name, "%s", name);

@@ -31,7 +31,7 @@ static void timer_finish(sw_request *req, sw_status status)
 static bool start(struct defers *d, timer_entry *e)
 {
     sw_request *req = task_new(d->rt, e->host, e->timer->run, 0);
-    if (req == NULL)
+    if (!req)
         return false;
     req->sort = "timer";
     req->what = e->timer->name;
@@ -50,7 +50,7 @@ static bool start(struct defers *d, timer_entry *e)
 
 static bool wanted(const timer_entry *e)
 {
-    return e->host != NULL && !e->running;
+    return e->host && !e->running;
 }
 
 int64_t timers_next(const struct defers *d)
@@ -78,16 +78,16 @@ void timers_run(struct defers *d, int64_t now_ms)
 bool timer_add(runtime *rt, sw_host *host, const sw_timer *timer)
 {
     struct defers *d = rt->defers;
-    if (d == NULL)
+    if (!d)
         return false;
     pthread_mutex_lock(&d->lock);
     timer_entry *e = NULL;
-    for (unsigned i = 0; i < d->timer_count && e == NULL; i++)
-        if (d->timers[i].host == NULL && !d->timers[i].running)
+    for (unsigned i = 0; i < d->timer_count && !e; i++)
+        if (!d->timers[i].host && !d->timers[i].running)
             e = &d->timers[i];
-    if (e == NULL && d->timer_count < TIMERS_MAX)
+    if (!e && d->timer_count < TIMERS_MAX)
         e = &d->timers[d->timer_count++];
-    if (e != NULL) {
+    if (e) {
         *e = (timer_entry){.host = host, .timer = timer, .due_ms = sw_monotonic_ms() + period(timer)};
         pthread_cond_signal(&d->wake);
     }
@@ -98,7 +98,7 @@ bool timer_add(runtime *rt, sw_host *host, const sw_timer *timer)
 void timers_remove(runtime *rt, sw_host *host)
 {
     struct defers *d = rt->defers;
-    if (d == NULL)
+    if (!d)
         return;
     pthread_mutex_lock(&d->lock);
     for (unsigned i = 0; i < d->timer_count; i++)

@@ -17,7 +17,7 @@ sw_status sw_tx_exec(sw_tx *tx, const sw_statement *statement, int64_t *ret_chan
     va_start(args, format);
     sw_status status = db_vquery(tx->db, statement, 0, NULL, format, args);
     va_end(args);
-    if (status == SW_OK && ret_changes != NULL)
+    if (status == SW_OK && ret_changes)
         *ret_changes = db_changes(tx->db);
     return status;
 }
@@ -87,7 +87,7 @@ static void run_on_commit(void *arg)
 void sw_tx_on_commit(sw_tx *tx, void (*fn)(void *state, void *arg), void *arg)
 {
     on_commit *c = arena_alloc(tx->arena, sizeof *c);
-    if (c == NULL) {
+    if (!c) {
         tx->out_of_memory = true;
         return;
     }
@@ -104,16 +104,16 @@ typedef struct {
 static void run_user_change(void *arg)
 {
     const user_change *c = arg;
-    if (c->rt->principals != NULL)
+    if (c->rt->principals)
         principal_raise(c->rt->principals, c->user_id);
-    if (c->close && c->rt->close_user != NULL)
+    if (c->close && c->rt->close_user)
         c->rt->close_user(c->rt, c->user_id, CLOSE_REVOKED, "credentials changed");
 }
 
 void sw_tx_user_changed(sw_tx *tx, int64_t user_id, bool close)
 {
     user_change *c = arena_alloc(tx->arena, sizeof *c);
-    if (c == NULL) {
+    if (!c) {
         tx->out_of_memory = true;
         return;
     }
@@ -135,26 +135,26 @@ typedef struct {
 static void run_close_all(void *arg)
 {
     const close_everybody *c = arg;
-    if (c->rt->principals != NULL)
+    if (c->rt->principals)
         principal_raise_all(c->rt->principals);
-    if (c->rt->close_all != NULL)
+    if (c->rt->close_all)
         c->rt->close_all(c->rt, c->code, c->reason);
 }
 
 void sw_tx_close_all(sw_tx *tx, int code, const char *reason)
 {
     close_everybody *c = arena_alloc(tx->arena, sizeof *c);
-    if (c == NULL) {
+    if (!c) {
         tx->out_of_memory = true;
         return;
     }
     *c = (close_everybody){tx->host->rt, code, arena_strndup(tx->arena, reason, strlen(reason))};
-    tx->out_of_memory = tx->out_of_memory || c->reason == NULL;
+    tx->out_of_memory = tx->out_of_memory || !c->reason;
     tx_effect(tx, run_close_all, NULL, c);
 }
 
 sw_status sw_tx_publish(sw_tx *tx, const char *event, const void *data, size_t len)
 {
     runtime *rt = tx->host->rt;
-    return rt->publish != NULL ? rt->publish(tx, event, data, len) : SW_OK;
+    return rt->publish ? rt->publish(tx, event, data, len) : SW_OK;
 }

@@ -53,7 +53,7 @@ static bool wait_for_work(writer *w)
     bool more = true;
     int64_t since = sw_monotonic_ms();
     pthread_mutex_lock(&w->lock);
-    while (w->first == NULL) {
+    while (!w->first) {
         if (w->stopping) {
             more = false;
             break;
@@ -89,11 +89,11 @@ static void reopen_if_in_doubt(writer *w)
 static void *writer_run(void *arg)
 {
     writer *w = arg;
-    while (w->mine != NULL || wait_for_work(w)) {
+    while (w->mine || wait_for_work(w)) {
         reopen_if_in_doubt(w);
         if (w->wal_full)
             writer_truncate(w); /* it may be possible by now */
-        if (w->mine != NULL || writer_take(w)) {
+        if (w->mine || writer_take(w)) {
             batch_run(w);
             w->idle = false;
         }
@@ -108,10 +108,10 @@ static void *writer_run(void *arg)
 static void read_options(writer *w)
 {
     const config *c = w->rt->config;
-    w->batch_max = c != NULL ? (unsigned)config_int(c, "storage.batch_max") : DEFAULT_BATCH_MAX;
-    w->queue_max = c != NULL ? (unsigned)config_int(c, "storage.queue") : DEFAULT_QUEUE_MAX;
-    w->write_step_ms = c != NULL ? config_int(c, "limits.write_step") : DEFAULT_WRITE_STEP_MS;
-    w->wal_limit = c != NULL ? config_int(c, "storage.wal_limit") : DEFAULT_WAL_LIMIT;
+    w->batch_max = c ? (unsigned)config_int(c, "storage.batch_max") : DEFAULT_BATCH_MAX;
+    w->queue_max = c ? (unsigned)config_int(c, "storage.queue") : DEFAULT_QUEUE_MAX;
+    w->write_step_ms = c ? config_int(c, "limits.write_step") : DEFAULT_WRITE_STEP_MS;
+    w->wal_limit = c ? config_int(c, "storage.wal_limit") : DEFAULT_WAL_LIMIT;
     if (w->batch_max == 0)
         w->batch_max = 1;
 }
@@ -119,7 +119,7 @@ static void read_options(writer *w)
 writer *writer_start(runtime *rt, sw_db *db)
 {
     writer *w = calloc(1, sizeof *w);
-    if (w == NULL)
+    if (!w)
         return NULL;
     w->rt = rt;
     w->db = db;
@@ -127,8 +127,8 @@ writer *writer_start(runtime *rt, sw_db *db)
     w->housekept_ns = now_ns();
     read_options(w);
     w->batch.outcomes = calloc(w->batch_max, sizeof *w->batch.outcomes);
-    bool ok = w->batch.outcomes != NULL && pthread_mutex_init(&w->lock, NULL) == 0 && cond_init(&w->wake) &&
-              cond_init(&w->quiet) && (w->checkpointer = checkpointer_start(w)) != NULL;
+    bool ok = w->batch.outcomes && pthread_mutex_init(&w->lock, NULL) == 0 && cond_init(&w->wake) &&
+              cond_init(&w->quiet) && (w->checkpointer = checkpointer_start(w));
     if (ok && thread_start(&w->thread, "writer", writer_run, w)) {
         rt->writer = w;
         return w;
@@ -141,7 +141,7 @@ writer *writer_start(runtime *rt, sw_db *db)
 
 void writer_halt(writer *w)
 {
-    if (w == NULL || w->halted)
+    if (!w || w->halted)
         return;
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
@@ -155,7 +155,7 @@ void writer_halt(writer *w)
 
 void writer_free(writer *w)
 {
-    if (w == NULL)
+    if (!w)
         return;
     writer_halt(w);
     pthread_cond_destroy(&w->wake);
@@ -167,7 +167,7 @@ void writer_free(writer *w)
 
 void writer_stop(writer *w)
 {
-    if (w == NULL)
+    if (!w)
         return;
     runtime *rt = w->rt;
     writer_halt(w);
@@ -192,7 +192,7 @@ typedef struct {
 static void later_finish(sw_request *req, sw_status status)
 {
     later *l = req->owner;
-    if (l->done != NULL) {
+    if (l->done) {
         crash_scope before = crash_enter(req->host, "done", req->sort, NULL);
         l->done(l->arg, status);
         crash_leave(before);
@@ -206,10 +206,10 @@ bool sw_write_later(sw_host *host, sw_step step, void *arg, void (*done)(void *a
 {
     runtime *rt = host->rt;
     sw_request *req = task_new(rt, host, NULL, 0);
-    if (req == NULL)
+    if (!req)
         return false;
     later *l = arena_alloc(&req->arena, sizeof *l);
-    if (l != NULL) {
+    if (l) {
         *l = (later){req, arg, done};
         req->sort = NULL; /* nothing has a name here */
         req->step = step;
@@ -217,7 +217,7 @@ bool sw_write_later(sw_host *host, sw_step step, void *arg, void (*done)(void *a
         req->owner = l;
         req->finish = later_finish;
         request_count(req);
-        if (rt->writer != NULL && writer_submit(rt->writer, req))
+        if (rt->writer && writer_submit(rt->writer, req))
             return true;
         atomic_fetch_sub_explicit(&host->in_flight, 1, memory_order_release);
     }

@@ -30,7 +30,7 @@ const char *sw_test_error(const sw_test *t)
 bool host_fail_by_log(sw_test *t)
 {
     const char *found = NULL;
-    for (const char *at = sw_test_log(t); (at = strstr(at, " error ")) != NULL; at++)
+    for (const char *at = sw_test_log(t); (at = strstr(at, " error ")); at++)
         found = at;
     return host_fail(t, "%.*s", found ? (int)strcspn(found, "\n") : 40,
                      found ? found + strlen(" error ") : "the server does not start");

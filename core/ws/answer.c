@@ -22,11 +22,11 @@ static const char *const CODES[] = {
 static const char *code_of(const failure *f, sw_status status)
 {
     const char *by_status =
-        (size_t)status < sizeof CODES / sizeof *CODES && CODES[status] != NULL ? CODES[status] : "invalid_frame";
-    if (f->code == NULL)
+        (size_t)status < sizeof CODES / sizeof *CODES && CODES[status] ? CODES[status] : "invalid_frame";
+    if (!f->code)
         return by_status;
     const char *of_http = failure_code(status); /* filled in for want of one */
-    return of_http != NULL && strcmp(f->code, of_http) == 0 ? by_status : f->code;
+    return of_http && strcmp(f->code, of_http) == 0 ? by_status : f->code;
 }
 
 /* Mistakes of the frame itself, not refusals of what it asks for. */
@@ -51,7 +51,7 @@ static sw_json *begin(sw_frame *f, const char *type, const envelope *e)
 {
     sw_json *j = &f->json;
     sw_json_text(j, "type", type);
-    if (e != NULL && e->has_local)
+    if (e && e->has_local)
         sw_json_raw(j, "local_id", e->local_raw.at, e->local_raw.len);
     return j;
 }
@@ -65,7 +65,7 @@ void answer_error(ws_socket *s, const envelope *e, const char *code, const char 
     sw_json *j = begin(f, "ERROR", e);
     sw_json_object_begin(j, "payload");
     sw_json_text(j, "code", code);
-    sw_json_text(j, "error", text == NULL ? code : text);
+    sw_json_text(j, "error", !text ? code : text);
     sw_json_object_end(j);
     sw_json_time(j, "timestamp", sw_now_ms());
     send_and_forget(s, f);

@@ -12,37 +12,37 @@
 sw_str sw_frame_type(const sw_request *req)
 {
     const ws_event *ev = event_of(req);
-    return ev == NULL ? (sw_str){NULL, 0} : (sw_str){ev->env.type, ev->env.type_len};
+    return !ev ? (sw_str){NULL, 0} : (sw_str){ev->env.type, ev->env.type_len};
 }
 
 sw_str sw_frame_local_id(const sw_request *req)
 {
     const ws_event *ev = event_of(req);
-    return ev == NULL || !ev->env.has_local ? (sw_str){NULL, 0} : (sw_str){ev->env.local, ev->env.local_len};
+    return !ev || !ev->env.has_local ? (sw_str){NULL, 0} : (sw_str){ev->env.local, ev->env.local_len};
 }
 
 sw_str sw_frame_stream_id(const sw_request *req)
 {
     const ws_event *ev = event_of(req);
-    return ev == NULL ? (sw_str){NULL, 0} : ev->env.stream;
+    return !ev ? (sw_str){NULL, 0} : ev->env.stream;
 }
 
 int64_t sw_frame_target(const sw_request *req)
 {
     const ws_event *ev = event_of(req);
-    return ev == NULL ? 0 : ev->env.target;
+    return !ev ? 0 : ev->env.target;
 }
 
 int64_t sw_frame_conversation(const sw_request *req)
 {
     const ws_event *ev = event_of(req);
-    return ev == NULL ? 0 : ev->env.conversation;
+    return !ev ? 0 : ev->env.conversation;
 }
 
 sw_str sw_frame_payload(const sw_request *req)
 {
     const ws_event *ev = event_of(req);
-    return ev == NULL ? (sw_str){NULL, 0} : ev->env.payload;
+    return !ev ? (sw_str){NULL, 0} : ev->env.payload;
 }
 
 static const sw_value *read_object(sw_request *req, sw_str text)
@@ -59,7 +59,7 @@ static const sw_value *read_object(sw_request *req, sw_str text)
 const sw_value *sw_frame_payload_object(sw_request *req)
 {
     ws_event *ev = event_of(req);
-    if (ev == NULL || ev->env.payload.at == NULL)
+    if (!ev || !ev->env.payload.at)
         return NULL;
     if (!ev->object_read) {
         ev->object_read = true;
@@ -86,14 +86,14 @@ static sw_frame *in_arena(sw_frame *f, arena *a)
 static size_t frame_limit(const sw_host *host)
 {
     const struct hub *h = host->rt->hub;
-    return h == NULL ? 1 : h->o.frame_limit;
+    return !h ? 1 : h->o.frame_limit;
 }
 
 sw_frame *sw_frame_new(sw_request *req)
 {
     sw_frame *f = frame_new(frame_limit(req->host));
     ws_event *ev = event_of(req);
-    if (ev == NULL || f->failed)
+    if (!ev || f->failed)
         return in_arena(f, &req->arena);
     f->next = ev->frames;
     ev->frames = f;
@@ -131,7 +131,7 @@ static void drop(void *arg)
 
 static void queue_in_tx(sw_tx *tx, delivery *d)
 {
-    if (d != NULL && !tx_effect(tx, post, drop, d))
+    if (d && !tx_effect(tx, post, drop, d))
         delivery_free(d);
 }
 
@@ -147,14 +147,14 @@ void sw_tx_send(sw_tx *tx, sw_frame *frame, const sw_audience *to)
 {
     struct hub *h = tx->host->rt->hub;
     sw_audience whole;
-    if (h != NULL && read_audience(tx->host, to, &whole))
+    if (h && read_audience(tx->host, to, &whole))
         queue_in_tx(tx, delivery_new(h, frame, &whole, NULL));
 }
 
 void sw_tx_send_origin(sw_tx *tx, sw_frame *frame)
 {
     const ws_event *ev = event_of(tx->req);
-    if (ev != NULL)
+    if (ev)
         queue_in_tx(tx, delivery_new(ev->socket->home->hub, frame, NULL, ev->socket));
 }
 
@@ -164,11 +164,11 @@ void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
     ws_event *ev = event_of(req);
     loop *here = loop_current();
     sw_audience whole;
-    if (h == NULL || !read_audience(req->host, to, &whole))
+    if (!h || !read_audience(req->host, to, &whole))
         return;
-    if (ev != NULL && !ev->on_loop)
+    if (ev && !ev->on_loop)
         delivery_list_add(&ev->sends, delivery_new(h, frame, &whole, NULL));
-    else if (here != NULL && here->ws != NULL)
+    else if (here && here->ws)
         deliver_from_loop(here->ws, frame, &whole);
     else
         delivery_post(delivery_new(h, frame, &whole, NULL));
@@ -177,7 +177,7 @@ void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
 sw_status sw_send_origin(sw_request *req, sw_frame *frame)
 {
     ws_event *ev = event_of(req);
-    if (ev == NULL)
+    if (!ev)
         return SW_NOT_FOUND;
     ws_socket *s = ev->socket;
     if (ev->on_loop) {
@@ -187,7 +187,7 @@ sw_status sw_send_origin(sw_request *req, sw_frame *frame)
         return SW_OK;
     }
     delivery *d = delivery_new(s->home->hub, frame, NULL, s);
-    if (d == NULL)
+    if (!d)
         return SW_NO_MEMORY;
     delivery_list_add(&ev->sends, d);
     return SW_OK;
@@ -196,5 +196,5 @@ sw_status sw_send_origin(sw_request *req, sw_frame *frame)
 bool sw_user_online(const sw_host *host, int64_t user_id)
 {
     const struct hub *h = host->rt->hub;
-    return h != NULL && hub_user_online(h, user_id);
+    return h && hub_user_online(h, user_id);
 }

@@ -16,7 +16,7 @@ static bool more_room(backlog *b)
     }
     uint32_t cap = b->cap == 0 ? FIRST_CAP : b->cap * 2;
     uint32_t *sizes = realloc(b->sizes, cap * sizeof *sizes);
-    if (sizes == NULL)
+    if (!sizes)
         return false;
     b->sizes = sizes;
     b->cap = cap;
@@ -57,7 +57,7 @@ backlog *backlog_of(struct evbuffer *queue)
     backlog *b = calloc(1, sizeof *b);
     struct evbuffer_ptr at;
     size_t left = evbuffer_get_length(queue);
-    if (b == NULL || evbuffer_ptr_set(queue, &at, 0, EVBUFFER_PTR_SET) != 0)
+    if (!b || evbuffer_ptr_set(queue, &at, 0, EVBUFFER_PTR_SET) != 0)
         goto fail;
     while (left > 0) {
         size_t len = frame_length(queue, &at);
@@ -94,7 +94,7 @@ size_t backlog_open(const backlog *b)
 
 void backlog_free(backlog *b)
 {
-    if (b == NULL)
+    if (!b)
         return;
     free(b->sizes);
     free(b);

@@ -20,7 +20,7 @@ typedef struct {
 static void close_one(ws_socket *s, void *arg)
 {
     const close_mail *c = arg;
-    if (c->farewell != NULL)
+    if (c->farewell)
         output_frame(s, c->farewell);
     socket_close(s, c->code, c->reason);
 }
@@ -29,12 +29,12 @@ static void on_close_mail(mail *m, loop *l)
 {
     close_mail *c = (close_mail *)m;
     hub_loop *hl = l->ws;
-    if (hl != NULL) {
+    if (hl) {
         hub_now(hl);
         if (c->user_id != 0)
             deliver_each(hl, c->user_id, close_one, c);
         else
-            for (ws_socket *s = hl->all; s != NULL; s = s->next)
+            for (ws_socket *s = hl->all; s; s = s->next)
                 close_one(s, c);
     }
     frame_unref(c->farewell);
@@ -44,15 +44,15 @@ static void on_close_mail(mail *m, loop *l)
 static void post(struct hub *h, unsigned loop_index, int64_t user_id, sw_frame *farewell, int code, const char *reason)
 {
     close_mail *c = calloc(1, sizeof *c);
-    if (c == NULL) {
+    if (!c) {
         log_error("ws", "no memory to close sockets");
         return; /* revoked ones end at their next frame all the same */
     }
     c->mail.run = on_close_mail;
     c->user_id = user_id;
-    c->farewell = farewell == NULL ? NULL : frame_ref(farewell);
+    c->farewell = !farewell ? NULL : frame_ref(farewell);
     c->code = (uint16_t)code;
-    snprintf(c->reason, sizeof c->reason, "%s", reason == NULL ? "" : reason);
+    snprintf(c->reason, sizeof c->reason, "%s", !reason ? "" : reason);
     loop_post(h->loops[loop_index].loop, &c->mail);
 }
 

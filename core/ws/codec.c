@@ -153,7 +153,7 @@ static bool gather_room(codec *c, size_t more, size_t max)
     if (cap > max)
         cap = max > need ? max : need;
     uint8_t *at = realloc(c->message, cap);
-    if (at == NULL)
+    if (!at)
         return false;
     c->message = at;
     c->cap = (uint32_t)cap;
@@ -190,7 +190,7 @@ static size_t gather(codec *c, const codec_rules *rules, uint8_t *data, size_t l
     c->in_message = false;
     out->kind = CODEC_TEXT;
     out->compressed = c->compressed;
-    out->at = c->message != NULL ? c->message : data; /* an empty message has no buffer */
+    out->at = c->message ? c->message : data; /* an empty message has no buffer */
     out->len = c->len;
     return take;
 }

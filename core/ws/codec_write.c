@@ -32,7 +32,7 @@ size_t codec_close_frame(uint8_t out[2 + CODEC_CONTROL_MAX], uint16_t code, cons
         return codec_control(out, OP_CLOSE, NULL, 0);
     payload[0] = (uint8_t)(code >> 8);
     payload[1] = (uint8_t)(code & 0xFF);
-    size_t len = reason == NULL ? 0 : strlen(reason);
+    size_t len = !reason ? 0 : strlen(reason);
     if (len > CODEC_CONTROL_MAX - 2)
         len = CODEC_CONTROL_MAX - 2;
     if (len > 0)

@@ -22,7 +22,7 @@ deflater *deflater_new(void)
 
 void deflater_free(deflater *d)
 {
-    if (d == NULL)
+    if (!d)
         return;
     if (d->in_open)
         inflateEnd(&d->in);
@@ -40,7 +40,7 @@ static bool more_room(uint8_t **out, size_t *cap, size_t max)
     if (next > max + 1)
         next = max + 1;
     uint8_t *at = realloc(*out, next);
-    if (at == NULL)
+    if (!at)
         return false;
     *out = at;
     *cap = next;
@@ -105,7 +105,7 @@ uint8_t *deflater_deflate(deflater *d, const uint8_t *at, size_t len, size_t *re
         return NULL;
     d->out_open = true;
     uint8_t *out = malloc(len);
-    if (out == NULL || deflateReset(&d->out) != Z_OK)
+    if (!out || deflateReset(&d->out) != Z_OK)
         goto fail;
     d->out.next_in = (z_const Bytef *)at;
     d->out.avail_in = (uInt)len;
@@ -139,11 +139,11 @@ static bool parameter_fits(sw_str name, sw_str value, unsigned *seen)
         value = (sw_str){value.at + 1, value.len - 2};
     switch (i) {
     case 2:
-        return value.at == NULL || (str_int(value, &bits) && bits >= 8 && bits <= 15);
+        return !value.at || (str_int(value, &bits) && bits >= 8 && bits <= 15);
     case 3:
-        return value.at != NULL && str_int(value, &bits) && bits == 15; /* a smaller window: we do not offer */
+        return value.at && str_int(value, &bits) && bits == 15; /* a smaller window: we do not offer */
     default:
-        return value.at == NULL;
+        return !value.at;
     }
 }
 
@@ -159,7 +159,7 @@ bool deflate_offered(sw_str header)
         while (fits && str_next(&offer, ';', &part)) {
             sw_str name, value = part;
             str_next(&value, '=', &name);
-            bool has_value = name.len < part.len && memchr(part.at, '=', part.len) != NULL;
+            bool has_value = name.len < part.len && memchr(part.at, '=', part.len);
             fits = parameter_fits(name, has_value ? str_trim(value) : (sw_str){NULL, 0}, &seen);
         }
         if (fits)

@@ -25,7 +25,7 @@ void deliver_to(ws_socket *s, sw_frame *f)
 {
     if (s->state != SOCKET_OPEN)
         return;
-    if (s->recovery != NULL)
+    if (s->recovery)
         recovery_frame(s, f);
     else if (f->id == 0 || f->id > s->seen_id)
         output_frame(s, f);
@@ -67,7 +67,7 @@ static void deliver_here(hub_loop *hl, sw_frame *f, const sw_audience *to)
     for (unsigned role = 1; role < ROLE_COUNT; role++) {
         if ((to->roles & SW_ROLE_BIT(role)) == 0)
             continue;
-        for (ws_socket *s = hl->by_role[role], *next; s != NULL; s = next) {
+        for (ws_socket *s = hl->by_role[role], *next; s; s = next) {
             next = s->role_next;
             deliver_to_user(s, &each);
         }
@@ -90,7 +90,7 @@ static void on_part(mail *m, loop *l)
     delivery *d = part->whole;
     hub_loop *hl = l->ws;
     hub_now(hl);
-    if (d->origin == NULL)
+    if (!d->origin)
         deliver_here(hl, d->frame, &d->to);
     else
         deliver_to_origin(d->origin, d->frame);
@@ -121,10 +121,10 @@ delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_soc
 {
     if (!frame_seal(f, h))
         return NULL;
-    size_t parts = sizeof(delivery_part) * (origin == NULL ? h->loop_count : 1);
-    size_t users = origin == NULL ? sizeof(int64_t) * to->user_count : 0;
+    size_t parts = sizeof(delivery_part) * (!origin ? h->loop_count : 1);
+    size_t users = !origin ? sizeof(int64_t) * to->user_count : 0;
     delivery *d = malloc(sizeof *d + parts + users);
-    if (d == NULL)
+    if (!d)
         return NULL;
     atomic_init(&d->refs, 1);
     d->next = NULL;
@@ -132,7 +132,7 @@ delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_soc
     d->frame = frame_ref(f);
     d->origin = origin;
     d->to = (sw_audience){.size = sizeof d->to};
-    if (origin == NULL) {
+    if (!origin) {
         int64_t *copy = (int64_t *)(void *)((char *)d->parts + parts);
         if (users > 0)
             memcpy(copy, to->users, users);
@@ -143,7 +143,7 @@ delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_soc
 
 void delivery_free(delivery *d)
 {
-    if (d == NULL)
+    if (!d)
         return;
     frame_unref(d->frame);
     free(d);
@@ -159,7 +159,7 @@ static void post_part(delivery *d, unsigned part, loop *l)
 static void post_except(delivery *d, const hub_loop *here)
 {
     struct hub *h = d->hub;
-    if (d->origin != NULL)
+    if (d->origin)
         post_part(d, 0, d->origin->home->loop);
     else {
         uint64_t user_loops = loops_of_users(h, &d->to);
@@ -172,7 +172,7 @@ static void post_except(delivery *d, const hub_loop *here)
 
 void delivery_post(delivery *d)
 {
-    if (d != NULL)
+    if (d)
         post_except(d, NULL);
 }
 
@@ -185,7 +185,7 @@ void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to)
     for (unsigned i = 0; i < h->loop_count; i++)
         if (&h->loops[i] != hl && holds(h, i, to, user_loops)) {
             delivery *d = delivery_new(h, f, to, NULL);
-            if (d != NULL)
+            if (d)
                 post_except(d, hl);
             break;
         }
@@ -196,9 +196,9 @@ void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to)
 
 void delivery_list_add(delivery_list *l, delivery *d)
 {
-    if (d == NULL)
+    if (!d)
         return;
-    if (l->first == NULL)
+    if (!l->first)
         l->last = &l->first;
     d->next = NULL;
     *l->last = d;
@@ -214,12 +214,12 @@ static delivery *take_first(delivery_list *l)
 
 void delivery_list_post(delivery_list *l)
 {
-    while (l->first != NULL)
+    while (l->first)
         delivery_post(take_first(l));
 }
 
 void delivery_list_drop(delivery_list *l)
 {
-    while (l->first != NULL)
+    while (l->first)
         delivery_free(take_first(l));
 }

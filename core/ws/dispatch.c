@@ -12,8 +12,7 @@ enum { BATCH_MAX = 64, STALL_MS = 20 };
 
 static bool writer_is_full(runtime *rt, uint32_t limit)
 {
-    return rt->writer != NULL &&
-           atomic_load_explicit(&writer_numbers(rt->writer)->queued, memory_order_relaxed) >= limit;
+    return rt->writer && atomic_load_explicit(&writer_numbers(rt->writer)->queued, memory_order_relaxed) >= limit;
 }
 
 static void on_batch_mail(mail *m, loop *l)
@@ -21,7 +20,7 @@ static void on_batch_mail(mail *m, loop *l)
     ws_socket *s = (ws_socket *)(void *)((char *)m - offsetof(ws_socket, batch.mail));
     hub_loop *hl = l->ws;
     hub_now(hl);
-    bool stalled = s->batch.items != NULL && !s->batch.left_lane;
+    bool stalled = s->batch.items && !s->batch.left_lane;
     pipeline_batch_done(&s->work, s->batch.items, s->batch.left_lane);
     if (stalled)
         socket_retry(s, STALL_MS); /* the writer is behind */
@@ -37,7 +36,7 @@ static void run_batch(job *j, worker *w)
     struct hub *h = s->home->hub;
     pipeline_item *item = s->batch.items;
     s->batch.left_lane = false;
-    while (item != NULL && !s->batch.left_lane && !writer_is_full(h->rt, h->o.writer_queue)) {
+    while (item && !s->batch.left_lane && !writer_is_full(h->rt, h->o.writer_queue)) {
         ws_event *ev = event_of_item(item);
         item = item->next;
         s->batch.left_lane = event_run(ev, w);
@@ -50,7 +49,7 @@ static void run_batch(job *j, worker *w)
 void dispatch_pump(ws_socket *s)
 {
     pipeline_item *items = pipeline_take(&s->work, BATCH_MAX);
-    if (items == NULL)
+    if (!items)
         return;
     s->batch.items = items;
     s->batch.job.run = run_batch;
@@ -64,7 +63,7 @@ void dispatch_pump(ws_socket *s)
 
 void dispatch_drop(ws_socket *s)
 {
-    for (pipeline_item *i = pipeline_clear(&s->work), *next; i != NULL; i = next) {
+    for (pipeline_item *i = pipeline_clear(&s->work), *next; i; i = next) {
         next = i->next;
         s->home->work -= i->bytes;
         event_drop(event_of_item(i));
@@ -100,7 +99,7 @@ static void run_here(ws_socket *s, uint16_t type, const char *text, size_t len)
     ws_event *moved = NULL;
     if (status == SW_OK && ev->req.next == NEXT_MOVE) {
         moved = event_copy(s, type, &ev->env, text, len);
-        if (moved != NULL) {
+        if (moved) {
             moved->handler = ev->req.handler;
             moved->lane = ev->req.lane;
         } else
@@ -109,7 +108,7 @@ static void run_here(ws_socket *s, uint16_t type, const char *text, size_t len)
         status = SW_INTERNAL; /* neither the writer nor a wait may follow on the loop's own memory */
     if (status != SW_OK && ev->req.failure.status == 0)
         request_fill_failure(&ev->req, status);
-    if (moved != NULL)
+    if (moved)
         enqueue(s, moved);
     else
         answer_event(s, ev, status);
@@ -131,27 +130,27 @@ void dispatch_text(ws_socket *s, const char *text, size_t len)
         return;
     }
     const char *code = envelope_read(e, text, len, h->o.payload, &error);
-    uint16_t type = code == NULL ? hub_type_find(h, e->type, e->type_len) : 0;
+    uint16_t type = !code ? hub_type_find(h, e->type, e->type_len) : 0;
     hub_type *t = &h->types[type];
     count_in(t);
     /* Counted before the state is looked at: a module that is being disabled waits for this count. */
-    if (t->host != NULL)
+    if (t->host)
         atomic_fetch_add(&t->host->in_flight, 1);
-    if (code == NULL && (t->row.handle == NULL || atomic_load(&t->host->status) != MODULE_ENABLED)) {
+    if (!code && (!t->row.handle || atomic_load(&t->host->status) != MODULE_ENABLED)) {
         code = "unknown_type";
         error = "unknown frame type";
-    } else if (code == NULL && (t->row.roles & SW_ROLE_BIT(s->who.role)) == 0) {
+    } else if (!code && (t->row.roles & SW_ROLE_BIT(s->who.role)) == 0) {
         code = "not_allowed";
         error = "not allowed for this role";
     }
     bool idle = pipeline_idle(&s->work);
-    if (code != NULL && idle)
+    if (code && idle)
         answer_error(s, e, code, error);
-    else if (code == NULL && idle && t->row.lane == SW_LANE_LOOP)
+    else if (!code && idle && t->row.lane == SW_LANE_LOOP)
         run_here(s, type, text, len);
     else {
         ws_event *ev = event_copy(s, type, e, text, len);
-        if (ev == NULL)
+        if (!ev)
             answer_error(s, e, "overloaded", "no memory");
         else {
             ev->error_code = code;
@@ -159,6 +158,6 @@ void dispatch_text(ws_socket *s, const char *text, size_t len)
             enqueue(s, ev);
         }
     }
-    if (t->host != NULL)
+    if (t->host)
         atomic_fetch_sub(&t->host->in_flight, 1);
 }

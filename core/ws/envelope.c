@@ -53,7 +53,7 @@ static bool read_text(const json_member *m, char *out, size_t max, uint8_t *ret_
 {
     if (m->kind != '"' || m->value.len < 3)
         return false;
-    if (m->value.len - 2 <= max && memchr(m->value.at, '\\', m->value.len) == NULL) {
+    if (m->value.len - 2 <= max && !memchr(m->value.at, '\\', m->value.len)) {
         memcpy(out, m->value.at + 1, m->value.len - 2);
         *ret_len = (uint8_t)(m->value.len - 2);
         return true;
@@ -111,7 +111,7 @@ static const char *read_member(envelope *e, const json_member *m, member_name na
 
 static bool payload_fits(const envelope *e, size_t max)
 {
-    if (e->payload.at == NULL || e->payload.len <= max)
+    if (!e->payload.at || e->payload.len <= max)
         return true;
     return e->payload_kind == '"' && json_string_decoded_len(e->payload) <= max;
 }
@@ -137,13 +137,13 @@ const char *envelope_read(envelope *e, const char *text, size_t len, size_t payl
         else if (names[i] == M_TYPE)
             type = &members[i];
     }
-    if (local != NULL) {
+    if (local) {
         e->has_local = read_text(local, e->local, ENVELOPE_LOCAL_MAX, &e->local_len);
         if (!e->has_local)
             return invalid(ret_error, "local_id must be a string of 1 to 128 bytes");
         e->local_raw = local->value;
     }
-    if (type == NULL || type->kind != '"' || type->value.len < 3)
+    if (!type || type->kind != '"' || type->value.len < 3)
         return invalid(ret_error, "type is required");
     if (!read_text(type, e->type, ENVELOPE_TYPE_MAX, &e->type_len)) {
         *ret_error = "unknown frame type";
@@ -151,7 +151,7 @@ const char *envelope_read(envelope *e, const char *text, size_t len, size_t payl
     }
     for (int i = 0; i < count; i++) {
         const char *code = read_member(e, &members[i], names[i], ret_error);
-        if (code != NULL)
+        if (code)
             return code;
     }
     if (!payload_fits(e, payload_max)) {
@@ -163,7 +163,7 @@ const char *envelope_read(envelope *e, const char *text, size_t len, size_t payl
 
 static void rebase(sw_str *s, const char *from, const char *to)
 {
-    if (s->at != NULL)
+    if (s->at)
         s->at = to + (s->at - from);
 }
 

@@ -17,7 +17,7 @@ static _Thread_local bool left_lane;
 
 ws_event *event_of(const sw_request *req)
 {
-    return req != NULL && req->kind == REQUEST_FRAME ? (ws_event *)(uintptr_t)req : NULL;
+    return req && req->kind == REQUEST_FRAME ? (ws_event *)(uintptr_t)req : NULL;
 }
 
 ws_event *event_of_item(pipeline_item *item)
@@ -35,7 +35,7 @@ void event_prepare(ws_event *ev, ws_socket *s, uint16_t type)
     ev->req.kind = REQUEST_FRAME;
     ev->req.sort = "frame";
     ev->req.what = t->row.type;
-    ev->req.host = t->host != NULL ? t->host : &s->home->hub->self;
+    ev->req.host = t->host ? t->host : &s->home->hub->self;
     ev->req.who = s->who;
     ev->req.generation = s->generation;
     ev->req.address = s->address;
@@ -49,7 +49,7 @@ void event_prepare(ws_event *ev, ws_socket *s, uint16_t type)
 void event_clear(ws_event *ev)
 {
     delivery_list_drop(&ev->sends);
-    while (ev->frames != NULL) {
+    while (ev->frames) {
         sw_frame *f = ev->frames;
         ev->frames = f->next;
         frame_unref(f);
@@ -60,7 +60,7 @@ void event_clear(ws_event *ev)
 ws_event *event_copy(ws_socket *s, uint16_t type, const envelope *e, const char *text, size_t len)
 {
     ws_event *ev = calloc(1, sizeof *ev + len);
-    if (ev == NULL)
+    if (!ev)
         return NULL;
     event_prepare(ev, s, type);
     memcpy(ev->bytes, text, len);
@@ -105,7 +105,7 @@ static bool pass_writer(ws_event *ev)
     ev->req.next = NEXT_WRITE;
     ev->req.step = NULL;
     ev->req.effects = &ev->pass;
-    return rt->writer != NULL && writer_submit(rt->writer, &ev->req);
+    return rt->writer && writer_submit(rt->writer, &ev->req);
 }
 
 /* A step whose check has sent something: that comes first. */
@@ -121,7 +121,7 @@ static sw_status step_after_sends(sw_tx *tx, void *arg)
 static sw_status run_event(sw_request *req)
 {
     ws_event *ev = event_of(req);
-    if (ev->error_code != NULL)
+    if (ev->error_code)
         return sw_fail(req, SW_INVALID, ev->error_code, "%s", ev->error_text);
     if (!principal_current(req->host->rt->principals, req->who.user_id, req->generation))
         return SW_UNAUTHENTICATED;
@@ -136,7 +136,7 @@ static sw_status run_event(sw_request *req)
         return status;
     if (req->next == NEXT_MOVE || req->next == NEXT_DEFER)
         ev->left_lane = left_lane = true;
-    else if (req->next == NEXT_WRITE && ev->sends.first != NULL) {
+    else if (req->next == NEXT_WRITE && ev->sends.first) {
         if (atomic_load(&ev->socket->running) == 1)
             delivery_list_post(&ev->sends); /* nothing is ahead of it */
         else {
@@ -189,7 +189,7 @@ bool event_run(ws_event *ev, worker *w)
 {
     left_lane = false;
     atomic_fetch_add(&ev->socket->running, 1);
-    if (ev->error_code == NULL && (ev->lane == SW_LANE_HASH || ev->lane == SW_LANE_SLOW)) {
+    if (!ev->error_code && (ev->lane == SW_LANE_HASH || ev->lane == SW_LANE_SLOW)) {
         ev->left_lane = left_lane = true;
         if (!request_submit(ev->req.host->rt, &ev->req, ev->lane, ev->handler))
             request_finish(&ev->req, SW_BUSY);

@@ -14,7 +14,7 @@ static _Thread_local struct sw_frame no_frame;
 sw_frame *frame_new(size_t limit)
 {
     sw_frame *f = calloc(1, sizeof *f);
-    bool lost = f == NULL;
+    bool lost = !f;
     if (lost) {
         f = &no_frame;
         json_done(&f->json);
@@ -23,7 +23,7 @@ sw_frame *frame_new(size_t limit)
     }
     atomic_init(&f->refs, 1);
     json_init(&f->json, limit);
-    if (buf_reserve(&f->json.out, FIRST_ROOM) != NULL)
+    if (buf_reserve(&f->json.out, FIRST_ROOM))
         f->json.out.len = CODEC_HEADER_MAX;
     sw_json_object_begin(&f->json, NULL);
     return f;
@@ -37,7 +37,7 @@ sw_frame *frame_ref(sw_frame *f)
 
 void frame_unref(sw_frame *f)
 {
-    if (f == NULL || f == &no_frame || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+    if (!f || f == &no_frame || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
         return;
     free(atomic_load_explicit(&f->packed, memory_order_relaxed));
     json_done(&f->json);
@@ -46,7 +46,7 @@ void frame_unref(sw_frame *f)
 
 bool frame_seal(sw_frame *f, struct hub *h)
 {
-    if (f->wire != NULL || f->failed)
+    if (f->wire || f->failed)
         return !f->failed;
     sw_json_object_end(&f->json);
     if (json_failed(&f->json)) {
@@ -67,20 +67,20 @@ bool frame_seal(sw_frame *f, struct hub *h)
 const frame_image *frame_packed(sw_frame *f, deflater *d)
 {
     frame_image *image = atomic_load_explicit(&f->packed, memory_order_acquire);
-    if (image != NULL)
+    if (image)
         return image->len > 0 ? image : NULL;
-    if (d == NULL || f->wire_len < PACK_MIN)
+    if (!d || f->wire_len < PACK_MIN)
         return NULL;
     const uint8_t *text = (const uint8_t *)f->json.out.at + CODEC_HEADER_MAX;
     size_t len = 0;
     uint8_t *packed = deflater_deflate(d, text, f->json.out.len - CODEC_HEADER_MAX, &len);
     image = malloc(sizeof *image + CODEC_HEADER_MAX + len);
-    if (image == NULL) {
+    if (!image) {
         free(packed);
         return NULL;
     }
     image->len = 0; /* not worth it: remembered too */
-    if (packed != NULL) {
+    if (packed) {
         size_t size = codec_header(image->bytes, OP_TEXT, true, len);
         memcpy(image->bytes + size, packed, len);
         image->len = size + len;

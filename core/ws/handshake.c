@@ -49,7 +49,7 @@ static bool query_value(const char *query, const char *name, char *out, size_t s
     if (*ret_long)
         return false;
     sw_str value = str_trim((sw_str){text, uri_decode(raw, true, text)});
-    *ret_long = value.len >= size || memchr(value.at, '\0', value.len) != NULL;
+    *ret_long = value.len >= size || memchr(value.at, '\0', value.len);
     if (*ret_long)
         return false;
     memcpy(out, value.at, value.len);
@@ -84,7 +84,7 @@ static bool offers_deflate(struct evhttp_request *request)
 {
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const char *offers = evhttp_find_header(headers, "Sec-WebSocket-Extensions");
-    return offers != NULL && deflate_offered(str_of(offers));
+    return offers && deflate_offered(str_of(offers));
 }
 
 /* The 101; its length. */
@@ -97,7 +97,7 @@ static size_t write_head(char head[HEAD_MAX], const http_upgrade *up, const char
                        "Sec-WebSocket-Accept: %s\r\n%s%s%s%.64s\r\n\r\n",
                        accept, up->token_in_protocol ? "Sec-WebSocket-Protocol: bearer\r\n" : "",
                        deflate ? "Sec-WebSocket-Extensions: " DEFLATE_ANSWER "\r\n" : "",
-                       "X-Request-Id: ", up->request_id == NULL ? "" : up->request_id);
+                       "X-Request-Id: ", !up->request_id ? "" : up->request_id);
     return len > 0 && len < HEAD_MAX ? (size_t)len : 0;
 }
 
@@ -110,12 +110,12 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
     char head[HEAD_MAX];
     socket_opening o = {.connection = evhttp_request_get_connection(request), .up = up, .head = head};
     hub_now(hl);
-    if (!read_query(up->query == NULL ? "" : up->query, &o)) {
+    if (!read_query(!up->query ? "" : up->query, &o)) {
         http_refuse(l, request, SW_INVALID, "invalid_parameter", "invalid since_id");
         return;
     }
     sw_str trimmed = str_trim(str_of(key));
-    if (key == NULL || trimmed.len != KEY_LEN) {
+    if (!key || trimmed.len != KEY_LEN) {
         http_refuse(l, request, SW_INVALID, NULL, "invalid Sec-WebSocket-Key");
         return;
     }
@@ -124,7 +124,7 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
         http_refuse(l, request, SW_BUSY, NULL, full ? "too many sockets" : "the server is shutting down");
         return;
     }
-    o.deflate = h->o.compression && hl->deflate != NULL && offers_deflate(request);
+    o.deflate = h->o.compression && hl->deflate && offers_deflate(request);
     o.head_len = write_head(head, up, trimmed.at, o.deflate);
     if (!socket_open(hl, &o)) {
         http_refuse(l, request, SW_NO_MEMORY, NULL, NULL);

@@ -18,7 +18,7 @@ bool held_add(held *h, sw_frame *f, size_t max)
     if (h->bytes > 0 && h->bytes + f->wire_len > max)
         return false;
     wrapper *w = calloc(1, sizeof *w);
-    if (w == NULL)
+    if (!w)
         return false;
     w->frame = frame_ref(f);
     w->link.id = f->id;
@@ -30,7 +30,7 @@ bool held_add(held *h, sw_frame *f, size_t max)
 sw_frame *held_take(held *h)
 {
     wrapper *w = (wrapper *)(void *)frame_list_take(&h->frames);
-    if (w == NULL)
+    if (!w)
         return NULL;
     sw_frame *f = w->frame;
     h->bytes -= f->wire_len;
@@ -40,12 +40,12 @@ sw_frame *held_take(held *h)
 
 bool held_empty(const held *h)
 {
-    return h->frames.first == NULL;
+    return !h->frames.first;
 }
 
 bool held_has_older(const held *h, int64_t id, int64_t after)
 {
-    for (const sw_frame *f = h->frames.first; f != NULL; f = f->next)
+    for (const sw_frame *f = h->frames.first; f; f = f->next)
         if (f->id > after && f->id > 0 && f->id < id && !held_was_told(h, f->id))
             return true;
     return false;
@@ -53,7 +53,7 @@ bool held_has_older(const held *h, int64_t id, int64_t after)
 
 void held_drop(held *h)
 {
-    for (sw_frame *f; (f = held_take(h)) != NULL;)
+    for (sw_frame *f; (f = held_take(h));)
         frame_unref(f);
 }
 
@@ -70,7 +70,7 @@ void held_note_told(held *h, int64_t id)
     if (h->told_count == h->told_cap) {
         uint32_t cap = h->told_cap == 0 ? 16 : h->told_cap * 2;
         int64_t *told = realloc(h->told, cap * sizeof *told);
-        if (told == NULL)
+        if (!told)
             return;
         h->told = told;
         h->told_cap = cap;

@@ -23,7 +23,7 @@ int64_t hub_now(hub_loop *hl)
 
 void hub_arm(hub_loop *hl, int64_t due_ms)
 {
-    if (hl->timer == NULL || (hl->timer_ms != 0 && hl->timer_ms <= due_ms))
+    if (!hl->timer || (hl->timer_ms != 0 && hl->timer_ms <= due_ms))
         return;
     int64_t in = due_ms > hl->now_ms ? due_ms - hl->now_ms : 0;
     struct timeval wait = {.tv_sec = (time_t)(in / 1000), .tv_usec = (suseconds_t)(in % 1000 * 1000)};
@@ -37,7 +37,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     hub_loop *hl = arg;
     hl->timer_ms = 0;
     hub_now(hl);
-    for (wheel_node *n; (n = wheel_expire(&hl->wheel, hl->now_ms)) != NULL;)
+    for (wheel_node *n; (n = wheel_expire(&hl->wheel, hl->now_ms));)
         socket_tick((ws_socket *)(void *)((char *)n - offsetof(ws_socket, timer)));
     int64_t next = wheel_next(&hl->wheel);
     if (next >= 0)
@@ -62,17 +62,17 @@ static bool loop_init(struct hub *h, hub_loop *hl, loop *l)
     hl->spare = calloc(1, sizeof *hl->spare);
     hl->deflate = h->o.compression ? deflater_new() : NULL;
     l->ws = hl;
-    return hl->timer != NULL && hl->chores_event != NULL && hl->spare != NULL;
+    return hl->timer && hl->chores_event && hl->spare;
 }
 
 static void loop_done(hub_loop *hl)
 {
-    if (hl->chores_event != NULL)
+    if (hl->chores_event)
         event_free(hl->chores_event);
-    if (hl->timer != NULL)
+    if (hl->timer)
         event_free(hl->timer);
     hl->chores_event = hl->timer = NULL;
-    for (ws_socket *s = hl->all, *next; s != NULL; s = next) {
+    for (ws_socket *s = hl->all, *next; s; s = next) {
         next = s->next;
         socket_ref(s);
         dispatch_drop(s);
@@ -83,7 +83,7 @@ static void loop_done(hub_loop *hl)
     free(hl->buckets);
     free(hl->spare);
     deflater_free(hl->deflate);
-    if (hl->loop != NULL)
+    if (hl->loop)
         hl->loop->ws = NULL;
 }
 
@@ -112,7 +112,7 @@ uint16_t hub_type_of_text(const struct hub *h, const char *text, size_t len)
     if (len <= head || memcmp(text, HEAD, head) != 0)
         return 0;
     const char *end = memchr(text + head, '"', len - head);
-    return end == NULL ? 0 : hub_type_find(h, text + head, (size_t)(end - text) - head);
+    return !end ? 0 : hub_type_find(h, text + head, (size_t)(end - text) - head);
 }
 
 static bool add_handler(struct hub *h, sw_host *module, const sw_frame_handler *row, char *error, size_t error_size)
@@ -125,7 +125,7 @@ static bool add_handler(struct hub *h, sw_host *module, const sw_frame_handler *
     if (i == 0)
         i = add_type(h, row->type);
     hub_type *t = &h->types[i];
-    if (t->host != NULL) {
+    if (t->host) {
         snprintf(error, error_size, "%s and %s both take the frame type %s", t->host->name, module->name, row->type);
         return false;
     }
@@ -142,16 +142,16 @@ bool hub_add_module(struct hub *h, sw_host *module, char *error, size_t error_si
         table_row(p->frames, i, &row, sizeof row);
         if (row.lane == 0)
             row.lane = SW_LANE_WORKER;
-        if (row.type == NULL || row.handle == NULL) {
+        if (!row.type || !row.handle) {
             snprintf(error, error_size, "%s: a frame type without name or handler", module->name);
             return false;
         }
         if (!add_handler(h, module, &row, error, error_size))
             return false;
     }
-    if (p->recovery == NULL)
+    if (!p->recovery)
         return true;
-    if (h->recovery_host != NULL) {
+    if (h->recovery_host) {
         snprintf(error, error_size, "%s and %s both own stored frames", h->recovery_host->name, module->name);
         return false;
     }
@@ -200,7 +200,7 @@ static void close_all(runtime *rt, int code, const char *reason)
 hub *hub_open(runtime *rt)
 {
     struct hub *h = calloc(1, sizeof *h);
-    if (h == NULL)
+    if (!h)
         return NULL;
     h->rt = rt;
     h->loop_count = rt->loop_count;
@@ -212,7 +212,7 @@ hub *hub_open(runtime *rt)
     for (size_t i = 0; i < sizeof SERVER_TYPES / sizeof *SERVER_TYPES; i++)
         add_type(h, SERVER_TYPES[i]);
     h->ack_type = hub_type_find(h, "ACK", 3);
-    bool ok = h->loops != NULL && h->presence != NULL;
+    bool ok = h->loops && h->presence;
     if (ok)
         read_options(h);
     for (unsigned i = 0; ok && i < h->loop_count; i++)
@@ -229,11 +229,11 @@ hub *hub_open(runtime *rt)
 
 void hub_close(hub *h)
 {
-    if (h == NULL)
+    if (!h)
         return;
     h->on_socket = NULL;
-    for (unsigned i = 0; h->loops != NULL && i < h->loop_count; i++)
-        if (h->loops[i].hub != NULL)
+    for (unsigned i = 0; h->loops && i < h->loop_count; i++)
+        if (h->loops[i].hub)
             loop_done(&h->loops[i]);
     if (h->rt->hub == h) {
         h->rt->hub = NULL;

@@ -155,7 +155,7 @@ void input_run(ws_socket *s)
         if (piece < want)
             piece = want;
         uint8_t *data = evbuffer_pullup(in, (ev_ssize_t)piece);
-        if (data == NULL) {
+        if (!data) {
             socket_end(s);
             return;
         }

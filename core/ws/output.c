@@ -21,7 +21,7 @@ static struct evbuffer *queue_of(const ws_socket *s)
 
 size_t output_length(const ws_socket *s)
 {
-    return s->stream == NULL ? 0 : evbuffer_get_length(queue_of(s));
+    return !s->stream ? 0 : evbuffer_get_length(queue_of(s));
 }
 
 static void release(const void *bytes, size_t len, void *frame)
@@ -35,9 +35,9 @@ static void release(const void *bytes, size_t len, void *frame)
 static bool append(ws_socket *s, const void *bytes, size_t len, sw_frame *frame)
 {
     struct evbuffer *queue = queue_of(s);
-    if (s->backlog != NULL && !backlog_add(s->backlog, len))
+    if (s->backlog && !backlog_add(s->backlog, len))
         return false;
-    if (frame != NULL && len >= REFERENCE_MIN) {
+    if (frame && len >= REFERENCE_MIN) {
         if (evbuffer_add_reference(queue, bytes, len, release, frame_ref(frame)) != 0) {
             frame_unref(frame);
             return false;
@@ -56,13 +56,13 @@ static bool append(ws_socket *s, const void *bytes, size_t len, sw_frame *frame)
 static void cut_queue(ws_socket *s)
 {
     struct evbuffer *queue = queue_of(s);
-    size_t keep = s->backlog == NULL ? 0 : backlog_open(s->backlog), len = evbuffer_get_length(queue);
+    size_t keep = !s->backlog ? 0 : backlog_open(s->backlog), len = evbuffer_get_length(queue);
     struct evbuffer *kept = keep == 0 ? NULL : evbuffer_new();
     evbuffer_unfreeze(queue, 1);
-    if (kept != NULL)
+    if (kept)
         evbuffer_remove_buffer(queue, kept, keep);
     evbuffer_drain(queue, evbuffer_get_length(queue));
-    if (kept != NULL) {
+    if (kept) {
         evbuffer_add_buffer(queue, kept);
         evbuffer_free(kept);
     }
@@ -70,14 +70,14 @@ static void cut_queue(ws_socket *s)
     s->queued_total -= len - evbuffer_get_length(queue);
     backlog_free(s->backlog);
     s->backlog = NULL;
-    if (keep > 0 && (s->backlog = calloc(1, sizeof *s->backlog)) != NULL)
+    if (keep > 0 && (s->backlog = calloc(1, sizeof *s->backlog)))
         backlog_add(s->backlog, keep);
     output_count_waiting(s);
 }
 
 static void forget_receipts(ws_socket *s)
 {
-    while (s->receipts != NULL) {
+    while (s->receipts) {
         receipt *r = s->receipts;
         s->receipts = r->next;
         free(r);
@@ -121,11 +121,11 @@ static bool crowded(const ws_socket *s, size_t len)
 static void note_receipt(ws_socket *s, const sw_frame *f)
 {
     receipt *r = calloc(1, sizeof *r), **end = &s->receipts;
-    if (r == NULL)
+    if (!r)
         return; /* it will be delivered again: at least once */
     r->end = s->queued_total;
     r->tag = f->tag;
-    while (*end != NULL)
+    while (*end)
         end = &(*end)->next;
     *end = r;
 }
@@ -133,11 +133,11 @@ static void note_receipt(ws_socket *s, const sw_frame *f)
 void output_frame(ws_socket *s, sw_frame *f)
 {
     struct hub *h = s->home->hub;
-    if (s->state != SOCKET_OPEN || f->wire == NULL)
+    if (s->state != SOCKET_OPEN || !f->wire)
         return;
     const frame_image *packed = s->deflate ? frame_packed(f, s->home->deflate) : NULL;
-    const void *bytes = packed == NULL ? f->wire : packed->bytes;
-    size_t len = packed == NULL ? f->wire_len : packed->len;
+    const void *bytes = !packed ? f->wire : packed->bytes;
+    size_t len = !packed ? f->wire_len : packed->len;
     /* The last eighth is for frames that may not be dropped. */
     if ((f->flags & SW_FRAME_DROPPABLE) != 0 && !has_room(s, len, h->o.queue - h->o.queue / 8)) {
         atomic_fetch_add_explicit(&h->dropped, 1, memory_order_relaxed);

@@ -91,12 +91,12 @@ static void write_all(ws_socket *s)
             socket_end(s);
             return;
         }
-        if ((size_t)sent < offered && s->backlog == NULL && (s->backlog = look_through(queue)) == NULL) {
+        if ((size_t)sent < offered && !s->backlog && !(s->backlog = look_through(queue))) {
             log_error("ws", "a send queue could not be read: the socket of user %lld ends", (long long)s->who.user_id);
             socket_end(s);
             return;
         }
-        if (s->backlog != NULL)
+        if (s->backlog)
             backlog_take(s->backlog, (size_t)sent);
         drop_front(queue, (size_t)sent);
         if ((size_t)sent < offered) {
@@ -111,7 +111,7 @@ static void write_all(ws_socket *s)
 void output_write_queue(ws_socket *s)
 {
     struct hub *h = s->home->hub;
-    if (s->receipts == NULL) {
+    if (!s->receipts) {
         write_all(s);
         return;
     }
@@ -126,13 +126,13 @@ void output_receipts(ws_socket *s)
 {
     uint64_t gone = s->queued_total - output_length(s);
     receipt *due = NULL, **end = &due;
-    while (s->receipts != NULL && s->receipts->end <= gone) {
+    while (s->receipts && s->receipts->end <= gone) {
         *end = s->receipts;
         s->receipts = s->receipts->next;
         (*end)->next = NULL;
         end = &(*end)->next;
     }
-    while (due != NULL) {
+    while (due) {
         receipt *r = due;
         due = r->next;
         recovery_receipt(s, r->tag);
@@ -143,7 +143,7 @@ void output_receipts(ws_socket *s)
 void output_receipt_again(ws_socket *s, int64_t tag)
 {
     receipt *r = calloc(1, sizeof *r);
-    if (r == NULL || s->state == SOCKET_ENDED) {
+    if (!r || s->state == SOCKET_ENDED) {
         free(r);
         return; /* not noted: it will be delivered once more */
     }
@@ -160,7 +160,7 @@ static void after_write(ws_socket *s)
         socket_end(s);
     else if (!s->blocked && s->state == SOCKET_DISCARD)
         shutdown(bufferevent_getfd(s->stream), SHUT_WR);
-    if (s->recovery != NULL && s->state == SOCKET_OPEN)
+    if (s->recovery && s->state == SOCKET_OPEN)
         recovery_run(s);
 }
 
@@ -176,7 +176,7 @@ void output_went(ws_socket *s)
 {
     if (s->state == SOCKET_ENDED)
         return;
-    if (s->backlog != NULL)
+    if (s->backlog)
         backlog_take(s->backlog, s->backlog->left - output_length(s));
     output_write_queue(s);
     after_write(s);

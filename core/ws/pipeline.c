@@ -3,7 +3,7 @@
 void pipeline_push(pipeline *p, pipeline_item *item)
 {
     item->next = NULL;
-    if (p->first == NULL)
+    if (!p->first)
         p->first = item;
     else
         p->last->next = item;
@@ -14,13 +14,13 @@ void pipeline_push(pipeline *p, pipeline_item *item)
 
 pipeline_item *pipeline_take(pipeline *p, unsigned max)
 {
-    if (p->batch || p->blocked != 0 || p->first == NULL || max == 0)
+    if (p->batch || p->blocked != 0 || !p->first || max == 0)
         return NULL;
     pipeline_item *from = p->first, *to = from;
-    for (unsigned n = 1; n < max && to->next != NULL; n++)
+    for (unsigned n = 1; n < max && to->next; n++)
         to = to->next;
     p->first = to->next;
-    if (p->first == NULL)
+    if (!p->first)
         p->last = NULL;
     to->next = NULL;
     p->batch = true;
@@ -32,13 +32,13 @@ void pipeline_batch_done(pipeline *p, pipeline_item *rest, bool left_lane)
     p->batch = false;
     if (left_lane)
         p->blocked++;
-    if (rest == NULL)
+    if (!rest)
         return;
     pipeline_item *end = rest;
-    while (end->next != NULL)
+    while (end->next)
         end = end->next;
     end->next = p->first;
-    if (p->first == NULL)
+    if (!p->first)
         p->last = end;
     p->first = rest;
 }
@@ -54,7 +54,7 @@ void pipeline_finished(pipeline *p, const pipeline_item *item, bool left_lane)
 pipeline_item *pipeline_clear(pipeline *p)
 {
     pipeline_item *all = p->first;
-    for (pipeline_item *i = all; i != NULL; i = i->next) {
+    for (pipeline_item *i = all; i; i = i->next) {
         p->count--;
         p->bytes -= i->bytes;
     }

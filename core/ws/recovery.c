@@ -61,7 +61,7 @@ static void send_held(ws_socket *s)
 static void send_greeting(ws_socket *s, frame_list *page)
 {
     recovery *r = s->recovery;
-    for (sw_frame *f; (f = frame_list_take(page)) != NULL; frame_unref(f)) {
+    for (sw_frame *f; (f = frame_list_take(page)); frame_unref(f)) {
         if (f->id > 0 && held_was_told(&r->held, f->id))
             continue;
         while (f->id > 0 && held_has_older(&r->held, f->id, r->state.last))
@@ -135,7 +135,7 @@ static void on_page(ws_socket *s, recovery_task *t)
 {
     recovery *r = s->recovery;
     bool drop = false;
-    for (sw_frame *f; (f = frame_list_take(&t->out.frames)) != NULL; frame_unref(f))
+    for (sw_frame *f; (f = frame_list_take(&t->out.frames)); frame_unref(f))
         if (!held_was_told(&r->held, f->id))
             output_frame(s, f);
     replay_page(&r->state, t->out.frames.last_id, t->more, &drop);
@@ -163,7 +163,7 @@ static void take_answer(ws_socket *s, recovery_task *t)
 static void on_answer(ws_socket *s, recovery_task *t)
 {
     recovery *r = s->recovery;
-    if (r != NULL && s->state == SOCKET_OPEN) {
+    if (r && s->state == SOCKET_OPEN) {
         if (!failed(s, t))
             take_answer(s, t);
         r->asked = false; /* not before: sending may flush, which looks for the next step */
@@ -217,7 +217,7 @@ static void next_step(ws_socket *s)
     if (r->state.phase == REPLAY_GREET && !settled(s))
         return;
     recovery_task *t = recovery_task_new(s, KINDS[r->state.phase], on_answer, budget);
-    if (t == NULL) {
+    if (!t) {
         socket_retry(s, RETRY_MS);
         return;
     }
@@ -236,7 +236,7 @@ static void next_step(ws_socket *s)
 
 void recovery_run(ws_socket *s)
 {
-    if (s->recovery != NULL && s->state == SOCKET_OPEN && !s->recovery->asked)
+    if (s->recovery && s->state == SOCKET_OPEN && !s->recovery->asked)
         next_step(s);
 }
 
@@ -244,13 +244,13 @@ void recovery_begin(ws_socket *s, int64_t since)
 {
     const struct hub *h = s->home->hub;
     uint32_t bit = SW_ROLE_BIT(s->who.role);
-    bool greet = h->recovery_host != NULL && h->recovery.greet != NULL &&
+    bool greet = h->recovery_host && h->recovery.greet &&
                  ((h->recovery.greet_roles & bit) != 0 || (s->hello && (h->recovery.greet_hello_roles & bit) != 0));
     replay state;
     if (replay_begin(&state, s->hello, since, greet) == REPLAY_LIVE)
         return;
     recovery *r = calloc(1, sizeof *r);
-    if (r == NULL) {
+    if (!r) {
         socket_close(s, 1013, "try again later");
         return;
     }
@@ -265,7 +265,7 @@ void recovery_begin(ws_socket *s, int64_t since)
 void recovery_done(ws_socket *s)
 {
     recovery *r = s->recovery;
-    if (r == NULL)
+    if (!r)
         return;
     s->recovery = NULL;
     held_done(&r->held);
@@ -284,10 +284,10 @@ static void on_receipt(ws_socket *s, recovery_task *t)
 
 void recovery_receipt(ws_socket *s, int64_t tag)
 {
-    if (s->home->hub->recovery.receipt == NULL)
+    if (!s->home->hub->recovery.receipt)
         return;
     recovery_task *t = recovery_task_new(s, TASK_RECEIPT, on_receipt, 0);
-    if (t == NULL)
+    if (!t)
         return;
     t->req.tag = tag;
     atomic_fetch_add(&s->home->hub->unsettled, 1);

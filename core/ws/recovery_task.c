@@ -27,10 +27,10 @@ void frame_list_add(frame_list *l, sw_frame *f)
 sw_frame *frame_list_take(frame_list *l)
 {
     sw_frame *f = l->first;
-    if (f == NULL)
+    if (!f)
         return NULL;
     l->first = f->next;
-    if (l->first == NULL)
+    if (!l->first)
         l->last = &l->first;
     f->next = NULL;
     return f;
@@ -38,7 +38,7 @@ sw_frame *frame_list_take(frame_list *l)
 
 void frame_list_clear(frame_list *l)
 {
-    for (sw_frame *f; (f = frame_list_take(l)) != NULL;)
+    for (sw_frame *f; (f = frame_list_take(l));)
         frame_unref(f);
 }
 
@@ -48,7 +48,7 @@ static void close_frame(sw_replay_out *out)
 {
     sw_frame *f = out->open;
     out->open = NULL;
-    if (f == NULL)
+    if (!f)
         return;
     if (!frame_seal(f, out->hub)) {
         frame_unref(f);
@@ -71,7 +71,7 @@ sw_json *sw_replay_frame(sw_replay_out *out, int64_t id, uint32_t flags, int64_t
 
 bool sw_replay_full(const sw_replay_out *out)
 {
-    size_t open = out->open == NULL ? 0 : sw_json_length(&out->open->json);
+    size_t open = !out->open ? 0 : sw_json_length(&out->open->json);
     return out->bytes + open >= out->budget || out->count + (open > 0) >= PAGE_FRAMES_MAX;
 }
 
@@ -94,11 +94,11 @@ static sw_status run_hello(sw_request *req)
     const sw_recovery *r = &t->out.hub->recovery;
     SW_TRY(check_module(req));
     t->complete = true;
-    if (r->last_id != NULL)
+    if (r->last_id)
         SW_TRY(r->last_id(req, &t->last_id));
     if (t->since > t->last_id)
         t->complete = false; /* another database */
-    else if (t->since >= 0 && r->complete_since != NULL)
+    else if (t->since >= 0 && r->complete_since)
         SW_TRY(r->complete_since(req, t->since, &t->complete));
     return SW_OK;
 }
@@ -108,7 +108,7 @@ static sw_status run_page(sw_request *req)
     recovery_task *t = of_request(req);
     const sw_recovery *r = &t->out.hub->recovery;
     SW_TRY(check_module(req));
-    if (r->page != NULL)
+    if (r->page)
         SW_TRY(r->page(req, t->since, &t->out, &t->more));
     close_frame(&t->out);
     return SW_OK;
@@ -120,7 +120,7 @@ static sw_status run_greet(sw_request *req)
     recovery_task *t = of_request(req);
     const sw_recovery *r = &t->out.hub->recovery;
     SW_TRY(check_module(req));
-    if (r->greet != NULL)
+    if (r->greet)
         SW_TRY(r->greet(req, t->hello, t->since, t->cursor, &t->out, &t->cursor, &t->more));
     close_frame(&t->out);
     req->step = NULL;
@@ -155,7 +155,7 @@ recovery_task *recovery_task_new(ws_socket *s, recovery_kind kind, recovery_answ
 {
     struct hub *h = s->home->hub;
     recovery_task *t = calloc(1, sizeof *t);
-    if (t == NULL)
+    if (!t)
         return NULL;
     t->kind = kind;
     t->socket = s;
@@ -164,7 +164,7 @@ recovery_task *recovery_task_new(ws_socket *s, recovery_kind kind, recovery_answ
     frame_list_init(&t->out.frames);
     t->req.kind = REQUEST_TASK;
     t->req.sort = "recovery";
-    t->req.host = h->recovery_host != NULL ? h->recovery_host : &h->self;
+    t->req.host = h->recovery_host ? h->recovery_host : &h->self;
     t->req.who = s->who;
     t->req.generation = s->generation;
     t->req.address = s->address;
@@ -190,7 +190,7 @@ bool recovery_task_start(recovery_task *t)
 
 void recovery_task_free(recovery_task *t)
 {
-    if (t == NULL)
+    if (!t)
         return;
     frame_unref(t->out.open);
     frame_list_clear(&t->out.frames);

@@ -18,7 +18,7 @@ static void link_user(hub_loop *hl, ws_socket *s)
     ws_socket **head = &hl->buckets[bucket_of(hl, s->who.user_id)];
     s->user_next = *head;
     s->user_at = head;
-    if (s->user_next != NULL)
+    if (s->user_next)
         s->user_next->user_at = &s->user_next;
     *head = s;
 }
@@ -30,13 +30,13 @@ static bool grow(hub_loop *hl)
         return true;
     uint32_t count = hl->bucket_count == 0 ? FIRST_BUCKETS : hl->bucket_count * 2;
     ws_socket **old = hl->buckets, **buckets = calloc(count, sizeof(ws_socket *));
-    if (buckets == NULL)
+    if (!buckets)
         return old != NULL;
     uint32_t old_count = hl->bucket_count;
     hl->buckets = buckets;
     hl->bucket_count = count;
     for (uint32_t i = 0; i < old_count; i++)
-        for (ws_socket *s = old[i], *next; s != NULL; s = next) {
+        for (ws_socket *s = old[i], *next; s; s = next) {
             next = s->user_next;
             link_user(hl, s);
         }
@@ -48,7 +48,7 @@ static void link_role(hub_loop *hl, ws_socket *s)
 {
     s->role_next = hl->by_role[s->who.role];
     s->role_at = &hl->by_role[s->who.role];
-    if (s->role_next != NULL)
+    if (s->role_next)
         s->role_next->role_at = &s->role_next;
     hl->by_role[s->who.role] = s;
 }
@@ -56,7 +56,7 @@ static void link_role(hub_loop *hl, ws_socket *s)
 static void tell(ws_socket *s, bool opened, bool last)
 {
     struct hub *h = s->home->hub;
-    if (h->on_socket != NULL)
+    if (h->on_socket)
         h->on_socket(h->rt, opened, s->who.user_id, s->who.role, last);
 }
 
@@ -77,7 +77,7 @@ bool deliver_register(ws_socket *s)
 
 static bool any_left(const hub_loop *hl, int64_t user_id)
 {
-    for (const ws_socket *s = hl->buckets[bucket_of(hl, user_id)]; s != NULL; s = s->user_next)
+    for (const ws_socket *s = hl->buckets[bucket_of(hl, user_id)]; s; s = s->user_next)
         if (s->who.user_id == user_id)
             return true;
     return false;
@@ -86,13 +86,13 @@ static bool any_left(const hub_loop *hl, int64_t user_id)
 void deliver_unregister(ws_socket *s)
 {
     hub_loop *hl = s->home;
-    if (s->user_at == NULL)
+    if (!s->user_at)
         return;
     *s->user_at = s->user_next;
-    if (s->user_next != NULL)
+    if (s->user_next)
         s->user_next->user_at = s->user_at;
     *s->role_at = s->role_next;
-    if (s->role_next != NULL)
+    if (s->role_next)
         s->role_next->role_at = s->role_at;
     /* Its own next pointers stay: whoever goes along the list past it still can. */
     s->user_at = s->role_at = NULL;
@@ -106,7 +106,7 @@ void deliver_each(hub_loop *hl, int64_t user_id, void (*each)(ws_socket *s, void
 {
     if (hl->bucket_count == 0)
         return;
-    for (ws_socket *s = hl->buckets[bucket_of(hl, user_id)], *next; s != NULL; s = next) {
+    for (ws_socket *s = hl->buckets[bucket_of(hl, user_id)], *next; s; s = next) {
         next = s->user_next;
         if (s->who.user_id == user_id)
             each(s, arg);

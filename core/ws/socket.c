@@ -51,7 +51,7 @@ static void link_all(ws_socket *s)
     hub_loop *hl = s->home;
     s->next = hl->all;
     s->at = &hl->all;
-    if (s->next != NULL)
+    if (s->next)
         s->next->at = &s->next;
     hl->all = s;
 }
@@ -59,7 +59,7 @@ static void link_all(ws_socket *s)
 static void unlink_all(ws_socket *s)
 {
     *s->at = s->next;
-    if (s->next != NULL)
+    if (s->next)
         s->next->at = s->at;
 }
 
@@ -87,7 +87,7 @@ bool socket_open(hub_loop *hl, const socket_opening *o)
 {
     struct hub *h = hl->hub;
     ws_socket *s = calloc(1, sizeof *s);
-    if (s == NULL)
+    if (!s)
         return false;
     s->home = hl;
     s->connection = o->connection;
@@ -99,7 +99,7 @@ bool socket_open(hub_loop *hl, const socket_opening *o)
     s->generation = o->up->generation;
     s->who = *o->up->who;
     s->who.opened_ms = sw_now_ms();
-    snprintf(s->address, sizeof s->address, "%s", o->up->address == NULL ? "" : o->up->address);
+    snprintf(s->address, sizeof s->address, "%s", !o->up->address ? "" : o->up->address);
     s->last_in_ms = hub_now(hl);
     s->next_ping_ms = hl->now_ms + h->o.ping_ms;
     atomic_init(&s->running, 0);
@@ -189,7 +189,7 @@ void socket_end(ws_socket *s)
     s->state = SOCKET_ENDED;
     deliver_unregister(s);
     wheel_remove(&s->home->wheel, &s->timer);
-    if (s->stream != NULL)
+    if (s->stream)
         bufferevent_disable(s->stream, EV_READ | EV_WRITE);
     socket_chores(s, CHORE_END);
 }
@@ -205,7 +205,7 @@ static void read_rest(ws_socket *s)
 
 static void finish_end(ws_socket *s)
 {
-    if (s->connection != NULL) {
+    if (s->connection) {
         read_rest(s);
         bufferevent_setcb(s->stream, NULL, NULL, NULL, NULL);
         evhttp_connection_free(s->connection);
@@ -264,7 +264,7 @@ void socket_chores(ws_socket *s, uint8_t what)
         return;
     s->chores |= CHORE_LISTED;
     s->chores_next = NULL;
-    if (hl->chores == NULL && hl->chores_event != NULL)
+    if (!hl->chores && hl->chores_event)
         event_active(hl->chores_event, EV_TIMEOUT, 1);
     *hl->chores_end = s;
     hl->chores_end = &s->chores_next;
@@ -272,10 +272,10 @@ void socket_chores(ws_socket *s, uint8_t what)
 
 void socket_run_chores(hub_loop *hl)
 {
-    while (hl->chores != NULL) {
+    while (hl->chores) {
         ws_socket *s = hl->chores;
         hl->chores = s->chores_next;
-        if (hl->chores == NULL)
+        if (!hl->chores)
             hl->chores_end = &hl->chores;
         uint8_t what = s->chores;
         s->chores = 0;

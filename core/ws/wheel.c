@@ -13,7 +13,7 @@ static void link_to(wheel_node **head, wheel_node *n)
 {
     n->next = *head;
     n->at = head;
-    if (n->next != NULL)
+    if (n->next)
         n->next->at = &n->next;
     *head = n;
 }
@@ -21,7 +21,7 @@ static void link_to(wheel_node **head, wheel_node *n)
 static void unlink_node(wheel_node *n)
 {
     *n->at = n->next;
-    if (n->next != NULL)
+    if (n->next)
         n->next->at = n->at;
     n->next = NULL;
     n->at = NULL;
@@ -55,12 +55,12 @@ void wheel_set(wheel *w, wheel_node *n, int64_t due_ms)
 
 void wheel_remove(wheel *w, wheel_node *n)
 {
-    if (n->at == NULL)
+    if (!n->at)
         return;
     wheel_node **head = n->at;
     unlink_node(n);
     uintptr_t slot = ((uintptr_t)head - (uintptr_t)w->slots) / sizeof *head;
-    if (*head == NULL && slot < WHEEL_SLOTS) {
+    if (!*head && slot < WHEEL_SLOTS) {
         w->used[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
     }
 }
@@ -71,7 +71,7 @@ static void sweep(wheel *w, unsigned slot, int64_t now_ms)
     wheel_node *rest = w->slots[slot];
     w->slots[slot] = NULL;
     w->used[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
-    while (rest != NULL) {
+    while (rest) {
         wheel_node *n = rest;
         rest = n->next;
         if (n->due_ms <= now_ms)
@@ -84,25 +84,25 @@ static void sweep(wheel *w, unsigned slot, int64_t now_ms)
 wheel_node *wheel_expire(wheel *w, int64_t now_ms)
 {
     int64_t now = now_ms / WHEEL_TICK_MS;
-    if (w->ready == NULL && now - w->tick >= WHEEL_SLOTS) {
+    if (!w->ready && now - w->tick >= WHEEL_SLOTS) {
         /* Longer asleep than one turn: every slot once (some twice: what is filed anew lands in them). */
         w->tick = now + 1;
         for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
             sweep(w, slot, now_ms);
     }
-    while (w->ready == NULL && w->tick <= now) {
+    while (!w->ready && w->tick <= now) {
         int64_t tick = w->tick++;
         sweep(w, (unsigned)(tick % WHEEL_SLOTS), now_ms);
     }
     wheel_node *n = w->ready;
-    if (n != NULL)
+    if (n)
         unlink_node(n);
     return n;
 }
 
 int64_t wheel_next(const wheel *w)
 {
-    if (w->ready != NULL)
+    if (w->ready)
         return w->tick * WHEEL_TICK_MS;
     for (int64_t t = w->tick; t < w->tick + WHEEL_SLOTS; t++) {
         unsigned slot = (unsigned)(t % WHEEL_SLOTS);

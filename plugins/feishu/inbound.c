@@ -105,7 +105,7 @@ void client_ack(feishu *f, const arrival *a, const char *payload)
     char took[24];
     bytes text = {.at = NULL};
 
-    if (frame_decode(a->frame, a->frame_len, &ack) != NULL)
+    if (frame_decode(a->frame, a->frame_len, &ack))
         return;
     bytes_printf(&text, "%lld", (long long)(sw_monotonic_ms() - a->came_ms));
     memcpy(took, text.at ? text.at : "0", text.at && text.len < sizeof took ? text.len + 1 : 2);

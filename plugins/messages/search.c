@@ -110,7 +110,7 @@ static sw_status search_long(sw_db *db, const message_filter *f, const size_t *s
 /* U+FFFE and U+FFFF are U+FFFD to the tokenizer. */
 static void as_indexed(char *text)
 {
-    for (char *at = text; (at = strstr(at, "\xef\xbf")) != NULL; at += 2)
+    for (char *at = text; (at = strstr(at, "\xef\xbf")); at += 2)
         if (at[2] == '\xbe' || at[2] == '\xbf')
             at[2] = '\xbd';
 }
