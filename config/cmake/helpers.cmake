@@ -11,7 +11,7 @@ function(sw_add_core_folder name)
 endfunction()
 
 # sw_add_plugin(NAME [LIBS…]): plugins/NAME/**.c as lib/steward/plugins/NAME.so. It may use the public headers
-# alone; migrations/*.sql are embedded as string literals in migrations.inc.
+# and common/ alone; migrations/*.sql are embedded as string literals in migrations.inc.
 function(sw_add_plugin name)
   set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.c)
@@ -30,7 +30,7 @@ function(sw_add_plugin name)
     target_include_directories(plugin_${id} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${name})
   endif()
   target_include_directories(plugin_${id} PRIVATE ${dir})
-  target_link_libraries(plugin_${id} PRIVATE steward_flags ${ARGN})
+  target_link_libraries(plugin_${id} PRIVATE steward_common steward_flags ${ARGN})
   set_target_properties(plugin_${id} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/steward/plugins)
   install(TARGETS plugin_${id} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/steward/plugins COMPONENT plugin-${name})

@@ -1,7 +1,7 @@
 #include "core/base/json_scan.h"
 
+#include "common/utf8.h"
 #include "core/base/json_walk.h"
-#include "core/base/utf8.h"
 
 #include <string.h>
 

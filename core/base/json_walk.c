@@ -1,6 +1,6 @@
 #include "core/base/json_walk.h"
 
-#include "core/base/utf8.h"
+#include "common/utf8.h"
 
 #include <string.h>
 #ifdef __SSE2__

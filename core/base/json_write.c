@@ -1,6 +1,6 @@
 #include "core/base/json_write.h"
 
-#include "core/base/utf8.h"
+#include "common/utf8.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef CORE_BASE_JSON_WRITE_H
 #define CORE_BASE_JSON_WRITE_H
 
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include <steward/json.h>
 
 struct sw_json {

@@ -1,7 +1,7 @@
 #include "core/base/log.h"
 
+#include "common/utf8.h"
 #include "core/base/json_write.h"
-#include "core/base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

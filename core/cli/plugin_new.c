@@ -1,7 +1,7 @@
 /* steward plugin new NAME: a folder with a plugin that builds and has tests, from packaging/plugin-template. */
 #include "core/cli/cli.h"
 
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include "core/plugin/loader.h"
 
 #include <dirent.h>

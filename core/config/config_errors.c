@@ -1,4 +1,4 @@
-#include "core/base/utf8.h"
+#include "common/utf8.h"
 #include "core/config/config_private.h"
 
 #include <stdarg.h>

@@ -2,8 +2,8 @@
 #ifndef CORE_CONFIG_CONFIG_PRIVATE_H
 #define CORE_CONFIG_CONFIG_PRIVATE_H
 
+#include "common/buf.h"
 #include "core/base/arena.h"
-#include "core/base/buf.h"
 #include "core/config/config.h"
 #include "core/config/option_value.h"
 

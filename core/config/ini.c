@@ -1,7 +1,7 @@
 #include "core/config/ini.h"
 
+#include "common/utf8.h"
 #include "core/base/str.h"
-#include "core/base/utf8.h"
 
 static void parse_line(sw_str line, int number, sw_str *section, const ini_reader *r);
 

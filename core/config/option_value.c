@@ -1,7 +1,7 @@
 #include "core/config/option_value.h"
 
+#include "common/utf8.h"
 #include "core/base/str.h"
-#include "core/base/utf8.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Statements by address: from a row of a plugin's table to a prepared statement of this connection. */
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include "core/base/log.h"
 #include "core/base/table.h"
 #include "core/db/connection.h"

@@ -1,7 +1,7 @@
 #include "core/http/head_check.h"
 
+#include "common/utf8.h"
 #include "core/base/str.h"
-#include "core/base/utf8.h"
 #include "core/http/head_bytes.h"
 #include "core/http/uri.h"
 

@@ -1,6 +1,6 @@
 /* Path, query and headers of a request, for handlers: <steward/http.h>. On whichever thread runs the handler. */
+#include "common/utf8.h"
 #include "core/base/str.h"
-#include "core/base/utf8.h"
 #include "core/http/exchange.h"
 #include "core/http/uri.h"
 #include <steward/host.h>

@@ -2,7 +2,7 @@
 #ifndef CORE_OUTBOUND_HTTP_CALL_H
 #define CORE_OUTBOUND_HTTP_CALL_H
 
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include "core/outbound/outbound.h"
 #include "core/runtime/crash.h"
 #include <curl/curl.h>

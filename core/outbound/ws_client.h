@@ -3,7 +3,7 @@
 #ifndef CORE_OUTBOUND_WS_CLIENT_H
 #define CORE_OUTBOUND_WS_CLIENT_H
 
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include "core/outbound/outbound.h"
 #include <libwebsockets.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
 #ifndef CORE_TESTHOST_TESTHOST_H
 #define CORE_TESTHOST_TESTHOST_H
 
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include "core/cli/server.h"
 #include "core/runtime/lanes.h"
 #include <steward/service/auth.h>

@@ -2,7 +2,7 @@
 #ifndef CORE_PLUGIN_METRICS_H
 #define CORE_PLUGIN_METRICS_H
 
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include "core/plugin/module.h"
 
 /* "# HELP" and "# TYPE" of a family; its samples follow at once. */

@@ -1,4 +1,4 @@
-#include "core/base/utf8.h"
+#include "common/utf8.h"
 #include "tests/unit/run_tests.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "core/base/buf.h"
+#include "common/buf.h"
 #include "tests/unit/run_tests.h"
 
 #include <stdlib.h>

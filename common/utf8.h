@@ -1,6 +1,6 @@
 /* UTF-8: whole texts, single sequences, and texts that come in pieces. */
-#ifndef CORE_BASE_UTF8_H
-#define CORE_BASE_UTF8_H
+#ifndef COMMON_UTF8_H
+#define COMMON_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

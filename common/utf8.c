@@ -1,4 +1,4 @@
-#include "core/base/utf8.h"
+#include "common/utf8.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "core/base/buf.h"
+#include "common/buf.h"
 
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* A growing run of bytes with a bound given at birth (0: none). Remembers a failure: check once at the end.
  * Valid on zeroed memory. */
-#ifndef CORE_BASE_BUF_H
-#define CORE_BASE_BUF_H
+#ifndef COMMON_BUF_H
+#define COMMON_BUF_H
 
 #include <stdbool.h>
 #include <stddef.h>
