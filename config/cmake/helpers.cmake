@@ -10,10 +10,11 @@ function(sw_add_core_folder name)
   set_property(GLOBAL APPEND PROPERTY SW_CORE_FOLDERS core_${name})
 endfunction()
 
-# sw_add_plugin(NAME [LIBS…]): plugins/NAME/**.c as lib/steward/plugins/NAME.so. It may use the public headers
-# and common/ alone; migrations/*.sql are embedded as string literals in migrations.inc.
-function(sw_add_plugin name)
-  set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${name})
+# sw_add_plugin(PATH [LIBS…]): plugins/PATH/**.c as lib/steward/plugins/NAME.so, NAME being the last part of PATH. It
+# may use the public headers and common/ alone; migrations/*.sql are embedded as string literals in migrations.inc.
+function(sw_add_plugin path)
+  set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${path})
+  get_filename_component(name ${path} NAME)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.c)
   if(NOT EXISTS ${dir}/plugin.c)
     return()
@@ -22,12 +23,12 @@ function(sw_add_plugin name)
   add_library(plugin_${id} MODULE ${sources})
   file(GLOB migrations CONFIGURE_DEPENDS ${dir}/migrations/*.sql)
   if(migrations)
-    set(inc ${CMAKE_CURRENT_BINARY_DIR}/${name}/migrations.inc)
+    set(inc ${CMAKE_CURRENT_BINARY_DIR}/${path}/migrations.inc)
     add_custom_command(OUTPUT ${inc}
       COMMAND ${CMAKE_COMMAND} -DOUT=${inc} "-DFILES=${migrations}" -P ${PROJECT_SOURCE_DIR}/config/cmake/embed_sql.cmake
       DEPENDS ${migrations} ${PROJECT_SOURCE_DIR}/config/cmake/embed_sql.cmake VERBATIM)
     target_sources(plugin_${id} PRIVATE ${inc})
-    target_include_directories(plugin_${id} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${name})
+    target_include_directories(plugin_${id} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${path})
   endif()
   target_include_directories(plugin_${id} PRIVATE ${dir})
   target_link_libraries(plugin_${id} PRIVATE steward_common steward_flags ${ARGN})

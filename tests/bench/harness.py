@@ -192,7 +192,7 @@ class Server:
 def large_store():
     """A data folder with STORE_ROWS messages, made once per schema."""
     digest = hashlib.sha256()
-    for path in sorted(glob.glob(os.path.join(ROOT, "plugins", "*", "migrations", "*.sql"))):
+    for path in sorted(glob.glob(os.path.join(ROOT, "plugins", "**", "migrations", "*.sql"), recursive=True)):
         with open(path, "rb") as file:
             digest.update(file.read())
     folder = os.path.join(BUILD, "bench", f"store-{STORE_ROWS}-{digest.hexdigest()[:12]}")

@@ -112,6 +112,11 @@ def check_state(path, text):
         say(path, line_of(text, m.start()), "mutable state of the process")
 
 
+def plugin_of(path):
+    """The folder of the plugin that a file of plugins/ belongs to: plugins/chat, plugins/integrations/feishu."""
+    return next(p for p in path.parents if (p / "plugin.c").is_file() or p.parent == ROOT / "plugins")
+
+
 def check_includes(path, text):
     parts = path.relative_to(ROOT).parts
     for m in re.finditer(r'^\s*#\s*include\s+["<]([^">]+)[">]', without_comments(text), re.M):
@@ -119,7 +124,7 @@ def check_includes(path, text):
         if parts[0] == "include" and "/" in name and not name.startswith("steward/"):
             say(path, at, f"a public header includes {name}")
         if parts[0] == "plugins":
-            folder = ROOT / "plugins" / parts[1]
+            folder = plugin_of(path)
             own = [p.resolve() for p in (path.parent / name, folder / name) if p.is_file()]
             made = name == "migrations.inc" or name.startswith("common/")
             if '"' in m.group() and not made and not any(p.is_relative_to(folder) for p in own):
@@ -135,7 +140,7 @@ def check_includes(path, text):
 
 
 def check_tree():
-    for plugin in sorted(p for p in (ROOT / "plugins").iterdir() if p.is_dir()):
+    for plugin in sorted(p.parent for p in (ROOT / "plugins").rglob("plugin.c")):
         if not (plugin / "README.md").is_file():
             say(plugin, 1, "a plugin without README.md")
     for path in files_of_tree():
