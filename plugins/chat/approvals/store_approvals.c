@@ -1,5 +1,5 @@
 /* Approvals: adding, finding, the one conditional update of a decision, delivery. */
-#include "store_approvals.h"
+#include "approvals/store_approvals.h"
 #include "store.h"
 
 #include <string.h>

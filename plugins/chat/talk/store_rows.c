@@ -1,6 +1,6 @@
 /* Stored frames: adding one, reading one, finding a repeat. */
+#include "approvals/store_approvals.h"
 #include "store.h"
-#include "store_approvals.h"
 
 #include <string.h>
 
