@@ -146,8 +146,8 @@ static void guard(exchange *x)
         return;
     }
     x->req.host = x->route->module;
-    x->req.sort = METHODS[x->route->row.method];
-    x->req.what = x->route->row.path;
+    x->req.work_kind = METHODS[x->route->row.method];
+    x->req.work_name = x->route->row.path;
     if (!module_serves(x))
         return;
     switch (x->route->kind) {

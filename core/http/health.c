@@ -64,7 +64,7 @@ static bool can_write(health *h, const runtime *rt)
 {
     if (!rt->writer)
         return false;
-    const writer_stats *w = writer_numbers(rt->writer);
+    const writer_metrics *w = writer_read_metrics(rt->writer);
     uint64_t failed = w->failed_batches;
     return atomic_exchange(&h->failed_batches, failed) == failed;
 }
@@ -106,7 +106,7 @@ static bool ask_module(sw_request *req, sw_host *m, sw_json *out)
         return m->status != MODULE_QUARANTINED;
     sw_host *mine = req->host;
     req->host = m;
-    crash_scope before = crash_enter(m, "health", req->sort, req->what);
+    crash_scope before = crash_enter(m, "health", req->work_kind, req->work_name);
     bool fine = m->plugin->health(req, out);
     crash_leave(before);
     req->host = mine;

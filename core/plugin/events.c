@@ -88,8 +88,8 @@ static sw_request *after_task(runtime *rt, subscriber *s, event_copy *copy)
     if (!task)
         return NULL;
     task->arg = s;
-    task->sort = "event";
-    task->what = s->row->event;
+    task->work_kind = "event";
+    task->work_name = s->row->event;
     task->data = event_copy_data(copy);
     event_copy_ref(copy);
     if (!arena_defer(&task->arena, event_copy_unref, copy)) {

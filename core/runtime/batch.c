@@ -27,7 +27,7 @@ static sw_status run_step(writer *w, sw_request *req, effect **ret_effects)
         b->refused = true; /* the others need not wait for the same lock once more */
     if (b->refused)
         return SW_UNAVAILABLE;
-    atomic_fetch_add_explicit(&w->numbers.steps, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->metrics.steps, 1, memory_order_relaxed);
     return step_run(w, req, req->step, req->arg, false, ret_effects);
 }
 
@@ -35,7 +35,7 @@ static void run_one(writer *w, sw_request *req)
 {
     outcome *o = &w->batch.outcomes[w->batch.count++];
     *o = (outcome){.req = req};
-    atomic_fetch_sub_explicit(&w->numbers.queued, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&w->metrics.queued, 1, memory_order_relaxed);
     if (req->step)
         o->status = run_step(w, req, &o->effects);
     else
@@ -45,7 +45,7 @@ static void run_one(writer *w, sw_request *req)
 /* What the log says once for a whole batch, and at most once a second. */
 static void complain(writer *w)
 {
-    atomic_fetch_add_explicit(&w->numbers.failed_batches, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->metrics.failed_batches, 1, memory_order_relaxed);
     int64_t now = now_ns();
     if (w->complained_ns != 0 && now - w->complained_ns < COMPLAIN_NS)
         return;
@@ -97,7 +97,7 @@ static unsigned bucket(uint64_t value, uint64_t first)
 
 static void measure(writer *w, int64_t took_ns)
 {
-    writer_stats *n = &w->numbers;
+    writer_metrics *n = &w->metrics;
     atomic_fetch_add_explicit(&n->batches, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&n->microseconds, (uint64_t)took_ns / 1000, memory_order_relaxed);
     atomic_fetch_add_explicit(&n->size_buckets[bucket(w->batch.count, 1)], 1, memory_order_relaxed);
@@ -116,7 +116,7 @@ void batch_run(writer *w)
     batch_reset(w);
     int64_t began = now_ns();
     while (b->count < w->batch_max && !b->failed && !b->full) {
-        if (!w->mine && (atomic_load_explicit(&w->numbers.queued, memory_order_relaxed) == 0 || !writer_take(w)))
+        if (!w->mine && (atomic_load_explicit(&w->metrics.queued, memory_order_relaxed) == 0 || !writer_take(w)))
             break;
         job *j = w->mine;
         w->mine = j->next;

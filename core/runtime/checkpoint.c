@@ -61,7 +61,7 @@ static bool checkpoint(struct checkpointer *c, int64_t *logged_ms)
     pthread_mutex_unlock(&c->work);
     int64_t now = sw_monotonic_ms();
     if (status == SW_OK)
-        atomic_fetch_add_explicit(&c->writer->numbers.checkpoints, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&c->writer->metrics.checkpoints, 1, memory_order_relaxed);
     else if (status != SW_BUSY && now - *logged_ms >= LOG_EVERY_MS) {
         log_error("checkpoint", "the WAL cannot be moved to the store: %s", db_error_text(c->db));
         *logged_ms = now;
@@ -178,7 +178,7 @@ void writer_truncate(writer *w)
     sw_status status = truncate_wal(w);
     w->wal_full = w->wal_held = false;
     if (status == SW_OK) {
-        atomic_fetch_add_explicit(&w->numbers.truncations, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&w->metrics.truncations, 1, memory_order_relaxed);
         return;
     }
     w->wal_full = far_above(w);

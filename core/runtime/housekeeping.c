@@ -76,8 +76,8 @@ static sw_status keep(writer *w, sw_host *host, turn *t)
 {
     sw_request *req = &w->task;
     effect *effects = NULL;
-    *req = (sw_request){.kind = REQUEST_TASK, .host = host, .address = "", .id = "", .sort = "housekeeping"};
-    req->what = t->item->name;
+    *req = (sw_request){.kind = REQUEST_TASK, .host = host, .address = "", .id = "", .work_kind = "housekeeping"};
+    req->work_name = t->item->name;
     arena_init(&req->arena, 0);
     batch_reset(w);
     sw_status status = w->wal_full ? SW_UNAVAILABLE : transaction_begin(w);
@@ -114,7 +114,7 @@ bool housekeeping_run(writer *w)
     sw_status status = keep(w, host, &t);
     w->housekept_ns = now_ns();
     w->housekeeping_ns = w->housekept_ns - began;
-    atomic_fetch_add_explicit(&w->numbers.housekeeping, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->metrics.housekeeping, 1, memory_order_relaxed);
     if (status != SW_OK)
         log_warn(host->name, "housekeeping %s failed: %s %s", t.item->name,
                  status == SW_BUSY ? "it took too long" : failure_code(status), db_error_text(w->db));

@@ -81,11 +81,11 @@ bool lane_submit(runtime *rt, sw_lane lane, job *j)
     return rt->lanes && pool_submit(pool_of(rt->lanes, lane), j);
 }
 
-lane_numbers lanes_read(struct lanes *l, sw_lane lane)
+lane_metrics lanes_read_metrics(struct lanes *l, sw_lane lane)
 {
     pool *p = pool_of(l, lane);
     pthread_mutex_lock(&p->lock);
-    lane_numbers n = {.queued = p->queued, .running = p->running, .threads = p->count, .limit = p->queue_max};
+    lane_metrics n = {.queued = p->queued, .running = p->running, .threads = p->count, .limit = p->queue_max};
     pthread_mutex_unlock(&p->lock);
     return n;
 }

@@ -159,7 +159,7 @@ void request_run(sw_request *req, sw_db *db)
     if (db)
         db_lend(db, &req->arena, lanes_read_deadline(host->rt));
     int64_t began = now_ns();
-    crash_scope before = crash_enter(host, "handler", req->sort, req->what);
+    crash_scope before = crash_enter(host, "handler", req->work_kind, req->work_name);
     sw_status status = req->handler(req);
     crash_leave(before);
     host_count_call(host, began);
@@ -196,7 +196,7 @@ sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag
     req->host = host;
     req->who.size = sizeof req->who;
     req->address = req->id = "";
-    req->sort = "task";
+    req->work_kind = "task";
     req->handler = handler;
     req->tag = tag;
     req->finish = task_finish;

@@ -44,8 +44,9 @@ struct sw_request {
     sw_principal who;
     uint32_t generation;      /* of the principal, see principal.h       */
     const char *address, *id; /* "" when none; arena or owner            */
-    const char *sort, *what;  /* for a crash report: "GET" and the route's path, "timer" and its name; static, or of a
-                                 plugin's table; NULL: nothing to say */
+    /* For a crash report: "GET" and the path of the route, "timer" and its name. Static, or of a plugin's table; NULL
+     * when there is nothing to say. */
+    const char *work_kind, *work_name;
     int64_t tag;
     sw_db *db; /* lent by the thread that runs it now     */
 

@@ -10,7 +10,7 @@ enum { LOOK_MS = 5 };
 
 static bool lane_idle(struct lanes *l, sw_lane lane)
 {
-    lane_numbers n = lanes_read(l, lane);
+    lane_metrics n = lanes_read_metrics(l, lane);
     return n.queued == 0 && n.running == 0;
 }
 
@@ -22,7 +22,7 @@ bool runtime_idle(runtime *rt)
     if (rt->lanes && !(lane_idle(rt->lanes, SW_LANE_WORKER) && lane_idle(rt->lanes, SW_LANE_HASH) &&
                        lane_idle(rt->lanes, SW_LANE_SLOW)))
         return false;
-    return !rt->writer || atomic_load(&writer_numbers(rt->writer)->queued) == 0;
+    return !rt->writer || atomic_load(&writer_read_metrics(rt->writer)->queued) == 0;
 }
 
 void runtime_stop(runtime *rt, int64_t timeout_ms)

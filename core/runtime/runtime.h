@@ -87,8 +87,8 @@ sw_db *worker_db(worker *w);      /* NULL on hash and slow lanes without one; sl
 
 typedef struct {
     uint32_t queued, running, threads, limit;
-} lane_numbers;
-lane_numbers lanes_read(struct lanes *l, sw_lane lane);
+} lane_metrics;
+lane_metrics lanes_read_metrics(struct lanes *l, sw_lane lane);
 
 /* ---- answers that come later, and timers (runtime/defers.c, timers.c): one thread of their own ---- */
 struct defers *defers_start(runtime *rt);

@@ -88,13 +88,13 @@ static sw_status call(writer *w, sw_tx *tx, sw_step step, void *arg)
     sw_host *host = tx->host;
     db_lend(w->db, tx->arena, w->write_step_ms > 0 ? sw_monotonic_ms() + w->write_step_ms : 0);
     int64_t began = now_ns();
-    crash_scope before = crash_enter(host, "step", tx->req->sort, tx->req->what);
+    crash_scope before = crash_enter(host, "step", tx->req->work_kind, tx->req->work_name);
     sw_status status = step(tx, arg);
     crash_leave(before);
     host_count_call(host, began);
     sw_status left = db_return(w->db);
     if (db_interrupted(w->db)) {
-        atomic_fetch_add_explicit(&w->numbers.interrupted, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&w->metrics.interrupted, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&host->interrupted, 1, memory_order_relaxed);
     }
     if (status == SW_OK && left != SW_OK) {

@@ -33,8 +33,8 @@ static bool start(struct defers *d, timer_entry *e)
     sw_request *req = task_new(d->rt, e->host, e->timer->run, 0);
     if (!req)
         return false;
-    req->sort = "timer";
-    req->what = e->timer->name;
+    req->work_kind = "timer";
+    req->work_name = e->timer->name;
     req->finish = timer_finish;
     req->owner = e;
     request_count(req);

@@ -79,7 +79,7 @@ typedef struct {
 static void run_on_commit(void *arg)
 {
     on_commit *c = arg;
-    crash_scope before = crash_enter(c->host, "commit", c->req->sort, c->req->what);
+    crash_scope before = crash_enter(c->host, "commit", c->req->work_kind, c->req->work_name);
     c->fn(c->host->state, c->arg);
     crash_leave(before);
 }

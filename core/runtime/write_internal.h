@@ -72,7 +72,7 @@ struct writer {
     sw_request task;           /* what housekeeping runs as */
     struct checkpointer *checkpointer;
     bool halted; /* its threads have ended; main thread */
-    writer_stats numbers;
+    writer_metrics metrics;
 };
 
 /* writer_stop() in two parts, for runtime_stop(): between them submitting is refused. */

@@ -14,10 +14,10 @@ bool writer_submit(writer *w, sw_request *req)
     job *j = &req->job;
     j->next = NULL;
     pthread_mutex_lock(&w->lock);
-    bool room = !w->stopping && atomic_load_explicit(&w->numbers.queued, memory_order_relaxed) < w->queue_max;
+    bool room = !w->stopping && atomic_load_explicit(&w->metrics.queued, memory_order_relaxed) < w->queue_max;
     bool wake = false;
     if (room) {
-        atomic_fetch_add_explicit(&w->numbers.queued, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&w->metrics.queued, 1, memory_order_relaxed);
         *w->last = j;
         w->last = &j->next;
         wake = w->sleeping;
@@ -176,9 +176,9 @@ void writer_stop(writer *w)
     writer_free(w);
 }
 
-const writer_stats *writer_numbers(const writer *w)
+const writer_metrics *writer_read_metrics(const writer *w)
 {
-    return &w->numbers;
+    return &w->metrics;
 }
 
 /* ---- writes from outside a request ---- */
@@ -193,7 +193,7 @@ static void later_finish(sw_request *req, sw_status status)
 {
     later *l = req->owner;
     if (l->done) {
-        crash_scope before = crash_enter(req->host, "done", req->sort, NULL);
+        crash_scope before = crash_enter(req->host, "done", req->work_kind, NULL);
         l->done(l->arg, status);
         crash_leave(before);
     } else if (status != SW_OK)
@@ -211,7 +211,7 @@ bool sw_write_later(sw_host *host, sw_step step, void *arg, void (*done)(void *a
     later *l = arena_alloc(&req->arena, sizeof *l);
     if (l) {
         *l = (later){req, arg, done};
-        req->sort = NULL; /* nothing has a name here */
+        req->work_kind = NULL; /* nothing has a name here */
         req->step = step;
         req->arg = arg;
         req->owner = l;

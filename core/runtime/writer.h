@@ -43,7 +43,7 @@ typedef struct {
     _Atomic uint64_t time_buckets[12]; /* batches by time from begin to commit: up to 0.25, 0.5, 1 … 256 ms, more */
     _Atomic uint64_t microseconds;     /* of all batches */
     _Atomic uint32_t queued;
-} writer_stats;
+} writer_metrics;
 
 /* Work between batches. `h` must outlive it. Any thread. false: too many. */
 bool writer_add_housekeeping(writer *w, sw_host *host, const sw_housekeeping *h);
@@ -54,6 +54,6 @@ void writer_remove_housekeeping(writer *w, sw_host *host);
 writer *writer_start(runtime *rt, sw_db *db);
 /* Runs what is queued, then ends the thread. */
 void writer_stop(writer *w);
-const writer_stats *writer_numbers(const writer *w);
+const writer_metrics *writer_read_metrics(const writer *w);
 
 #endif

@@ -12,7 +12,7 @@ enum { BATCH_MAX = 64, STALL_MS = 20 };
 
 static bool writer_is_full(runtime *rt, uint32_t limit)
 {
-    return rt->writer && atomic_load_explicit(&writer_numbers(rt->writer)->queued, memory_order_relaxed) >= limit;
+    return rt->writer && atomic_load_explicit(&writer_read_metrics(rt->writer)->queued, memory_order_relaxed) >= limit;
 }
 
 static void on_batch_mail(mail *m, loop *l)
@@ -93,7 +93,7 @@ static void run_here(ws_socket *s, uint16_t type, const char *text, size_t len)
     ev->on_loop = true;
     ev->object = NULL;
     ev->object_read = false;
-    crash_scope before = crash_enter(ev->req.host, "handler", ev->req.sort, ev->req.what);
+    crash_scope before = crash_enter(ev->req.host, "handler", ev->req.work_kind, ev->req.work_name);
     sw_status status = ev->handler(&ev->req);
     crash_leave(before);
     ws_event *moved = NULL;

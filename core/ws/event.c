@@ -33,8 +33,8 @@ void event_prepare(ws_event *ev, ws_socket *s, uint16_t type)
     ev->handler = t->row.handle;
     ev->lane = t->row.lane;
     ev->req.kind = REQUEST_FRAME;
-    ev->req.sort = "frame";
-    ev->req.what = t->row.type;
+    ev->req.work_kind = "frame";
+    ev->req.work_name = t->row.type;
     ev->req.host = t->host ? t->host : &s->home->hub->self;
     ev->req.who = s->who;
     ev->req.generation = s->generation;

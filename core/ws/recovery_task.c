@@ -163,7 +163,7 @@ recovery_task *recovery_task_new(ws_socket *s, recovery_kind kind, recovery_answ
     t->out = (sw_replay_out){.hub = h, .budget = budget};
     frame_list_init(&t->out.frames);
     t->req.kind = REQUEST_TASK;
-    t->req.sort = "recovery";
+    t->req.work_kind = "recovery";
     t->req.host = h->recovery_host ? h->recovery_host : &h->self;
     t->req.who = s->who;
     t->req.generation = s->generation;

@@ -73,7 +73,7 @@ static void write_health(buf *out, sw_request *req, sw_host *m)
     json_init(&said, HEALTH_BYTES);
     sw_json_object_begin(&said, NULL);
     req->host = m;
-    crash_scope before = crash_enter(m, "health", req->sort, req->what);
+    crash_scope before = crash_enter(m, "health", req->work_kind, req->work_name);
     bool fine = m->plugin->health(req, &said);
     crash_leave(before);
     req->host = mine;

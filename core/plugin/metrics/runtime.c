@@ -10,9 +10,9 @@ static const struct {
 
 static void lanes_part(buf *out, runtime *rt)
 {
-    lane_numbers n[sizeof LANES / sizeof LANES[0]];
+    lane_metrics n[sizeof LANES / sizeof LANES[0]];
     for (size_t i = 0; i < sizeof LANES / sizeof LANES[0]; i++)
-        n[i] = lanes_read(rt->lanes, LANES[i].lane);
+        n[i] = lanes_read_metrics(rt->lanes, LANES[i].lane);
     metric_family(out, "lane_queued", "gauge", "Work that waits for a thread of its lane.");
     for (size_t i = 0; i < sizeof LANES / sizeof LANES[0]; i++)
         buf_printf(out, "steward_lane_queued{lane=\"%s\"} %u\n", LANES[i].name, n[i].queued);
@@ -43,7 +43,7 @@ static void histogram(buf *out, const char *name, const char *help, const _Atomi
 
 void metrics_runtime(buf *out, runtime *rt)
 {
-    const writer_stats *w = writer_numbers(rt->writer);
+    const writer_metrics *w = writer_read_metrics(rt->writer);
     lanes_part(out, rt);
     metric_single(out, "writer_queued", "gauge", "Write steps that wait for the writer.", w->queued);
     histogram(out, "write_batch_steps", "Steps of a batch.", w->size_buckets, 1, (double)w->steps);

@@ -51,7 +51,7 @@ static bool submit(runtime *rt, change *c, sw_handler handler, void (*finish)(sw
         return false;
     task->owner = task->kept = c;
     task->finish = finish;
-    task->what = "user passwd";
+    task->work_name = "user passwd";
     request_count(task);
     if (request_submit(rt, task, SW_LANE_WORKER, handler))
         return true;

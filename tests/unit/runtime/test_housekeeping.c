@@ -173,7 +173,7 @@ START_TEST(the_wal_stays_below_its_limit)
         put_many(i * 20, 20);
         ck_assert_int_le(wal_size(), 2 << 20);
     }
-    ck_assert_uint_ge(atomic_load(&writer_numbers(t.rt.writer)->truncations), 3);
+    ck_assert_uint_ge(atomic_load(&writer_read_metrics(t.rt.writer)->truncations), 3);
     ck_assert_int_eq(test_count(&t), 200);
 }
 END_TEST
@@ -200,7 +200,7 @@ START_TEST(a_long_read_is_ended_when_the_wal_is_full)
     put_many(0, 60);
     ck_assert_int_eq(test_request_wait(r), SW_BUSY);
     ck_assert_int_lt(sw_monotonic_ms() - began, 10000);
-    ck_assert_uint_ge(atomic_load(&writer_numbers(t.rt.writer)->truncations), 1);
+    ck_assert_uint_ge(atomic_load(&writer_read_metrics(t.rt.writer)->truncations), 1);
     ck_assert_int_le(wal_size(), 3 << 20);
 }
 END_TEST
@@ -235,10 +235,10 @@ START_TEST(the_checkpointer_moves_what_was_written)
 {
     test_runtime_start(&t);
     put_many(0, 120); /* more than the WAL that waits for five seconds */
-    for (int i = 0; i < 3000 && atomic_load(&writer_numbers(t.rt.writer)->checkpoints) == 0; i++)
+    for (int i = 0; i < 3000 && atomic_load(&writer_read_metrics(t.rt.writer)->checkpoints) == 0; i++)
         test_sleep(1);
-    ck_assert_uint_ge(atomic_load(&writer_numbers(t.rt.writer)->checkpoints), 1);
-    ck_assert_uint_eq(atomic_load(&writer_numbers(t.rt.writer)->truncations), 0);
+    ck_assert_uint_ge(atomic_load(&writer_read_metrics(t.rt.writer)->checkpoints), 1);
+    ck_assert_uint_eq(atomic_load(&writer_read_metrics(t.rt.writer)->truncations), 0);
 }
 END_TEST
 

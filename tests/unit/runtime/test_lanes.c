@@ -42,7 +42,7 @@ START_TEST(a_full_lane_refuses_and_what_is_queued_runs_before_the_end)
         jobs[i] = (counted_job){.job.run = run_counted, .ran = &ran, .gate = &gate};
         ck_assert(lane_submit(&t.rt, SW_LANE_WORKER, &jobs[i].job));
     }
-    while (lanes_read(t.rt.lanes, SW_LANE_WORKER).running < WORKERS)
+    while (lanes_read_metrics(t.rt.lanes, SW_LANE_WORKER).running < WORKERS)
         test_sleep(1);
     for (int i = WORKERS; i < WORKERS + QUEUE; i++) {
         jobs[i] = (counted_job){.job.run = run_counted, .ran = &ran};
@@ -50,7 +50,7 @@ START_TEST(a_full_lane_refuses_and_what_is_queued_runs_before_the_end)
     }
     jobs[WORKERS + QUEUE] = (counted_job){.job.run = run_counted, .ran = &ran};
     ck_assert(!lane_submit(&t.rt, SW_LANE_WORKER, &jobs[WORKERS + QUEUE].job));
-    ck_assert_uint_eq(lanes_read(t.rt.lanes, SW_LANE_WORKER).queued, QUEUE);
+    ck_assert_uint_eq(lanes_read_metrics(t.rt.lanes, SW_LANE_WORKER).queued, QUEUE);
     ck_assert_int_eq(atomic_load(&ran), 0);
     for (int i = 0; i < WORKERS; i++)
         sem_post(&gate);
@@ -237,7 +237,7 @@ START_TEST(moving_to_a_full_lane_is_busy)
     enum { FULL = 65 }; /* one runs, 64 wait */
     test_request *r[FULL];
     r[0] = run_on(SW_LANE_HASH, &t.host, fill_hash);
-    while (lanes_read(t.rt.lanes, SW_LANE_HASH).running == 0)
+    while (lanes_read_metrics(t.rt.lanes, SW_LANE_HASH).running == 0)
         test_sleep(1);
     for (int i = 1; i < FULL; i++)
         r[i] = run_on(SW_LANE_HASH, &t.host, fill_hash);

@@ -107,8 +107,8 @@ START_TEST(a_failing_step_leaves_the_others_alone)
         ck_assert_int_eq(test_request_wait(r[i]), expected[i]);
     ck_assert_int_eq(test_count(&t), 3);
     ck_assert(test_has(&t, "a") && test_has(&t, "b") && test_has(&t, "x2"));
-    ck_assert_uint_eq(atomic_load(&writer_numbers(t.rt.writer)->batches), 2);
-    ck_assert_uint_eq(atomic_load(&writer_numbers(t.rt.writer)->steps), 8);
+    ck_assert_uint_eq(atomic_load(&writer_read_metrics(t.rt.writer)->batches), 2);
+    ck_assert_uint_eq(atomic_load(&writer_read_metrics(t.rt.writer)->steps), 8);
     ck_assert_int_eq(atomic_load(&t.host.in_flight), 0);
 }
 END_TEST
@@ -290,7 +290,7 @@ START_TEST(many_threads_share_batches)
         ck_assert_int_eq(ended[i], EACH);
     }
     ck_assert_int_eq(test_count(&t), PRODUCERS * EACH / 5 * 4);
-    ck_assert_uint_lt(atomic_load(&writer_numbers(t.rt.writer)->batches), PRODUCERS * EACH);
+    ck_assert_uint_lt(atomic_load(&writer_read_metrics(t.rt.writer)->batches), PRODUCERS * EACH);
 }
 END_TEST
 

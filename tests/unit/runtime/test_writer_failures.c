@@ -76,7 +76,7 @@ static void fails_as_a_whole(sw_step full)
     ck_assert(!test_has(&t, "a") && !test_has(&t, "b") && test_has(&t, "c"));
     ck_assert_int_eq(atomic_load(&drops), 1);
     ck_assert_int_eq(atomic_load(&effects), 1);
-    ck_assert_uint_eq(atomic_load(&writer_numbers(t.rt.writer)->failed_batches), 1);
+    ck_assert_uint_eq(atomic_load(&writer_read_metrics(t.rt.writer)->failed_batches), 1);
 }
 
 START_TEST(a_full_disk_undoes_the_batch_and_not_the_next)
@@ -174,10 +174,10 @@ START_TEST(a_slow_step_is_cut_off_and_leaves_the_others_alone)
         ck_assert_int_eq(test_request_wait(b), SW_BUSY);
         ck_assert_int_eq(test_request_wait(c), SW_OK);
         ck_assert(test_has(&t, first) && test_has(&t, last) && !test_has(&t, "half") && !test_has(&t, "m0"));
-        ck_assert_uint_eq(atomic_load(&writer_numbers(t.rt.writer)->interrupted), i + 1);
+        ck_assert_uint_eq(atomic_load(&writer_read_metrics(t.rt.writer)->interrupted), i + 1);
         ck_assert_uint_eq(atomic_load(&t.host.interrupted), i + 1);
     }
-    ck_assert_uint_eq(atomic_load(&writer_numbers(t.rt.writer)->failed_batches), 0);
+    ck_assert_uint_eq(atomic_load(&writer_read_metrics(t.rt.writer)->failed_batches), 0);
 }
 END_TEST
 
