@@ -1,8 +1,8 @@
 /* The reader of events: any JSON makes an event of whole texts, or none; and what stands in an address. */
 #include "common/utf8.h"
 #include "core/base/json_read.h"
-#include "plugins/integrations/feishu/address.h"
-#include "plugins/integrations/feishu/event.h"
+#include "plugins/integrations/feishu/in/feishu_event.h"
+#include "plugins/integrations/feishu/link/feishu_address.h"
 
 #include <stdlib.h>
 #include <string.h>

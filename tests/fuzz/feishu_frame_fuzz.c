@@ -1,6 +1,6 @@
 /* The frame codec of the long connection, and the reassembly behind it: what decodes encodes again and decodes to the
  * same; parts in any shape stay within their bounds. */
-#include "plugins/integrations/feishu/fragments.h"
+#include "plugins/integrations/feishu/link/fragments.h"
 
 #include <stdlib.h>
 #include <string.h>

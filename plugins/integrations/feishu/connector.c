@@ -1,6 +1,6 @@
 /* The connector as the API shows and takes it. */
 #include "feishu.h"
-#include "mask.h"
+#include "words.h"
 #include <stdlib.h>
 #include <string.h>
 

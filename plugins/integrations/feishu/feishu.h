@@ -7,10 +7,10 @@
 #ifndef FEISHU_H
 #define FEISHU_H
 
-#include "address.h"
-#include "event.h"
-#include "fragments.h"
-#include "link_config.h"
+#include "in/feishu_event.h"
+#include "link/feishu_address.h"
+#include "link/fragments.h"
+#include "link/link_config.h"
 #include <pthread.h>
 #include <steward/outbound.h>
 #include <steward/plugin.h>

@@ -1,5 +1,5 @@
 /* Decided somewhere, or expired: the card tells. */
-#include "../feishu.h"
+#include "feishu.h"
 
 sw_status on_approval_decided(sw_tx *tx, const void *data)
 {

@@ -1,5 +1,5 @@
 /* Every authorization request goes out as a card. */
-#include "../feishu.h"
+#include "feishu.h"
 
 sw_status on_approval_requested(sw_tx *tx, const void *data)
 {

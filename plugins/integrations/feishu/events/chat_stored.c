@@ -1,7 +1,7 @@
 /* What the Butler says to an ADMIN also goes to the chat its conversation came from. In the Butler's own transaction.
  */
-#include "../feishu.h"
-#include "../mask.h"
+#include "feishu.h"
+#include "words.h"
 #include <string.h>
 
 sw_status on_chat_stored(sw_tx *tx, const void *data)

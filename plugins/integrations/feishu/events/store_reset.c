@@ -1,5 +1,5 @@
 /* store.reset: no connector any more, so the connection ends too. */
-#include "../store.h"
+#include "store.h"
 
 sw_status on_store_reset(sw_tx *tx, const void *data)
 {

@@ -1,6 +1,6 @@
 /* POST /api/integrations/feishu/:id/test-message: really sends one. Always 200: ok tells. */
-#include "../mask.h"
-#include "../store.h"
+#include "store.h"
+#include "words.h"
 #include <string.h>
 
 enum { TEXT_MAX = 8 * 1024 };

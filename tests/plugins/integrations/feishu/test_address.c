@@ -1,5 +1,5 @@
 /* Which domain, which service. */
-#include "plugins/integrations/feishu/address.h"
+#include "plugins/integrations/feishu/link/feishu_address.h"
 #include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>

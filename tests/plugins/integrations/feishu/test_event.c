@@ -1,6 +1,6 @@
 /* Events as the platform sends them, and as nobody should. */
 #include "core/base/json_read.h"
-#include "plugins/integrations/feishu/event.h"
+#include "plugins/integrations/feishu/in/feishu_event.h"
 #include "tests/unit/run_tests.h"
 #include <stdio.h>
 #include <stdlib.h>

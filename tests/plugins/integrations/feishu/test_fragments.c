@@ -1,5 +1,5 @@
 /* Reassembly: any order, repeats, losses, limits, time. */
-#include "plugins/integrations/feishu/fragments.h"
+#include "plugins/integrations/feishu/link/fragments.h"
 #include "tests/unit/run_tests.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The frame codec against the vectors: made by the official SDK's codec, checked by an independent one. */
-#include "plugins/integrations/feishu/frame.h"
+#include "plugins/integrations/feishu/link/feishu_frame.h"
 #include "tests/unit/run_tests.h"
 #include <jansson.h>
 #include <stdlib.h>

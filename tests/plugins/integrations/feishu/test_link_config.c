@@ -1,6 +1,6 @@
 /* What the service configures, and how long to wait. */
 #include "core/base/json_read.h"
-#include "plugins/integrations/feishu/link_config.h"
+#include "plugins/integrations/feishu/link/link_config.h"
 #include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>

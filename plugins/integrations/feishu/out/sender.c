@@ -1,7 +1,7 @@
 /* Sends what stands in the outbox. A task reads the first open row of each lane; each one that may go is claimed (a
  * durable step), sent by the HTTP client, and settled with its answer. Within a lane one after the other, several lanes
  * at once; no chat gets more than five in a second. */
-#include "sender.h"
+#include "out/sender.h"
 #include <string.h>
 
 enum { ROWS_AT_ONCE = 64, GIVE_UP_MS = 24 * 3600 * 1000 };

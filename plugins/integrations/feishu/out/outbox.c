@@ -1,8 +1,8 @@
 /* What shall be sent, written in the transaction of what causes it: so nothing is lost, and nothing goes out of what
  * was rolled back. */
-#include "card.h"
-#include "mask.h"
+#include "out/card.h"
 #include "store.h"
+#include "words.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Lanes: what goes to one chat goes one after the other, and no more than five in a second. Under the lock, but for
  * what only reads its argument. */
-#include "sender.h"
+#include "out/sender.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* A message, as one step on the writer: seen for the first time, allowed, within the rate, and posted to the Butler,
  * all or nothing. What goes no further is noted with its reason. */
-#include "mask.h"
 #include "store.h"
+#include "words.h"
 #include <string.h>
 
 enum {

@@ -1,5 +1,5 @@
 /* See link_config.h. */
-#include "link_config.h"
+#include "link/link_config.h"
 
 enum {
     SECOND = 1000,

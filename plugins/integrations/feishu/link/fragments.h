@@ -4,7 +4,7 @@
 #ifndef FEISHU_FRAGMENTS_H
 #define FEISHU_FRAGMENTS_H
 
-#include "frame.h"
+#include "link/feishu_frame.h"
 
 enum {
     FRAGMENTS_GROUPS_MAX = 64,      /* open at once; the oldest makes room          */

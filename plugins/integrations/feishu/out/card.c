@@ -1,6 +1,6 @@
 /* See card.h. */
-#include "card.h"
-#include "escape.h"
+#include "out/card.h"
+#include "out/escape.h"
 #include <string.h>
 #include <time.h>
 

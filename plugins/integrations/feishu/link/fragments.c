@@ -1,5 +1,5 @@
 /* Reassembly of events that came in parts. See fragments.h. */
-#include "fragments.h"
+#include "link/fragments.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* One row on its way: from the table to the HTTP client. */
 #include "bytes.h"
-#include "sender.h"
+#include "out/sender.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-/* See event.h. */
-#include "event.h"
-#include "mask.h"
-#include "text.h"
+/* See feishu_event.h. */
+#include "in/feishu_event.h"
+#include "in/feishu_text.h"
+#include "words.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* See text.h. */
-#include "text.h"
-#include "mask.h"
+/* See feishu_text.h. */
+#include "in/feishu_text.h"
+#include "words.h"
 #include <string.h>
 
 typedef struct {

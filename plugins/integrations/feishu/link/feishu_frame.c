@@ -1,5 +1,5 @@
-/* The protobuf frame codec. See frame.h. */
-#include "frame.h"
+/* The protobuf frame codec. See feishu_frame.h. */
+#include "link/feishu_frame.h"
 #include <string.h>
 
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };

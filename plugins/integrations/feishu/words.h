@@ -1,6 +1,6 @@
 /* What of a secret may be shown, and small text helpers that several files need. Pure. */
-#ifndef FEISHU_MASK_H
-#define FEISHU_MASK_H
+#ifndef FEISHU_WORDS_H
+#define FEISHU_WORDS_H
 
 #include <steward/base.h>
 

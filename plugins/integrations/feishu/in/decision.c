@@ -1,7 +1,7 @@
 /* A click on a card, as one step on the writer: who may, what is decided, and the answer that travels in the ack. */
-#include "card.h"
-#include "mask.h"
+#include "out/card.h"
 #include "store.h"
+#include "words.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* See address.h. */
-#include "address.h"
+/* See feishu_address.h. */
+#include "link/feishu_address.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

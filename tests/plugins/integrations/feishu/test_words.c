@@ -1,5 +1,5 @@
 /* Masks, trimming, lists. */
-#include "plugins/integrations/feishu/mask.h"
+#include "plugins/integrations/feishu/words.h"
 #include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* See mask.h. */
-#include "mask.h"
+/* See words.h. */
+#include "words.h"
 #include <string.h>
 
 enum { SHORT = 4, SHOWN = 2 };

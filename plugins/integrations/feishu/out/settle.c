@@ -1,5 +1,5 @@
 /* What comes of a call: sent, once more, or given up; in a step of its own, with a note for the administrator. */
-#include "sender.h"
+#include "out/sender.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
