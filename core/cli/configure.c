@@ -1,6 +1,7 @@
 /* From a file and the environment to a checked configuration with its plugins' options. */
 #include "core/cli/server.h"
 
+#include "core/admin/core_module.h"
 #include "core/base/log.h"
 
 #include <stdio.h>
@@ -107,7 +108,7 @@ bool server_configure_from(server *s, const server_source *from)
         config_value_error(c, "log.file", "log.file: %s cannot be opened", config_text(c, "log.file"));
         good = false;
     }
-    s->plugins = registry_new(&s->rt);
+    s->plugins = registry_new(&s->rt, &CORE_MODULE);
     if (!s->plugins)
         return false;
     if (good && from->serves)

@@ -1,10 +1,10 @@
 /* steward db check: what is wrong with the store, or with a backup of it. Reads alone. */
+#include "core/admin/keys.h"
 #include "core/base/folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/server.h"
 #include "core/db/examine.h"
-#include "core/plugin/keys.h"
 #include "core/plugin/module.h"
 
 #include <errno.h>

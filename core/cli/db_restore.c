@@ -1,11 +1,11 @@
 /* steward db restore FILE: a backup becomes the store, and what was the store stays beside it. */
+#include "core/admin/keys.h"
 #include "core/base/folder.h"
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/server.h"
 #include "core/db/examine.h"
-#include "core/plugin/keys.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,10 +1,10 @@
 /* From a checked configuration to a server whose loops run. Each part says why it failed, once. */
 #include "core/cli/server.h"
 
+#include "core/admin/keys.h"
 #include "core/base/log.h"
 #include "core/base/open_files.h"
 #include "core/outbound/outbound.h"
-#include "core/plugin/keys.h"
 #include "core/runtime/allocator.h"
 #include "core/runtime/thread.h"
 
@@ -157,7 +157,9 @@ bool server_open(server *s, initial_password_place place)
         return false;
     if (!s->from.offline && !open_network(s))
         return false;
-    registry_start(s->plugins, s->http, s->rt.hub, place);
+    if (!admin_open(&s->rt, place))
+        return say("no memory to administer the server");
+    registry_start(s->plugins, s->http, s->rt.hub);
     if (s->from.offline)
         return true;
     if (!required_run(s) || !open_metrics(s))

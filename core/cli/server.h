@@ -2,9 +2,10 @@
 #ifndef CORE_CLI_SERVER_H
 #define CORE_CLI_SERVER_H
 
+#include "core/admin/admin.h"
+#include "core/admin/metrics/metrics_listener.h"
+#include "core/admin/operator/operator_listener.h"
 #include "core/outbound/outbound.h"
-#include "core/plugin/metrics/listener.h"
-#include "core/plugin/operator/listener.h"
 #include <limits.h>
 
 enum { SERVER_CONFIGS_MAX = 16 };

@@ -88,6 +88,7 @@ void server_close(server *s)
     loops_close(rt);
     close_store(s);
     registry_free(s->plugins);
+    admin_close(rt);
     crashes_close(s->crashes);
     principals_free(rt->principals);
     crypto_wipe(&rt->keys, sizeof rt->keys);

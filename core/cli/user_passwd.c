@@ -1,9 +1,9 @@
 /* steward user passwd NAME: by the server that runs, or in its place. */
+#include "core/admin/operator/operator_password.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/secret_input.h"
 #include "core/cli/server.h"
-#include "core/plugin/operator/password.h"
 #include "core/runtime/latch.h"
 
 #include <errno.h>

@@ -41,10 +41,7 @@ struct registry {
     crashes *crashes;               /* NULL: nobody watches */
     const sw_plugin *const *linked; /* plugins that are no files, NULL-ended; NULL: none */
     char *jwt_secret;               /* owned */
-    char password_setting[192];     /* crypt(3) setting of the dummy hash */
     http_server *http;              /* from registry_start() on */
-    initial_password_place place;
-    _Atomic bool initial_file; /* DATA/initial-admin-password may exist */
 };
 
 /* The descriptor of that name that was offered; NULL: none, so it is a file. */
@@ -86,10 +83,5 @@ bool events_prepare(registry *r);
 void events_drop(registry *r);
 sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t len);
 void events_socket(runtime *rt, bool opened, int64_t user_id, sw_role role, bool last);
-
-/* password.c: the setting of the dummy hash. */
-void password_prepare(registry *r);
-/* initial_admin.c: is a file of it there from an earlier start? */
-void initial_admin_prepare(registry *r);
 
 #endif

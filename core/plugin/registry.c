@@ -1,5 +1,5 @@
 /* The list of modules and their states. The phases of a start are in start.c. */
-#include "core/plugin/core_module.h"
+#include "core/plugin/module.h"
 
 #include "core/base/log.h"
 
@@ -63,19 +63,18 @@ bool module_out(const module *m)
     return m->left_out || module_quarantined(m);
 }
 
-registry *registry_new(runtime *rt)
+registry *registry_new(runtime *rt, const sw_plugin *core)
 {
     registry *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
     r->rt = rt;
-    r->place = INITIAL_PASSWORD_FILE;
     module *m = module_new(r, "core");
     if (!m) {
         free(r);
         return NULL;
     }
-    m->plugin = CORE_MODULE;
+    m->plugin = *core;
     m->plugin.version = rt->version;
     m->host.status = MODULE_ENABLED;
     rt->registry = r;

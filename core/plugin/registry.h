@@ -11,11 +11,8 @@
 
 typedef struct registry registry;
 
-/* How the first admin's password is shown when the server makes one. */
-typedef enum { INITIAL_PASSWORD_FILE = 1, INITIAL_PASSWORD_STDOUT } initial_password_place;
-
-/* With module 0, "core", the server's own routes. Sets rt->registry and rt->publish. NULL: no memory. */
-registry *registry_new(runtime *rt);
+/* With module 0, "core": `core` has the server's own routes. Sets rt->registry and rt->publish. NULL: no memory. */
+registry *registry_new(runtime *rt, const sw_plugin *core);
 
 /* The JWT secret in effect, for the provider of auth/1; malloc'ed, owned by the registry from here on. */
 void registry_give_jwt_secret(registry *r, char *secret);
@@ -37,8 +34,8 @@ void registry_add_statements(registry *r, store *s);
 void registry_migrate(registry *r, store *s, sw_db *db);
 
 /* In start order: start(), prepare() as one step on the writer, routes, frames. The lanes and the writer run, the loops
- * do not. `place`: where a password made for the first admin is shown. `http` and `h` NULL: nobody is served. */
-void registry_start(registry *r, http_server *http, hub *h, initial_password_place place);
+ * do not. `http` and `h` NULL: nobody is served. */
+void registry_start(registry *r, http_server *http, hub *h);
 /* Timers and housekeeping of what runs begin. */
 void registry_run(registry *r);
 

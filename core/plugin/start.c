@@ -63,7 +63,6 @@ void registry_resolve(registry *r)
         memcpy(&size, table, sizeof size);
         memcpy(&r->auth_service, table, size < sizeof r->auth_service ? size : sizeof r->auth_service);
     }
-    password_prepare(r);
 }
 
 void registry_add_statements(registry *r, store *s)
@@ -205,11 +204,9 @@ static void serve(registry *r, http_server *http, hub *h)
         http_ask_with(http, &r->auth->host, registry_ask);
 }
 
-void registry_start(registry *r, http_server *http, hub *h, initial_password_place place)
+void registry_start(registry *r, http_server *http, hub *h)
 {
     char error[sizeof((sw_host *)0)->error];
-    r->place = place;
-    initial_admin_prepare(r);
     if (!events_prepare(r))
         log_error("plugins", "no memory for subscriptions");
     if (http)

@@ -57,6 +57,7 @@ struct runtime {
     bool safe_mode;            /* `serve --safe-mode`: only what people need to sign in */
     int64_t started_ms;        /* monotonic */
     struct registry *registry; /* core/plugin's */
+    struct admin *admin;       /* core/admin's */
     /* Set by core/plugin: publishing from a step. */
     sw_status (*publish)(sw_tx *tx, const char *event, const void *data, size_t len);
     /* Set by core/ws: closing sockets after a commit. On the writer; must not block. */

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ["base", "config", "db", "runtime", "http", "ws", "outbound", "plugin", "cli", "testhost"]
+FOLDERS = ["base", "config", "db", "runtime", "http", "ws", "outbound", "plugin", "admin", "cli", "testhost"]
 LINES_MAX = 600
 PUBLIC_HEADER_MAX = 200
 

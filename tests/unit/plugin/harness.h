@@ -30,7 +30,8 @@ static inline void harness_begin(harness *h)
     h->rt.version = "test";
     h->rt.data_dir = h->folder;
     pthread_mutex_init(&h->rt.readers.lock, NULL);
-    h->r = registry_new(&h->rt);
+    static const sw_plugin CORE = {SW_PLUGIN_HEAD, .name = "core"};
+    h->r = registry_new(&h->rt, &CORE);
     ck_assert_ptr_nonnull(h->r);
 }
 
@@ -65,7 +66,7 @@ static inline void harness_start(harness *h)
     int port;
     h->http = http_open(&h->rt, registry_authenticate, hub_upgrade, &port, error, sizeof error);
     ck_assert_msg(h->http != NULL, "%s", error);
-    registry_start(h->r, h->http, h->rt.hub, INITIAL_PASSWORD_FILE);
+    registry_start(h->r, h->http, h->rt.hub);
 }
 
 static inline void harness_end(harness *h)

@@ -194,34 +194,6 @@ START_TEST(secrets_go_only_to_whom_they_are_for)
     ck_assert_str_eq(sw_option_core(u, "server.env"), "production");
     ck_assert_int_eq(sw_option_core_int(u, "auth.bcrypt_cost"), 4);
     ck_assert_ptr_null(sw_option_core(u, "server.nothing"));
-    ck_assert_str_eq(sw_initial_admin_user(u), "admin");
-    ck_assert_str_eq(sw_initial_admin_user(a), "");
-
-    char password[33], path[128];
-    ck_assert_int_eq(sw_initial_admin_generate(a, password), SW_FORBIDDEN);
-    ck_assert_int_eq(sw_initial_admin_generate(u, password), SW_OK);
-    ck_assert_uint_eq(strlen(password), 32);
-    snprintf(path, sizeof path, "%s/initial-admin-password", h.folder);
-    ck_assert_int_eq(access(path, R_OK), 0);
-    sw_initial_admin_used(u);
-    ck_assert_int_ne(access(path, R_OK), 0);
-}
-END_TEST
-
-START_TEST(passwords_are_verified_and_unknown_users_cost_the_same)
-{
-    const sw_plugin users = {SW_PLUGIN_HEAD, .name = "users", .version = "1"};
-    sw_host *u = &harness_add(&h, &users)->host;
-    char hash[192];
-    bool weak = true;
-    harness_start(&h);
-    ck_assert_int_eq(sw_password_hash(u, "open sesame", hash, sizeof hash), SW_OK);
-    ck_assert(strncmp(hash, "$2b$04$", 7) == 0);
-    ck_assert(sw_password_verify(u, "open sesame", hash, &weak));
-    ck_assert(!weak);
-    ck_assert(!sw_password_verify(u, "close sesame", hash, &weak));
-    ck_assert(!sw_password_verify(u, "open sesame", NULL, &weak));
-    ck_assert(strncmp(h.r->password_setting, "$2b$04$", 7) == 0);
 }
 END_TEST
 
@@ -234,7 +206,6 @@ static void add(TCase *tests)
     ADD(a_circle_of_needs_is_broken);
     ADD(the_later_one_of_two_that_clash_is_quarantined);
     ADD(secrets_go_only_to_whom_they_are_for);
-    ADD(passwords_are_verified_and_unknown_users_cost_the_same);
 }
 
 int main(void)

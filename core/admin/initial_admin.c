@@ -1,0 +1,111 @@
+/* The first admin's name and password, for the plugin that owns the users, and for nobody else. */
+#include "core/admin/admin.h"
+
+#include "core/base/log.h"
+#include "core/plugin/module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PASSWORD_BYTES = 24 }; /* 32 characters of base64url: 192 bits */
+
+static const char FILE_NAME[] = "initial-admin-password";
+
+static bool owns_users(const sw_host *host)
+{
+    const module *m = module_of(host);
+    return m && module_provides(m, "users/1");
+}
+
+static bool file_path(const runtime *rt, char out[PATH_MAX])
+{
+    int len = snprintf(out, PATH_MAX, "%s/%s", rt->data_dir, FILE_NAME);
+    return len > 0 && len < PATH_MAX;
+}
+
+void initial_admin_prepare(runtime *rt)
+{
+    char path[PATH_MAX];
+    rt->admin->initial_file = file_path(rt, path) && access(path, F_OK) == 0;
+}
+
+const char *sw_initial_admin_user(const sw_host *host)
+{
+    return owns_users(host) ? config_text(host->rt->config, "auth.initial_admin_user") : "";
+}
+
+const char *sw_initial_admin_pass(const sw_host *host)
+{
+    return owns_users(host) ? config_text(host->rt->config, "auth.initial_admin_pass") : "";
+}
+
+static bool write_whole(int fd, const char *text, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, text, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        text += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Nobody else may read it, whatever stood there before. */
+static bool write_file(const runtime *rt, const char *password)
+{
+    char path[PATH_MAX], line[64];
+    if (!file_path(rt, path))
+        return false;
+    if (unlink(path) != 0 && errno != ENOENT)
+        return false;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return false;
+    int len = snprintf(line, sizeof line, "%s\n", password);
+    bool good = write_whole(fd, line, (size_t)len) && fsync(fd) == 0;
+    crypto_wipe(line, sizeof line);
+    close(fd);
+    return good;
+}
+
+sw_status sw_initial_admin_generate(sw_host *host, char out[33])
+{
+    uint8_t bytes[PASSWORD_BYTES];
+    admin *a = host->rt->admin;
+    if (!owns_users(host))
+        return SW_FORBIDDEN;
+    SW_TRY(sw_random(bytes, sizeof bytes));
+    sw_base64url(bytes, sizeof bytes, out);
+    crypto_wipe(bytes, sizeof bytes);
+    if (a->place == INITIAL_PASSWORD_STDOUT) {
+        printf("first password of %s: %s\n", sw_initial_admin_user(host), out);
+        return fflush(stdout) == 0 ? SW_OK : SW_INTERNAL;
+    }
+    if (!write_file(host->rt, out)) {
+        log_error("plugins", "cannot write %s/%s: %s", host->rt->data_dir, FILE_NAME, strerror(errno));
+        return SW_INTERNAL;
+    }
+    a->initial_file = true;
+    log_info("plugins", "the first password of %s is in %s/%s", sw_initial_admin_user(host), host->rt->data_dir,
+             FILE_NAME);
+    return SW_OK;
+}
+
+void sw_initial_admin_used(sw_host *host)
+{
+    admin *a = host->rt->admin;
+    char path[PATH_MAX];
+    if (!atomic_exchange(&a->initial_file, false) || !file_path(host->rt, path))
+        return;
+    if (unlink(path) == 0)
+        log_info("plugins", "the first password has been used: %s is removed", path);
+    else if (errno != ENOENT)
+        log_error("plugins", "cannot remove %s: %s", path, strerror(errno));
+}

@@ -1,0 +1,86 @@
+/* Requests by route, method and status, and connections. */
+#include "core/admin/metrics/metrics.h"
+#include "core/plugin/names.h"
+
+#include <string.h>
+
+typedef struct {
+    buf *out;
+    uint64_t login_failures;
+} walk;
+
+/* {route="…",method="…" */
+static void labels(buf *out, const sw_route *route)
+{
+    buf_add_text(out, "{route=\"");
+    metric_label(out, route ? route->path : "");
+    buf_printf(out, "\",method=\"%s\"", route ? method_name(route->method) : "");
+}
+
+static void write_statuses(void *arg, const sw_route *route, const http_numbers *n)
+{
+    walk *w = arg;
+    for (int i = 0; i < HTTP_STATUSES; i++) {
+        int status = HTTP_STATUS_LIST[i];
+        if (n->by_status[i] == 0)
+            continue;
+        buf_add_text(w->out, "steward_http_requests_total");
+        labels(w->out, route);
+        if (status)
+            buf_printf(w->out, ",status=\"%d\"} %llu\n", status, (unsigned long long)n->by_status[i]);
+        else
+            buf_printf(w->out, ",status=\"other\"} %llu\n", (unsigned long long)n->by_status[i]);
+        if (route && strcmp(route->path, "/api/auth/login") == 0 && (status == 401 || status == 429))
+            w->login_failures += n->by_status[i];
+    }
+}
+
+static void write_times(void *arg, const sw_route *route, const http_numbers *n)
+{
+    walk *w = arg;
+    uint64_t total = 0;
+    for (int i = 0; i < HTTP_BUCKETS; i++)
+        total += n->buckets[i];
+    if (total == 0)
+        return;
+    uint64_t sum = 0;
+    for (int i = 0; i < HTTP_BUCKETS; i++) {
+        sum += n->buckets[i];
+        buf_add_text(w->out, "steward_http_request_seconds_bucket");
+        labels(w->out, route);
+        if (HTTP_BUCKET_US[i])
+            buf_printf(w->out, ",le=\"%g\"} %llu\n", HTTP_BUCKET_US[i] / 1e6, (unsigned long long)sum);
+        else
+            buf_printf(w->out, ",le=\"+Inf\"} %llu\n", (unsigned long long)sum);
+    }
+    buf_add_text(w->out, "steward_http_request_seconds_sum");
+    labels(w->out, route);
+    buf_printf(w->out, "} %.6f\n", (double)n->microseconds / 1e6);
+    buf_add_text(w->out, "steward_http_request_seconds_count");
+    labels(w->out, route);
+    buf_printf(w->out, "} %llu\n", (unsigned long long)total);
+}
+
+void metrics_http(buf *out, const http_server *http)
+{
+    walk w = {.out = out};
+    http_totals t = http_read_totals(http);
+    metric_family(out, "http_requests_total", "counter", "Requests answered.");
+    http_each_numbers(http, write_statuses, &w);
+    metric_family(out, "http_request_seconds", "histogram", "Time from the whole request to its reply.");
+    http_each_numbers(http, write_times, &w);
+    metric_single(out, "login_failures_total", "counter", "Logins refused, throttled ones included.",
+                  (double)w.login_failures);
+    metric_single(out, "http_in_flight", "gauge", "Requests that have not been answered yet.", http_in_flight(http));
+    metric_single(out, "connections", "gauge", "Open connections, sockets included.", t.open);
+    metric_single(out, "connections_limit", "gauge", "As many may be open.", t.limit);
+    metric_single(out, "connections_accepted_total", "counter", "Connections accepted.", (double)t.accepted);
+    metric_single(out, "connections_refused_total", "counter", "Connections ended by a cap.", (double)t.refused);
+    metric_single(out, "connections_bad_head_total", "counter", "Connections ended for a malformed head.",
+                  (double)t.bad_heads);
+    metric_single(out, "connections_timed_out_total", "counter", "Connections ended for a slow request.",
+                  (double)t.timed_out);
+    metric_single(out, "connections_stalled_total", "counter", "Connections ended for a stuck reply.",
+                  (double)t.stalled);
+    metric_single(out, "http_memory_bytes", "gauge", "Unfinished requests and unsent replies.", (double)t.memory);
+}
