@@ -1,5 +1,5 @@
 /* What /api/health shows of chat. */
-#include "store.h"
+#include "approvals/approvals.h"
 
 bool chat_health(sw_request *req, sw_json *out)
 {

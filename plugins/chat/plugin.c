@@ -1,4 +1,5 @@
 /* chat: read this file first. Tables of what the plugin declares; the rest is said in chat.h and README.md. */
+#include "approvals/approvals.h"
 #include "store.h"
 
 #include <stdlib.h>
@@ -82,7 +83,18 @@ static const sw_housekeeping HOUSEKEEPING[] = {
 };
 
 static const sw_timer TIMERS[] = {
-    {"status-again", 100, notices_tell},
+    {"status-again", 100, late_status_tell},
+};
+
+static const sw_recovery RECOVERY = {
+    .size = sizeof RECOVERY,
+    .last_id = recovery_last_id,
+    .complete_since = recovery_complete_since,
+    .page = recovery_page,
+    .greet = approvals_greet,
+    .greet_roles = SW_ROLE_BIT(SW_ROLE_BUTLER),
+    .greet_hello_roles = SW_ROLES_HUMAN,
+    .receipt = delivery_receipt,
 };
 
 static const sw_provided PROVIDES[] = {
@@ -100,7 +112,8 @@ static void stop(void *state)
 
     if (!c)
         return;
-    notices_free(c->notices);
+    delivery_free(c->delivery);
+    late_status_free(c->late_status);
     cache_free(c->cache);
     free(c);
 }
@@ -114,8 +127,9 @@ static sw_status start(sw_host *host, void **ret_state)
     c->host = host;
     c->users = sw_service(host, "users/1", &c->users_self);
     c->cache = cache_new();
-    c->notices = notices_new(c);
-    if (!c->users || !c->cache || !c->notices) {
+    c->delivery = delivery_new(host);
+    c->late_status = late_status_new(host);
+    if (!c->users || !c->cache || !c->delivery || !c->late_status) {
         stop(c);
         return SW_NO_MEMORY;
     }
@@ -139,7 +153,7 @@ const sw_plugin sw_plugin_v1 = {
     .timers = SW_TABLE(TIMERS),
     .provides = SW_TABLE(PROVIDES),
     .needs = SW_TABLE(NEEDS),
-    .recovery = &CHAT_RECOVERY,
+    .recovery = &RECOVERY,
     .health = chat_health,
     .start = start,
     .stop = stop,

@@ -1,5 +1,5 @@
 /* user.removed: memory forgets the user, and what it was asked or would have run expires. */
-#include "chat.h"
+#include "approvals/approvals.h"
 
 sw_status on_user_removed(sw_tx *tx, const void *data)
 {

@@ -1,8 +1,60 @@
 /* A decision or an expiry becomes known: the AUTH_RESPONSE row and its frame to Butler, the status to every human, the
  * event to other plugins. All in the step that decided, so that it is known exactly when it is durable. */
-#include "store.h"
+#include "approvals/approvals.h"
 
 #include <string.h>
+
+/* For other plugins. */
+static sw_status publish(sw_tx *tx, const char *name, const approval *a)
+{
+    sw_approval_event event = {
+        .approval_id = a->id,
+        .chat_id = a->chat_id,
+        .target_user_id = a->target_user_id,
+        .target_agent_id = a->target_agent_id,
+        .conversation_id = a->conversation_id,
+        .action_id = a->action_id,
+        .target_agent_name = a->target_agent_name,
+        .command = a->command,
+        .reason = a->reason,
+        .status = a->status,
+        .channel = a->channel,
+        .decided_by = a->responder_name,
+        .at_ms = sw_tx_now(tx),
+        .expires_ms = a->expires_ms,
+    };
+    return sw_tx_publish(tx, name, &event, sizeof event);
+}
+
+static sw_status send_to(sw_tx *tx, const approval *a, int64_t user, int64_t conversation)
+{
+    sw_frame *frame = sw_frame_new_tx(tx);
+
+    if (!frame)
+        return SW_NO_MEMORY;
+    frame_write_request(sw_frame_json(frame), a, conversation, sw_tx_now(tx));
+    sw_frame_mark(frame, a->chat_id, 0, 0);
+    return deliver_users(tx, frame, user, 0);
+}
+
+/* The human who is asked, and every ADMIN: those others in their own thread with Butler. An ADMIN who is not connected
+ * gets its thread all the same: it may connect before the commit. */
+sw_status announce_request(const chat *c, sw_tx *tx, const approval *a)
+{
+    const int64_t *admins = NULL;
+    size_t count = 0;
+
+    SW_TRY(send_to(tx, a, a->target_user_id, a->conversation_id));
+    SW_TRY(deliver_admins(c, tx, &admins, &count));
+    for (size_t i = 0; i < count; i++) {
+        int64_t thread = 0;
+        if (admins[i] == a->target_user_id)
+            continue;
+        SW_TRY(conversation_default(c, tx, admins[i], a->butler_id, SW_ROLE_BUTLER, &thread));
+        SW_TRY(send_to(tx, a, admins[i], thread));
+    }
+    return publish(tx, SW_EVENT_APPROVAL_REQUESTED, a);
+}
 
 static sw_status write_payload(sw_tx *tx, const approval *a, sw_str *ret)
 {
@@ -64,8 +116,8 @@ static sw_status send_status(sw_tx *tx, const approval *a)
 sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_id)
 {
     SW_TRY(store_response(tx, a, local_id));
-    SW_TRY(notices_decided(c->notices, tx, a->id));
+    SW_TRY(late_status_decided(c->late_status, tx, a->id));
     SW_TRY(send_response(tx, a));
     SW_TRY(send_status(tx, a));
-    return approval_publish(tx, SW_EVENT_APPROVAL_DECIDED, a);
+    return publish(tx, SW_EVENT_APPROVAL_DECIDED, a);
 }

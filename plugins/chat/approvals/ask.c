@@ -1,6 +1,6 @@
 /* An AUTH_REQUEST of the Butler: stored with the hash of the exact command, shown to who is asked and to every ADMIN.
  */
-#include "store.h"
+#include "approvals/approvals.h"
 
 #include <string.h>
 
@@ -27,9 +27,9 @@ static sw_status known_action(sw_tx *tx, asking *ask, bool *ret_known)
 
 static sw_status find_target(const chat *c, sw_tx *tx, asking *ask)
 {
-    route *r = &ask->frame.route;
+    envelope *e = &ask->frame.envelope;
     sw_user user = {.size = sizeof user};
-    sw_status found = r->target_id ? c->users->by_id(c->users_self, sw_tx_db(tx), r->target_id, &user)
+    sw_status found = e->target_id ? c->users->by_id(c->users_self, sw_tx_db(tx), e->target_id, &user)
                                    : c->users->first_admin(c->users_self, sw_tx_db(tx), &user);
 
     if (found == SW_NOT_FOUND)
@@ -37,8 +37,8 @@ static sw_status find_target(const chat *c, sw_tx *tx, asking *ask)
     SW_TRY(found);
     if (!role_human(user.role))
         return refuse(ask, FAULT_TARGET_NOT_HUMAN);
-    r->target_id = user.id;
-    r->target_role = user.role;
+    e->target_id = user.id;
+    e->target_role = user.role;
     return SW_OK;
 }
 
@@ -67,10 +67,10 @@ static sw_status fill(sw_tx *tx, const asking *ask, approval *a)
     sw_hex(hash, sizeof hash, sha256);
     *a = (approval){
         .action_id = ask->action_id ? ask->action_id : uuid,
-        .butler_id = ask->frame.route.sender_id,
+        .butler_id = ask->frame.envelope.sender_id,
         .butler_name = ask->frame.sender_name,
-        .target_user_id = ask->frame.route.target_id,
-        .conversation_id = ask->frame.route.conversation_id,
+        .target_user_id = ask->frame.envelope.target_id,
+        .conversation_id = ask->frame.envelope.conversation_id,
         .target_agent_id = ask->target_agent_id,
         .command = ask->command,
         .command_sha256 = sha256,
@@ -96,7 +96,7 @@ static sw_status store(sw_tx *tx, const asking *ask, const uint8_t *digest, appr
         .sender_role = sw_role_name(SW_ROLE_BUTLER),
         .receiver_id = a->target_user_id,
         .conversation_id = a->conversation_id,
-        .asked_conversation = ask->frame.route.asked,
+        .asked_conversation = ask->frame.envelope.asked,
         .payload = ask->frame.payload,
         .digest = digest,
         .recovered = true,
@@ -108,58 +108,7 @@ static sw_status store(sw_tx *tx, const asking *ask, const uint8_t *digest, appr
     return approval_shown(tx, a->id, row.id);
 }
 
-static sw_status send_to(sw_tx *tx, const approval *a, int64_t user, int64_t conversation)
-{
-    sw_frame *frame = sw_frame_new_tx(tx);
-
-    if (!frame)
-        return SW_NO_MEMORY;
-    frame_write_request(sw_frame_json(frame), a, conversation, sw_tx_now(tx));
-    sw_frame_mark(frame, a->chat_id, 0, 0);
-    return deliver_users(tx, frame, user, 0);
-}
-
-/* The human who is asked, and every ADMIN: those others in their own thread with Butler. An ADMIN who is not connected
- * gets its thread all the same: it may connect before the commit. */
-static sw_status send(const chat *c, sw_tx *tx, const approval *a)
-{
-    const int64_t *admins = NULL;
-    size_t count = 0;
-
-    SW_TRY(send_to(tx, a, a->target_user_id, a->conversation_id));
-    SW_TRY(deliver_admins(c, tx, &admins, &count));
-    for (size_t i = 0; i < count; i++) {
-        int64_t thread = 0;
-        if (admins[i] == a->target_user_id)
-            continue;
-        SW_TRY(conversation_default(c, tx, admins[i], a->butler_id, SW_ROLE_BUTLER, &thread));
-        SW_TRY(send_to(tx, a, admins[i], thread));
-    }
-    return SW_OK;
-}
-
-sw_status approval_publish(sw_tx *tx, const char *name, const approval *a)
-{
-    sw_approval_event event = {
-        .approval_id = a->id,
-        .chat_id = a->chat_id,
-        .target_user_id = a->target_user_id,
-        .target_agent_id = a->target_agent_id,
-        .conversation_id = a->conversation_id,
-        .action_id = a->action_id,
-        .target_agent_name = a->target_agent_name,
-        .command = a->command,
-        .reason = a->reason,
-        .status = a->status,
-        .channel = a->channel,
-        .decided_by = a->responder_name,
-        .at_ms = sw_tx_now(tx),
-        .expires_ms = a->expires_ms,
-    };
-    return sw_tx_publish(tx, name, &event, sizeof event);
-}
-
-sw_status request_store(chat *c, sw_tx *tx, asking *ask)
+sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
 {
     posting *p = &ask->frame;
     uint8_t digest[32];
@@ -180,15 +129,14 @@ sw_status request_store(chat *c, sw_tx *tx, asking *ask)
     }
     SW_TRY(find_target(c, tx, ask));
     SW_TRY(find_agent(c, tx, ask, &agent_name));
-    SW_TRY(conversation_settle(c, tx, &p->route, &p->fault));
+    SW_TRY(conversation_settle(c, tx, &p->envelope, &p->fault));
     if (p->fault)
         return fault_status(p->fault);
     SW_TRY(fill(tx, ask, &a));
     a.target_agent_name = agent_name;
     SW_TRY(store(tx, ask, p->local_id.at ? digest : NULL, &a));
-    SW_TRY(conversation_touch(c, tx, &p->route, false));
-    SW_TRY(send(c, tx, &a));
-    SW_TRY(approval_publish(tx, SW_EVENT_APPROVAL_REQUESTED, &a));
+    SW_TRY(conversation_touch(c, tx, &p->envelope, false));
+    SW_TRY(announce_request(c, tx, &a));
     sw_tx_ack(tx, a.chat_id, a.requested_ms);
     return SW_OK;
 }

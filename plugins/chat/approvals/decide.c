@@ -1,6 +1,6 @@
 /* An answer to an authorization request. Everything that decides is in one write step: what is stored is read there,
  * the clock is read there, and one conditional update takes the first decision. */
-#include "store.h"
+#include "approvals/approvals.h"
 
 #include <string.h>
 
@@ -30,7 +30,7 @@ static sw_decision outcome_of_decided(const answer *a, int64_t now_ms)
 /* A conversation that was given must be the answering human's own with Butler; it is relayed with the answer. */
 static sw_status check_conversation(const chat *c, sw_tx *tx, answer *a, sw_role role)
 {
-    route r = {
+    envelope e = {
         .sender_id = a->user_id,
         .sender_role = role,
         .target_id = a->now.butler_id,
@@ -39,7 +39,7 @@ static sw_status check_conversation(const chat *c, sw_tx *tx, answer *a, sw_role
     };
     if (!a->conversation_id)
         return SW_OK;
-    SW_TRY(conversation_settle(c, tx, &r, &a->fault));
+    SW_TRY(conversation_settle(c, tx, &e, &a->fault));
     return a->fault ? fault_status(a->fault) : SW_OK;
 }
 
@@ -87,4 +87,24 @@ sw_status decide(const chat *c, sw_tx *tx, answer *a)
     }
     a->outcome = outcome_of_decided(a, sw_tx_now(tx));
     return SW_OK;
+}
+
+/* Over HTTP and as an ERROR frame: the same texts, other codes. */
+sw_status decide_refusal(sw_request *req, const answer *a)
+{
+    const chat *c = sw_request_state(req);
+    bool frame = a->by_frame;
+
+    if (a->fault)
+        return fault_fail(req, a->fault);
+    if (a->outcome == SW_DECISION_UNKNOWN)
+        return sw_fail(req, SW_NOT_FOUND, frame ? "unknown_action" : NULL, "no such authorization request");
+    if (a->outcome == SW_DECISION_FORBIDDEN)
+        return sw_fail(req, SW_FORBIDDEN, frame ? "not_allowed" : NULL, "not allowed to answer this request");
+    /* The page has put its card back: it hears how things stand, once the refusal is there. */
+    late_status_repeat(c->late_status, a->user_id, a->now.id);
+    if (a->outcome == SW_DECISION_EXPIRED)
+        return sw_fail(req, SW_EXPIRED, frame ? "action_expired" : NULL, "authorization request has expired");
+    const char *how = strcmp(a->now.status, STATUS_APPROVED) == 0 ? "approved" : "rejected";
+    return sw_fail(req, SW_CONFLICT, frame ? "already_decided" : NULL, "already %s by %s", how, a->now.responder_name);
 }

@@ -1,5 +1,5 @@
 /* Requests that nobody answered in time, or whose human or agent is gone. It is not a rejection. */
-#include "store.h"
+#include "approvals/approvals.h"
 
 enum { AT_ONCE = 8 }; /* a housekeeping step stays within its two milliseconds */
 

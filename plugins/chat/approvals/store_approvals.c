@@ -1,5 +1,5 @@
 /* Approvals: adding, finding, the one conditional update of a decision, delivery. */
-#include "approvals/store_approvals.h"
+#include "approvals/approvals.h"
 #include "store.h"
 
 #include <string.h>
@@ -53,6 +53,13 @@ void approval_read(const sw_rows *rows, int at, approval *ret)
         .response_conversation = sw_rows_int(rows, at + 22),
         .delivered = sw_rows_int(rows, at + 23) != 0,
     };
+}
+
+const char *approval_status(const approval *a, int64_t now_ms)
+{
+    if (strcmp(a->status, STATUS_PENDING) == 0 && a->expires_ms <= now_ms)
+        return STATUS_EXPIRED;
+    return a->status;
 }
 
 bool approvals_next(sw_rows *rows, approval *ret)

@@ -1,5 +1,5 @@
 /* To whom frames go in a write step. */
-#include "chat.h"
+#include "talk/talk.h"
 
 #include <string.h>
 

@@ -1,5 +1,7 @@
-/* The services chat/1 and approvals/1. `self` is chat's state: the step that calls may be another plugin's. */
+/* The service chat/1, for other plugins: a CHAT is posted as if its sender had sent the frame. In a write step; `self`
+ * is chat's state, since the step that calls may be another plugin's. */
 #include "store.h"
+#include "talk/talk.h"
 
 #include <string.h>
 
@@ -7,8 +9,8 @@ static sw_status find_sender(const chat *c, sw_tx *tx, posting *p)
 {
     sw_user user = {.size = sizeof user};
 
-    SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), p->route.sender_id, &user));
-    p->route.sender_role = user.role;
+    SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), p->envelope.sender_id, &user));
+    p->envelope.sender_role = user.role;
     p->sender_name = user.name;
     return SW_OK;
 }
@@ -44,7 +46,7 @@ static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *
     if (what->size < SW_CHAT_POST_FIRST)
         return SW_INTERNAL;
     posting p = {
-        .route = {.sender_id = what->sender_id, .target_id = what->target_id, .asked = what->conversation_id},
+        .envelope = {.sender_id = what->sender_id, .target_id = what->target_id, .asked = what->conversation_id},
         .local_id = str_of(what->local_id),
         .payload = {what->payload, what->payload_len},
         .source = str_of(what->source),
@@ -90,7 +92,7 @@ static sw_status open_thread(void *self, sw_tx *tx, int64_t owner_id, int64_t pe
     thread_row t = {
         .owner_id = owner_id,
         .peer_id = peer_id,
-        .channel_kind = peer.role == SW_ROLE_BUTLER ? "butler_direct" : "agent_direct",
+        .channel_kind = thread_kind_of(peer.role),
         .title = cut_title(tx, title),
     };
     if (!t.title)
@@ -101,82 +103,3 @@ static sw_status open_thread(void *self, sw_tx *tx, int64_t owner_id, int64_t pe
 }
 
 const sw_chat_service CHAT_SERVICE = {.size = sizeof CHAT_SERVICE, .post = post, .open_thread = open_thread};
-
-enum { SW_APPROVAL_FIRST = offsetof(sw_approval, decided_ms) + sizeof(int64_t) }; /* what ABI 1.0 has of it */
-
-/* As much of it as the caller's headers know. */
-static sw_status give(const sw_approval *whole, sw_approval *ret)
-{
-    uint32_t size = ret->size < sizeof *whole ? ret->size : (uint32_t)sizeof *whole;
-
-    if (size < SW_APPROVAL_FIRST)
-        return SW_INTERNAL;
-    memcpy(ret, whole, size);
-    ret->size = size;
-    return SW_OK;
-}
-
-static sw_status tell(const approval *a, sw_approval *ret, int64_t now_ms)
-{
-    sw_approval whole = {
-        .approval_id = a->id,
-        .action_id = a->action_id,
-        .status = approval_status(a, now_ms),
-        .decided_by = a->responder_name,
-        .command = a->command,
-        .reason = a->reason,
-        .target_agent_name = a->target_agent_name,
-        .channel = a->channel,
-        .expires_ms = a->expires_ms,
-        .decided_ms = a->decided_ms,
-    };
-    return give(&whole, ret);
-}
-
-/* Of a request that is not there. */
-static sw_status tell_unknown(const char *action_id, sw_approval *ret)
-{
-    sw_approval whole = {
-        .action_id = action_id,
-        .status = "",
-        .decided_by = "",
-        .command = "",
-        .reason = "",
-        .target_agent_name = "",
-        .channel = "",
-    };
-    return give(&whole, ret);
-}
-
-static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
-                            const char *responder_name, const char *channel, sw_decision *ret_decision,
-                            sw_approval *ret)
-{
-    answer a = {
-        .action_id = action_id,
-        .approved = approved,
-        .user_id = user_id,
-        .responder_name = responder_name,
-        .channel = channel,
-    };
-    SW_TRY(decide(self, tx, &a));
-    *ret_decision = a.outcome;
-    if (!ret)
-        return SW_OK;
-    return a.outcome == SW_DECISION_UNKNOWN ? tell_unknown(action_id, ret) : tell(&a.now, ret, sw_tx_now(tx));
-}
-
-static sw_status find(void *self, sw_db *db, const char *action_id, sw_approval *ret)
-{
-    approval a;
-
-    (void)self;
-    SW_TRY(approval_by_action(db, action_id, &a));
-    return tell(&a, ret, sw_now_ms());
-}
-
-const sw_approvals_service APPROVALS_SERVICE = {
-    .size = sizeof APPROVALS_SERVICE,
-    .decide = decide_for,
-    .find = find,
-};

@@ -1,7 +1,17 @@
-/* A reply of many rows. Each row is written alone first: only so its size is known before it is sure to fit. */
-#include "store.h"
+/* Pages of rows in the HTTP API: which part is asked for, and the reply. Each row is written alone first: only so its
+ * size is known before it is sure to fit. On a worker. */
+#include "talk/talk.h"
 
 #include <string.h>
+
+void range_read(sw_request *req, int64_t fallback, id_range *ret)
+{
+    *ret = (id_range){
+        .before = sw_query_int(req, "before_id", INT64_MAX, 1, INT64_MAX),
+        .after = sw_query_int(req, "after_id", -1, 0, INT64_MAX),
+        .limit = sw_query_int(req, "limit", fallback, 1, CHAT_PAGE_MAX),
+    };
+}
 
 static sw_status write_row(sw_request *req, int64_t id, int64_t own_thread, sw_str *ret)
 {

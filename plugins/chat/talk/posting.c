@@ -1,12 +1,12 @@
 /* What every frame has: who sends it, to whom, in which conversation. What a client says of itself is not looked at. */
-#include "chat.h"
+#include "talk/talk.h"
 
 sw_status posting_of_frame(sw_request *req, posting *ret)
 {
     const sw_principal *who = sw_request_principal(req);
 
     *ret = (posting){
-        .route =
+        .envelope =
             {
                 .sender_id = who->user_id,
                 .sender_role = who->role,

@@ -1,6 +1,6 @@
 /* Butler's internal questions to an agent: relayed at once, never stored, never monitored, but counted and logged. They
  * pass through the writer all the same, so that they keep their place among that socket's stored frames. */
-#include "chat.h"
+#include "talk/talk.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ void question_look(posting *p, const sw_value *value)
 
 bool question_is(const posting *p)
 {
-    return p->text.at && p->route.sender_role == SW_ROLE_BUTLER && p->route.target_role == SW_ROLE_AGENT;
+    return p->text.at && p->envelope.sender_role == SW_ROLE_BUTLER && p->envelope.target_role == SW_ROLE_AGENT;
 }
 
 typedef struct {
@@ -46,24 +46,24 @@ sw_status question_relay(chat *c, sw_tx *tx, posting *p)
 
     if (!note || !frame)
         return SW_NO_MEMORY;
-    *note = (question_note){.chat = c, .agent_id = p->route.target_id, .len = p->text.len};
+    *note = (question_note){.chat = c, .agent_id = p->envelope.target_id, .len = p->text.len};
     sw_sha256(p->text.at, p->text.len, hash);
     sw_hex(hash, sizeof hash, note->sha256);
 
     chat_row row = {
         .type = TYPE_CHAT,
         .local_id = p->local_id,
-        .sender_id = p->route.sender_id,
+        .sender_id = p->envelope.sender_id,
         .sender_name = p->sender_name,
-        .sender_role = sw_role_name(p->route.sender_role),
-        .receiver_id = p->route.target_id,
-        .conversation_id = p->route.conversation_id,
+        .sender_role = sw_role_name(p->envelope.sender_role),
+        .receiver_id = p->envelope.target_id,
+        .conversation_id = p->envelope.conversation_id,
         .payload = p->payload,
         .stream_id = p->stream_id,
         .at_ms = sw_tx_now(tx),
     };
     frame_write_chat(sw_frame_json(frame), &row);
-    SW_TRY(deliver_users(tx, frame, p->route.target_id, 0));
+    SW_TRY(deliver_users(tx, frame, p->envelope.target_id, 0));
     sw_tx_on_commit(tx, question_count, note);
     p->at_ms = row.at_ms;
     if (p->by_frame)

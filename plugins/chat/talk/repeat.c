@@ -1,7 +1,7 @@
 /* The rule of repeats: (sender, local_id) within 24 hours with the same type, target, conversation and payload is the
  * same frame; with another content it is a mistake, unless its socket opened after the first was stored (agents that
  * count 1, 2, 3 in every run). */
-#include "store.h"
+#include "talk/talk.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ static sw_status digest_of(sw_tx *tx, const posting *p, const char *type, uint8_
 {
     char *text = sw_tx_alloc(tx, 1, p->payload.len + 64);
     char *at = text;
-    uint64_t target = (uint64_t)p->route.target_id;
+    uint64_t target = (uint64_t)p->envelope.target_id;
 
     if (!text)
         return SW_NO_MEMORY;
@@ -42,10 +42,10 @@ sw_status repeat_find(sw_tx *tx, posting *p, const char *type, uint8_t ret_diges
 
     *ret_first_id = 0;
     SW_TRY(digest_of(tx, p, type, ret_digest));
-    SW_TRY(rows_by_local_id(sw_tx_db(tx), p->route.sender_id, p->local_id, ret_digest, sw_tx_now(tx) - CHAT_REPEAT_MS,
-                            rows, LOOK_BACK, &count));
+    SW_TRY(rows_by_local_id(sw_tx_db(tx), p->envelope.sender_id, p->local_id, ret_digest,
+                            sw_tx_now(tx) - CHAT_REPEAT_MS, rows, LOOK_BACK, &count));
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].same && same_conversation(&rows[i], p->route.asked)) {
+        if (rows[i].same && same_conversation(&rows[i], p->envelope.asked)) {
             *ret_first_id = rows[i].id;
             return SW_OK;
         }
@@ -66,7 +66,7 @@ sw_status repeat_answer(sw_tx *tx, posting *p, int64_t first_id)
     p->at_ms = row.at_ms;
     if (!p->by_frame)
         return SW_OK;
-    if (role_human(p->route.sender_role) && strcmp(row.type, TYPE_CHAT) == 0) {
+    if (role_human(p->envelope.sender_role) && strcmp(row.type, TYPE_CHAT) == 0) {
         sw_frame *echo = sw_frame_new_tx(tx);
         if (!echo)
             return SW_NO_MEMORY;

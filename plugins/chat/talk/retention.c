@@ -2,8 +2,70 @@
  * oldest go first, a few at a time, and how far it went is remembered for recoveries. Rows of the last day stay:
  * repeats are recognised by them. Approvals stay: they are the record of who allowed what. */
 #include "store.h"
+#include "talk/talk.h"
 
 enum { AT_ONCE = 100 };
+
+const char SQL_PRUNED_TO[] = "SELECT pruned_to FROM chat_pruned WHERE one = 1";
+const char SQL_NEWEST_ID[] = "SELECT id FROM chat WHERE id > 0 ORDER BY id DESC LIMIT 1";
+
+/* The only number of a query; 0 when there is no row. */
+static sw_status number(sw_status begun, sw_rows *rows, int64_t *ret)
+{
+    SW_TRY(begun);
+    int64_t value = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    SW_TRY(sw_rows_done(rows));
+    *ret = value;
+    return SW_OK;
+}
+
+sw_status retention_pruned_to(sw_db *db, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = RUN(db, ST_PRUNED_TO, &rows, "");
+    return number(begun, rows, ret);
+}
+
+static sw_status newest_id(sw_db *db, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = RUN(db, ST_NEWEST_ID, &rows, "");
+    return number(begun, rows, ret);
+}
+
+const char SQL_OLDEST[] = "SELECT id, at_ms FROM chat WHERE id > 0 ORDER BY id LIMIT ?1";
+
+/* The last id of the oldest `limit` rows that are older than `before_ms` or up to `up_to_id`; 0 when there is none.
+ * Never one younger than `keep_ms`. */
+static sw_status prunable(sw_db *db, int64_t limit, int64_t before_ms, int64_t up_to_id, int64_t keep_ms, int64_t *ret,
+                          int64_t *ret_count)
+{
+    sw_rows *rows = NULL;
+    int64_t last = 0, count = 0;
+
+    SW_TRY(RUN(db, ST_OLDEST, &rows, "i", limit));
+    while (sw_rows_next(rows)) {
+        int64_t id = sw_rows_int(rows, 0), at_ms = sw_rows_int(rows, 1);
+        if (at_ms >= keep_ms || (at_ms >= before_ms && id > up_to_id))
+            break;
+        last = id;
+        count++;
+    }
+    SW_TRY(sw_rows_done(rows));
+    *ret = last;
+    *ret_count = count;
+    return SW_OK;
+}
+
+const char SQL_PRUNE_ROWS[] = "DELETE FROM chat WHERE id <= ?1";
+const char SQL_PRUNE_NOTE[] =
+    "INSERT INTO chat_pruned (one, pruned_to) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET pruned_to = ?1";
+
+static sw_status prune(sw_tx *tx, int64_t to)
+{
+    SW_TRY(EXEC(tx, ST_PRUNE_ROWS, NULL, "i", to));
+    return EXEC(tx, ST_PRUNE_NOTE, NULL, "i", to);
+}
 
 sw_status retention_prune(sw_tx *tx, bool *ret_more)
 {
@@ -15,13 +77,13 @@ sw_status retention_prune(sw_tx *tx, bool *ret_more)
     if (!days && !keep)
         return SW_OK;
     if (keep)
-        SW_TRY(chat_newest_id(sw_tx_db(tx), &newest));
+        SW_TRY(newest_id(sw_tx_db(tx), &newest));
     int64_t before_ms = days ? now - days * CHAT_REPEAT_MS : INT64_MIN;
     int64_t up_to_id = keep ? newest - keep : 0;
-    SW_TRY(chat_prunable(sw_tx_db(tx), AT_ONCE, before_ms, up_to_id, now - CHAT_REPEAT_MS, &to, &count));
+    SW_TRY(prunable(sw_tx_db(tx), AT_ONCE, before_ms, up_to_id, now - CHAT_REPEAT_MS, &to, &count));
     if (!to)
         return SW_OK;
-    SW_TRY(chat_prune(tx, to));
+    SW_TRY(prune(tx, to));
     *ret_more = count == AT_ONCE;
     return SW_OK;
 }

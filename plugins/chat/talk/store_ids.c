@@ -1,6 +1,7 @@
 /* Which rows make a page. Every query here is answered from an index alone (a test reads the plans), and unions are
  * merged lazily, so that a limit costs what it says. */
 #include "store.h"
+#include "talk/talk.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Stored frames: adding one, reading one, finding a repeat. */
-#include "approvals/store_approvals.h"
+#include "approvals/approvals.h"
 #include "store.h"
 
 #include <string.h>
@@ -117,5 +117,18 @@ sw_status rows_by_local_id(sw_db *db, int64_t sender_id, sw_str local_id, const 
     }
     SW_TRY(sw_rows_done(rows));
     *ret_count = count;
+    return SW_OK;
+}
+
+const char SQL_LAST_ID[] = "SELECT seq FROM sqlite_sequence WHERE name = 'chat'";
+
+sw_status chat_last_id(sw_db *db, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+
+    SW_TRY(RUN(db, ST_LAST_ID, &rows, ""));
+    int64_t last = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    SW_TRY(sw_rows_done(rows));
+    *ret = last;
     return SW_OK;
 }

@@ -3,7 +3,7 @@
  * A fixed table of sets with a few places each: bounded, and a miss only costs a read on a worker. Changes come at the
  * commit, before the reply leaves, and raise the set's version; a worker that read the store before such a change finds
  * another version and does not fill. Locks are held for a few instructions. */
-#include "chat.h"
+#include "threads/threads.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Threads, and which thread a pair talks in. */
 #include "store.h"
+#include "threads/threads.h"
 
 #define THREAD_COLUMNS                                                                                                 \
     "SELECT id, owner_id, peer_id, channel_kind, title, summary, is_pinned, is_default, archived_ms, last_message_ms," \

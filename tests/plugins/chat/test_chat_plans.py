@@ -22,7 +22,7 @@ def literals(text):
 def statements():
     """Every SQL text of the plugin by name, its macros and clauses put in."""
     text = "\n".join(source(os.path.relpath(os.path.join(folder, name), CHAT))
-                     for folder, _, names in sorted(os.walk(CHAT)) for name in sorted(names) if name.startswith("store"))
+                     for folder, _, names in sorted(os.walk(CHAT)) for name in sorted(names) if name.endswith((".c", ".h")))
     macros = {}
     for name, body in re.findall(r"#define (\w+)((?:[^\n]*\\\n)*[^\n]*)", text):
         macros[name] = body.replace("\\\n", " ")

@@ -1,5 +1,5 @@
 /* ACK from Butler: it has this decision. */
-#include "store.h"
+#include "approvals/approvals.h"
 
 #include <string.h>
 
@@ -18,6 +18,6 @@ sw_status on_ack(sw_request *req)
     SW_TRY(found);
     /* A decision that is not made yet cannot have been received. */
     if (a.response_id && !a.delivered)
-        notices_delivered(c->notices, a.id);
+        delivery_note(c->delivery, a.id);
     return SW_OK;
 }

@@ -1,12 +1,12 @@
 /* AUTH_REQUEST: Butler asks a human. Here its form is checked; request.c stores it. */
-#include "chat.h"
+#include "approvals/approvals.h"
 
 #include <string.h>
 
 static sw_status store(sw_tx *tx, void *arg)
 {
     asking *ask = arg;
-    sw_status status = request_store(sw_tx_state(tx), tx, ask);
+    sw_status status = ask_approval(sw_tx_state(tx), tx, ask);
 
     return ask->frame.fault ? fault_fail(sw_tx_request(tx), ask->frame.fault) : status;
 }

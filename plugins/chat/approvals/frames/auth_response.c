@@ -1,5 +1,5 @@
 /* AUTH_RESPONSE: a human answers over its WebSocket. The decision's own rules say what a repeat is. */
-#include "chat.h"
+#include "approvals/approvals.h"
 
 #include <string.h>
 
@@ -9,10 +9,10 @@ static sw_status store(sw_tx *tx, void *arg)
     sw_status status = decide(sw_tx_state(tx), tx, a);
 
     if (a->fault)
-        return answer_refusal(sw_tx_request(tx), a);
+        return decide_refusal(sw_tx_request(tx), a);
     SW_TRY(status);
     if (a->outcome != SW_DECIDED && a->outcome != SW_DECIDED_SAME)
-        return answer_refusal(sw_tx_request(tx), a);
+        return decide_refusal(sw_tx_request(tx), a);
     sw_tx_ack(tx, a->now.response_id, a->now.decided_ms);
     return SW_OK;
 }
@@ -40,9 +40,9 @@ sw_status on_auth_response(sw_request *req)
     *a = (answer){
         .action_id = action,
         .approved = approved != 0,
-        .user_id = p.route.sender_id,
+        .user_id = p.envelope.sender_id,
         .channel = "ws",
-        .conversation_id = p.route.asked,
+        .conversation_id = p.envelope.asked,
         .local_id = p.local_id,
         .by_frame = true,
     };

@@ -1,5 +1,5 @@
 /* GET /api/approvals: authorization requests, newest first. ADMIN and Butler see all, a MEMBER those that ask it. */
-#include "store.h"
+#include "approvals/approvals.h"
 
 #include <ctype.h>
 #include <string.h>

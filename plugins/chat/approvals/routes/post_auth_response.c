@@ -1,5 +1,5 @@
 /* POST /api/chat/auth/response: a human answers an authorization request. */
-#include "chat.h"
+#include "approvals/approvals.h"
 
 static sw_status store_answer(sw_tx *tx, void *arg)
 {
@@ -7,7 +7,7 @@ static sw_status store_answer(sw_tx *tx, void *arg)
 
     SW_TRY(decide(sw_tx_state(tx), tx, a));
     if (a->outcome != SW_DECIDED && a->outcome != SW_DECIDED_SAME)
-        return answer_refusal(sw_tx_request(tx), a);
+        return decide_refusal(sw_tx_request(tx), a);
     sw_json *out = sw_tx_reply(tx, 200);
     sw_json_object_begin(out, NULL);
     sw_json_text(out, "status", "processed");

@@ -1,5 +1,5 @@
 /* CHAT: anyone; stored before it is delivered. */
-#include "chat.h"
+#include "talk/talk.h"
 
 static sw_status store(sw_tx *tx, void *arg)
 {
@@ -18,7 +18,7 @@ sw_status on_chat(sw_request *req)
     SW_TRY(posting_of_frame(req, p));
     if (!p->payload.at)
         return payload_missing(req);
-    if (p->route.sender_role == SW_ROLE_BUTLER && p->payload.at[0] == '"')
+    if (p->envelope.sender_role == SW_ROLE_BUTLER && p->payload.at[0] == '"')
         question_look(p, sw_json_parse(req, p->payload.at, p->payload.len));
     return sw_write(req, store, p);
 }

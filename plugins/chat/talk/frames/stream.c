@@ -1,6 +1,6 @@
 /* CHAT_STREAM and CHAT_STREAM_END: never stored, relayed on the loop from what memory knows. A miss is read on a
  * worker; only a pair that has no thread at all yet goes through the writer. */
-#include "chat.h"
+#include "talk/talk.h"
 
 #include <string.h>
 
@@ -18,11 +18,11 @@ static void write_piece(sw_frame *frame, const piece *p)
     chat_row row = {
         .type = p->type,
         .local_id = post->local_id,
-        .sender_id = post->route.sender_id,
+        .sender_id = post->envelope.sender_id,
         .sender_name = post->sender_name,
-        .sender_role = sw_role_name(post->route.sender_role),
-        .receiver_id = post->route.target_id,
-        .conversation_id = post->route.conversation_id,
+        .sender_role = sw_role_name(post->envelope.sender_role),
+        .receiver_id = post->envelope.target_id,
+        .conversation_id = post->envelope.conversation_id,
         .payload = post->payload,
         .stream_id = post->stream_id,
         .at_ms = sw_now_ms(),
@@ -33,14 +33,14 @@ static void write_piece(sw_frame *frame, const piece *p)
 
 static sw_status relay(sw_request *req, const piece *p)
 {
-    const route *r = &p->posting.route;
-    int64_t users[2] = {r->target_id, r->sender_id};
-    sw_audience to = {.size = sizeof to, .users = users, .user_count = role_human(r->sender_role) ? 2 : 1};
+    const envelope *e = &p->posting.envelope;
+    int64_t users[2] = {e->target_id, e->sender_id};
+    sw_audience to = {.size = sizeof to, .users = users, .user_count = role_human(e->sender_role) ? 2 : 1};
     sw_frame *frame = sw_frame_new(req);
 
     if (!frame)
         return SW_NO_MEMORY;
-    if (!r->target_id)
+    if (!e->target_id)
         to = (sw_audience){.size = sizeof to, .roles = SW_ROLES_HUMAN};
     write_piece(frame, p);
     sw_send(req, frame, &to);
@@ -51,16 +51,16 @@ static sw_status relay_tx(sw_tx *tx, void *arg)
 {
     piece *p = arg;
     chat *c = sw_tx_state(tx);
-    route *r = &p->posting.route;
+    envelope *e = &p->posting.envelope;
 
-    SW_TRY(conversation_settle(c, tx, r, &p->posting.fault));
+    SW_TRY(conversation_settle(c, tx, e, &p->posting.fault));
     if (p->posting.fault)
         return fault_fail(sw_tx_request(tx), p->posting.fault);
     sw_frame *frame = sw_frame_new_tx(tx);
     if (!frame)
         return SW_NO_MEMORY;
     write_piece(frame, p);
-    return deliver_users(tx, frame, r->target_id, role_human(r->sender_role) ? r->sender_id : 0);
+    return deliver_users(tx, frame, e->target_id, role_human(e->sender_role) ? e->sender_id : 0);
 }
 
 /* What the frame is, read anew: a frame that moves from the loop to a worker is another copy. The end may have no
@@ -88,8 +88,8 @@ static sw_status look_up(sw_request *req)
     bool missing = false;
 
     SW_TRY(piece_of_frame(req, &p));
-    SW_TRY(
-        conversation_read(sw_request_state(req), sw_request_db(req), &p->posting.route, &p->posting.fault, &missing));
+    SW_TRY(conversation_read(sw_request_state(req), sw_request_db(req), &p->posting.envelope, &p->posting.fault,
+                             &missing));
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what sw_fail() gives is never SW_OK */
     if (p->posting.fault)
         return fault_fail(req, p->posting.fault);
@@ -101,7 +101,7 @@ sw_status on_stream(sw_request *req)
     piece *p = NULL;
 
     SW_TRY(piece_of_frame(req, &p));
-    if (!conversation_remembered(sw_request_state(req), &p->posting.route, &p->posting.fault))
+    if (!conversation_remembered(sw_request_state(req), &p->posting.envelope, &p->posting.fault))
         return sw_move(req, SW_LANE_WORKER, look_up);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as above */
     return p->posting.fault ? fault_fail(req, p->posting.fault) : relay(req, p);

@@ -1,5 +1,5 @@
 /* GET /api/chat/butler-agent/:agent_id: what Butler and that agent said, for humans. */
-#include "store.h"
+#include "talk/talk.h"
 
 sw_status get_butler_agent(sw_request *req)
 {

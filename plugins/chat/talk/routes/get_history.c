@@ -1,14 +1,5 @@
 /* GET /api/chat/history/:peer_id: what the caller and the peer said, all threads, oldest first, the latest 100. */
-#include "store.h"
-
-void range_read(sw_request *req, int64_t fallback, id_range *ret)
-{
-    *ret = (id_range){
-        .before = sw_query_int(req, "before_id", INT64_MAX, 1, INT64_MAX),
-        .after = sw_query_int(req, "after_id", -1, 0, INT64_MAX),
-        .limit = sw_query_int(req, "limit", fallback, 1, CHAT_PAGE_MAX),
-    };
-}
+#include "talk/talk.h"
 
 /* An ADMIN sees with Butler what Butler asked other humans, too: it may decide it. */
 static sw_status reply_butler(sw_request *req, int64_t butler, const id_range *range)

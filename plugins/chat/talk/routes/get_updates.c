@@ -1,5 +1,5 @@
 /* GET /api/chat/updates: the rows that a since_id recovery of the caller replays, oldest first. */
-#include "store.h"
+#include "talk/talk.h"
 
 sw_status get_updates(sw_request *req)
 {

@@ -1,5 +1,5 @@
 /* GET /api/chat/threads/:thread_id/messages: the latest 200 of one of the caller's own threads, oldest first. */
-#include "store.h"
+#include "talk/talk.h"
 
 #include <string.h>
 

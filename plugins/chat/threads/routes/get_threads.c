@@ -1,17 +1,5 @@
 /* GET /api/chat/threads: the caller's own, pinned first, then newest message first. */
-#include "store.h"
-
-#include <string.h>
-
-bool thread_kind_known(const char *kind)
-{
-    return strcmp(kind, "butler_direct") == 0 || strcmp(kind, "agent_direct") == 0;
-}
-
-sw_status thread_missing(sw_request *req)
-{
-    return sw_fail(req, SW_NOT_FOUND, NULL, "conversation thread not found");
-}
+#include "threads/threads.h"
 
 sw_status get_threads(sw_request *req)
 {

@@ -1,5 +1,5 @@
 /* PATCH /api/chat/threads/:thread_id: title, summary, pinned, archived. */
-#include "store.h"
+#include "threads/threads.h"
 
 typedef struct {
     int64_t id, owner_id;
@@ -52,7 +52,7 @@ sw_status patch_thread(sw_request *req)
     patch->pinned = sw_body_bool(req, "is_pinned", -1);
     patch->archived = sw_body_bool(req, "is_archived", -1);
     if (given(req, "title")) {
-        patch->title = title_read(req, NULL);
+        patch->title = thread_title_read(req, NULL);
         if (!patch->title)
             sw_invalid(req, "invalid_request", "title must not be empty");
     }

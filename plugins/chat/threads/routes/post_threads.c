@@ -1,23 +1,7 @@
 /* POST /api/chat/threads: a further thread of the caller with an agent or Butler. */
-#include "store.h"
+#include "threads/threads.h"
 
 #include <string.h>
-
-/* Without white space at both ends; sticky when it is too long. */
-const char *title_read(sw_request *req, const char *fallback)
-{
-    const char *given = sw_body_text_or(req, "title", 64 * 1024, "");
-    size_t max = (size_t)sw_option_int(sw_request_host(req), "title_max");
-    size_t len;
-
-    given += strspn(given, " \t\r\n\v\f");
-    len = strlen(given);
-    while (len > 0 && strchr(" \t\r\n\v\f", given[len - 1]))
-        len--;
-    if (len > max)
-        sw_invalid(req, "field_too_long", "title must be at most %zu bytes", max);
-    return len ? sw_strndup(req, given, len) : fallback;
-}
 
 static sw_status store_thread(sw_tx *tx, void *arg)
 {
@@ -26,14 +10,6 @@ static sw_status store_thread(sw_tx *tx, void *arg)
     SW_TRY(thread_add(tx, t));
     thread_write(sw_tx_reply(tx, 201), NULL, t);
     return SW_OK;
-}
-
-/* The kind of channel that a user of this role has, "" for humans. */
-static const char *kind_of(sw_role role)
-{
-    if (role == SW_ROLE_BUTLER)
-        return "butler_direct";
-    return role == SW_ROLE_AGENT ? "agent_direct" : "";
 }
 
 static sw_status check_count(sw_request *req)
@@ -49,7 +25,7 @@ sw_status post_threads(sw_request *req)
     const chat *c = sw_request_state(req);
     int64_t peer = sw_body_int(req, "peer_id", 0, 0, INT64_MAX);
     const char *kind = sw_body_text_or(req, "channel_kind", 64, "");
-    const char *title = title_read(req, "New conversation");
+    const char *title = thread_title_read(req, "New conversation");
     sw_user user = {.size = sizeof user};
 
     if (!peer || !*kind)
@@ -61,7 +37,7 @@ sw_status post_threads(sw_request *req)
     if (found == SW_NOT_FOUND)
         return sw_fail(req, SW_NOT_FOUND, NULL, "no such user: peer_id");
     SW_TRY(found);
-    if (strcmp(kind, kind_of(user.role)) != 0)
+    if (strcmp(kind, thread_kind_of(user.role)) != 0)
         return sw_fail(req, SW_INVALID, "invalid_parameter", "channel_kind does not fit the peer's role");
     SW_TRY(check_count(req));
     thread_row *t = sw_alloc(req, 1, sizeof *t);

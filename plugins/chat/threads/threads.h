@@ -1,0 +1,98 @@
+/* threads/: the threads of a human with an agent or the Butler, and where a frame goes: whether its sender may write to
+ * its target, and which thread it belongs to. */
+#ifndef CHAT_THREADS_H
+#define CHAT_THREADS_H
+
+#include "chat.h"
+
+enum { CHAT_TITLE_MAX = 200 }; /* of a thread that another plugin opens; the routes have the option title_max */
+
+typedef struct {
+    int64_t id, owner_id, peer_id, archived_ms, last_message_ms, created_ms, updated_ms; /* 0: never */
+    const char *channel_kind, *title, *summary;
+    bool is_pinned, is_default;
+} thread_row;
+
+/* ---- where a frame goes (conversation.c) ---- */
+
+typedef struct {
+    int64_t sender_id;
+    sw_role sender_role;
+    int64_t target_id;       /* 0: every human                                      */
+    sw_role target_role;     /* 0 though there is a target_id: there is no such user */
+    int64_t asked;           /* the conversation that was given, 0 when none was     */
+    int64_t conversation_id; /* what was found: the thread, 0 when it is in none     */
+} envelope;
+
+/* May this frame be sent at all? `e->target_role` is known. */
+fault envelope_check(const chat *c, const envelope *e);
+/* On the loop: false when memory does not know (then ask the store). */
+bool conversation_remembered(const chat *c, envelope *e, fault *ret_fault);
+/* On a worker; fills the memory. *ret_missing: the pair has no default thread yet. */
+sw_status conversation_read(const chat *c, sw_db *db, envelope *e, fault *ret_fault, bool *ret_missing);
+/* In a write step: also makes the default thread. */
+sw_status conversation_settle(const chat *c, sw_tx *tx, envelope *e, fault *ret_fault);
+/* The pair's default thread, made now if there is none. */
+sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64_t peer_id, sw_role peer_role,
+                               int64_t *ret_thread);
+/* A stored frame lies in this thread now; `by_owner`: the pair's answers go there from now on. */
+sw_status conversation_touch(const chat *c, sw_tx *tx, const envelope *e, bool by_owner);
+
+/* ---- what is remembered in memory (cache.c) ---- */
+
+typedef struct cache cache;
+typedef enum { CACHE_USER = 1, CACHE_THREAD, CACHE_PAIR } cache_kind;
+
+/* USER (id, 0): role, 0. THREAD (id, 0): owner, peer. PAIR (human, peer): default thread, latest thread. */
+typedef struct {
+    cache_kind kind;
+    int64_t a, b;
+} cache_key;
+
+cache *cache_new(void);
+void cache_free(cache *c);
+bool cache_find(cache *c, cache_key key, int64_t ret_values[2]);
+/* Taken before the store is read; cache_fill() does nothing when something changed meanwhile. */
+uint64_t cache_ticket(cache *c, cache_key key);
+void cache_fill(cache *c, cache_key key, int64_t first, int64_t second, uint64_t ticket);
+/* At the commit of `tx`, before any reply leaves. */
+sw_status cache_put_later(cache *c, sw_tx *tx, cache_key key, int64_t first, int64_t second);
+sw_status cache_forget_later(cache *c, sw_tx *tx, cache_key key);
+sw_status cache_clear_later(cache *c, sw_tx *tx);
+
+/* ---- a thread in the HTTP API (thread_json.c) ---- */
+
+void thread_write(sw_json *out, const char *key, const thread_row *t);
+/* "conversation thread not found" */
+sw_status thread_missing(sw_request *req);
+bool thread_kind_known(const char *kind);
+/* The kind of thread that a peer of this role has, "" for humans. */
+const char *thread_kind_of(sw_role peer_role);
+/* The body's title without white space at its ends; `fallback` when nothing is left. Sticky when it is too long. */
+const char *thread_title_read(sw_request *req, const char *fallback);
+
+/* ---- store_threads.c: reading works on any connection, writing in a write step ---- */
+
+sw_status thread_add(sw_tx *tx, thread_row *t); /* sets id and times */
+/* SW_NOT_FOUND. */
+sw_status thread_get(sw_db *db, int64_t id, thread_row *ret);
+/* How many threads the owner has, counted up to `max`. */
+sw_status threads_count(sw_db *db, int64_t owner_id, int64_t max, int64_t *ret);
+/* `peer_id` 0: all; `channel_kind` "": all. */
+sw_status threads_begin(sw_db *db, int64_t owner_id, int64_t peer_id, const char *channel_kind, sw_rows **ret);
+bool threads_next(sw_rows *rows, thread_row *ret);
+/* Title, summary, pinned, archived and updated, as they are in `t`. */
+sw_status thread_change(sw_tx *tx, const thread_row *t);
+sw_status thread_touch(sw_tx *tx, int64_t id, int64_t at_ms);
+/* The pair's default thread and that of the human's latest CHAT; 0 when there is none. */
+sw_status pair_get(sw_db *db, int64_t owner_id, int64_t peer_id, int64_t *ret_default, int64_t *ret_latest);
+sw_status pair_set(sw_tx *tx, int64_t owner_id, int64_t peer_id, int64_t default_thread, int64_t latest);
+
+/* ---- routes/ ---- */
+
+sw_status get_threads(sw_request *req);
+sw_status post_threads(sw_request *req);
+sw_status patch_thread(sw_request *req);
+sw_status get_thread_messages(sw_request *req);
+
+#endif
