@@ -101,32 +101,6 @@ sw_status request_check_reply(sw_request *req)
     return SW_INTERNAL;
 }
 
-/* The handler returned SW_OK and named what comes next. */
-static void go_on(sw_request *req)
-{
-    runtime *rt = req->host->rt;
-    sw_status status = SW_OK;
-    switch (req->next) {
-    case NEXT_MOVE:
-        if (request_submit(rt, req, req->lane, req->handler))
-            return;
-        status = SW_BUSY;
-        break;
-    case NEXT_WRITE:
-        if (rt->writer && writer_submit(rt->writer, req))
-            return;
-        status = SW_BUSY;
-        break;
-    case NEXT_DEFER:
-        defer_park(req);
-        return;
-    case NEXT_DONE:
-        status = request_check_reply(req);
-        break;
-    }
-    request_finish(req, status);
-}
-
 void request_count(sw_request *req)
 {
     if (req->counted)
@@ -152,6 +126,11 @@ void host_count_call(sw_host *host, int64_t began_ns)
 
 void request_run(sw_request *req, sw_db *db)
 {
+    request_proceed(req, request_call(req, db));
+}
+
+sw_status request_call(sw_request *req, sw_db *db)
+{
     sw_host *host = req->host;
     request_count(req);
     req->db = db;
@@ -169,10 +148,35 @@ void request_run(sw_request *req, sw_db *db)
             atomic_fetch_add_explicit(&host->interrupted, 1, memory_order_relaxed);
     }
     req->db = NULL;
-    if (status == SW_OK)
-        go_on(req);
-    else
+    return status;
+}
+
+void request_proceed(sw_request *req, sw_status status)
+{
+    runtime *rt = req->host->rt;
+    if (status != SW_OK) {
         request_finish(req, status);
+        return;
+    }
+    switch (req->next) {
+    case NEXT_MOVE:
+        if (request_submit(rt, req, req->lane, req->handler))
+            return;
+        status = SW_BUSY;
+        break;
+    case NEXT_WRITE:
+        if (rt->writer && writer_submit(rt->writer, req))
+            return;
+        status = SW_BUSY;
+        break;
+    case NEXT_DEFER:
+        defer_park(req);
+        return;
+    case NEXT_DONE:
+        status = request_check_reply(req);
+        break;
+    }
+    request_finish(req, status);
 }
 
 /* ---- tasks ---- */

@@ -78,9 +78,14 @@ struct sw_request {
     void *owner; /* of finish */
 };
 
-/* Runs req->handler on this thread with `db` (may be NULL) and deals with what it asked for: finish, move, write,
- * defer. */
+/* The turn of a request on this thread: request_call(), then request_proceed(). */
 void request_run(sw_request *req, sw_db *db);
+/* Runs req->handler with `db` (may be NULL). Returns its status; on SW_OK req->next says what it asked for. The request
+ * still belongs to the caller. */
+sw_status request_call(sw_request *req, sw_db *db);
+/* Acts on what a call returned: finishes the request, or hands it to a lane, to the writer, or to those that wait for a
+ * deferred answer. Another thread may have the request before this returns. */
+void request_proceed(sw_request *req, sw_status status);
 /* Fills failure from status where the handler gave none: HTTP status and code by status. */
 int failure_http_status(sw_status status);
 const char *failure_code(sw_status status);

@@ -1,5 +1,5 @@
 /* <steward/ws.h> for plugins: reading the frame that came, building and sending frames. */
-#include "core/ws/dispatch.h"
+#include "core/ws/ws_event.h"
 
 #include "core/base/log.h"
 #include "core/base/table.h"
@@ -11,37 +11,37 @@
 
 sw_str sw_frame_type(const sw_request *req)
 {
-    const ws_event *ev = event_of(req);
+    const ws_event *ev = ws_event_of(req);
     return !ev ? (sw_str){NULL, 0} : (sw_str){ev->env.type, ev->env.type_len};
 }
 
 sw_str sw_frame_local_id(const sw_request *req)
 {
-    const ws_event *ev = event_of(req);
+    const ws_event *ev = ws_event_of(req);
     return !ev || !ev->env.has_local ? (sw_str){NULL, 0} : (sw_str){ev->env.local, ev->env.local_len};
 }
 
 sw_str sw_frame_stream_id(const sw_request *req)
 {
-    const ws_event *ev = event_of(req);
+    const ws_event *ev = ws_event_of(req);
     return !ev ? (sw_str){NULL, 0} : ev->env.stream;
 }
 
 int64_t sw_frame_target(const sw_request *req)
 {
-    const ws_event *ev = event_of(req);
+    const ws_event *ev = ws_event_of(req);
     return !ev ? 0 : ev->env.target;
 }
 
 int64_t sw_frame_conversation(const sw_request *req)
 {
-    const ws_event *ev = event_of(req);
+    const ws_event *ev = ws_event_of(req);
     return !ev ? 0 : ev->env.conversation;
 }
 
 sw_str sw_frame_payload(const sw_request *req)
 {
-    const ws_event *ev = event_of(req);
+    const ws_event *ev = ws_event_of(req);
     return !ev ? (sw_str){NULL, 0} : ev->env.payload;
 }
 
@@ -58,7 +58,7 @@ static const sw_value *read_object(sw_request *req, sw_str text)
 
 const sw_value *sw_frame_payload_object(sw_request *req)
 {
-    ws_event *ev = event_of(req);
+    ws_event *ev = ws_event_of(req);
     if (!ev || !ev->env.payload.at)
         return NULL;
     if (!ev->object_read) {
@@ -92,7 +92,7 @@ static size_t frame_limit(const sw_host *host)
 sw_frame *sw_frame_new(sw_request *req)
 {
     sw_frame *f = frame_new(frame_limit(req->host));
-    ws_event *ev = event_of(req);
+    ws_event *ev = ws_event_of(req);
     if (!ev || f->failed)
         return in_arena(f, &req->arena);
     f->next = ev->frames;
@@ -153,7 +153,7 @@ void sw_tx_send(sw_tx *tx, sw_frame *frame, const sw_audience *to)
 
 void sw_tx_send_origin(sw_tx *tx, sw_frame *frame)
 {
-    const ws_event *ev = event_of(tx->req);
+    const ws_event *ev = ws_event_of(tx->req);
     if (ev)
         queue_in_tx(tx, delivery_new(ev->socket->home->hub, frame, NULL, ev->socket));
 }
@@ -161,7 +161,7 @@ void sw_tx_send_origin(sw_tx *tx, sw_frame *frame)
 void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
 {
     struct hub *h = req->host->rt->hub;
-    ws_event *ev = event_of(req);
+    ws_event *ev = ws_event_of(req);
     loop *here = loop_current();
     sw_audience whole;
     if (!h || !read_audience(req->host, to, &whole))
@@ -176,7 +176,7 @@ void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
 
 sw_status sw_send_origin(sw_request *req, sw_frame *frame)
 {
-    ws_event *ev = event_of(req);
+    ws_event *ev = ws_event_of(req);
     if (!ev)
         return SW_NOT_FOUND;
     ws_socket *s = ev->socket;

@@ -1,11 +1,12 @@
 /* Closing many sockets at once, from any thread: by mail to every loop. */
 #include "core/base/log.h"
-#include "core/ws/answer.h"
+#include "core/ws/deliver.h"
 #include "core/ws/output.h"
 #include "core/ws/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <steward/host.h>
 
 enum { REASON_MAX = 124 };
 
@@ -70,10 +71,24 @@ void hub_close_all(hub *h, int code, const char *reason)
         post(h, i, 0, NULL, code, reason);
 }
 
+/* {"type":"SHUTDOWN",…}: a new reference. */
+static sw_frame *shutdown_frame(struct hub *h, int64_t restart_expected_ms)
+{
+    sw_frame *f = frame_new(h->o.frame_limit);
+    sw_json *j = &f->json;
+    sw_json_text(j, "type", "SHUTDOWN");
+    sw_json_object_begin(j, "payload");
+    sw_json_int(j, "restart_expected_ms", restart_expected_ms);
+    sw_json_object_end(j);
+    sw_json_time(j, "timestamp", sw_now_ms());
+    frame_seal(f, h);
+    return f;
+}
+
 void hub_shutdown(hub *h, int64_t restart_expected_ms)
 {
     atomic_store(&h->stopping, true);
-    sw_frame *farewell = answer_shutdown(h, restart_expected_ms);
+    sw_frame *farewell = shutdown_frame(h, restart_expected_ms);
     for (unsigned i = 0; i < h->loop_count; i++)
         post(h, i, 0, farewell, 1001, "shutting down");
     frame_unref(farewell);

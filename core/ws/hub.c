@@ -1,8 +1,7 @@
 #include "core/base/log.h"
 #include "core/base/table.h"
-#include "core/ws/answer.h"
-#include "core/ws/dispatch.h"
 #include "core/ws/socket.h"
+#include "core/ws/ws_event.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +74,7 @@ static void loop_done(hub_loop *hl)
     for (ws_socket *s = hl->all, *next; s; s = next) {
         next = s->next;
         socket_ref(s);
-        dispatch_drop(s);
+        ws_event_drop_waiting(s);
         socket_end(s);
         socket_unref(s);
     }

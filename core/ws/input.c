@@ -1,8 +1,8 @@
 #include "core/ws/input.h"
 
-#include "core/ws/dispatch.h"
 #include "core/ws/output.h"
 #include "core/ws/socket.h"
+#include "core/ws/ws_event.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -56,7 +56,7 @@ static void inflate_text(ws_socket *s, const codec_event *e)
         if (!utf8_valid((const char *)text, len))
             socket_fail(s, 1007, "invalid UTF-8");
         else
-            dispatch_text(s, (const char *)text, len);
+            ws_event_take(s, (const char *)text, len);
         break;
     }
     free(text);
@@ -70,7 +70,7 @@ static void take_event(ws_socket *s, const codec_event *e)
         if (s->state == SOCKET_OPEN && e->compressed)
             inflate_text(s, e);
         else if (s->state == SOCKET_OPEN)
-            dispatch_text(s, (const char *)e->at, e->len);
+            ws_event_take(s, (const char *)e->at, e->len);
         if (s->codec.message == e->at)
             codec_message_done(&s->codec);
         break;

@@ -2,10 +2,10 @@
 
 #include "core/base/log.h"
 #include "core/ws/deliver.h"
-#include "core/ws/dispatch.h"
 #include "core/ws/input.h"
 #include "core/ws/output.h"
 #include "core/ws/recovery.h"
+#include "core/ws/ws_event.h"
 
 #include <errno.h>
 #include <event2/buffer.h>

@@ -1,9 +1,9 @@
 /* What falls due on a socket: pings, death, expiry, the end of a pause. One place in the loop's wheel for all of it. */
 #include "core/base/log.h"
-#include "core/ws/dispatch.h"
 #include "core/ws/output.h"
 #include "core/ws/recovery.h"
 #include "core/ws/socket.h"
+#include "core/ws/ws_event.h"
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -65,7 +65,7 @@ void socket_tick(ws_socket *s)
 {
     if (s->retry_ms != 0 && s->home->now_ms >= s->retry_ms) {
         s->retry_ms = 0;
-        dispatch_pump(s); /* of an ended socket too: frames that came before its end */
+        ws_event_pump(s); /* of an ended socket too: frames that came before its end */
         if (s->state != SOCKET_ENDED) {
             output_receipts(s);
             recovery_run(s);
