@@ -38,6 +38,10 @@ static void print_tables(const sw_plugin *p)
                access_name(routes[i].access), lane_name(routes[i].lane), or_dash(routes[i].summary));
     const sw_frame_handler *frames = p->frames.rows;
     for (uint32_t i = 0; i < p->frames.count; i++) {
+        if (frames[i].roles == 0) {
+            printf("frame       %s (made here) %s\n", frames[i].type, or_dash(frames[i].summary));
+            continue;
+        }
         printf("frame       %s (", frames[i].type);
         for (sw_role role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)
             if (frames[i].roles & SW_ROLE_BIT(role))

@@ -181,7 +181,7 @@ sw_status sw_send_origin(sw_request *req, sw_frame *frame)
         return SW_NOT_FOUND;
     ws_socket *s = ev->socket;
     if (ev->on_loop) {
-        if (!frame_seal(frame, s->home->hub))
+        if (!frame_seal(frame, &s->home->hub->types))
             return SW_NO_MEMORY;
         deliver_to_origin(s, frame);
         return SW_OK;

@@ -81,7 +81,7 @@ static sw_frame *shutdown_frame(struct hub *h, int64_t restart_expected_ms)
     sw_json_int(j, "restart_expected_ms", restart_expected_ms);
     sw_json_object_end(j);
     sw_json_time(j, "timestamp", sw_now_ms());
-    frame_seal(f, h);
+    frame_seal(f, &h->types);
     return f;
 }
 

@@ -119,7 +119,7 @@ static uint64_t loops_of_users(struct hub *h, const sw_audience *to)
 
 delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_socket *origin)
 {
-    if (!frame_seal(f, h))
+    if (!frame_seal(f, &h->types))
         return NULL;
     size_t parts = sizeof(delivery_part) * (!origin ? h->loop_count : 1);
     size_t users = !origin ? sizeof(int64_t) * to->user_count : 0;
@@ -179,7 +179,7 @@ void delivery_post(delivery *d)
 void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to)
 {
     struct hub *h = hl->hub;
-    if (!frame_seal(f, h))
+    if (!frame_seal(f, &h->types))
         return;
     uint64_t user_loops = loops_of_users(h, to);
     for (unsigned i = 0; i < h->loop_count; i++)

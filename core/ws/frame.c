@@ -1,7 +1,6 @@
 #include "core/ws/frame.h"
 
 #include "core/ws/codec.h"
-#include "core/ws/hub_types.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +43,7 @@ void frame_unref(sw_frame *f)
     free(f);
 }
 
-bool frame_seal(sw_frame *f, struct hub *h)
+bool frame_seal(sw_frame *f, const frame_types *types)
 {
     if (f->wire || f->failed)
         return !f->failed;
@@ -60,7 +59,7 @@ bool frame_seal(sw_frame *f, struct hub *h)
     memcpy(text - size, header, size);
     f->wire = (const uint8_t *)text - size;
     f->wire_len = size + len;
-    f->type = hub_type_of_text(h, text, len);
+    f->type = frame_types_of_text(types, text, len);
     return true;
 }
 

@@ -4,10 +4,9 @@
 
 #include "core/base/json_write.h"
 #include "core/ws/deflate.h"
+#include "core/ws/frame_types.h"
 #include <stdatomic.h>
 #include <steward/ws.h>
-
-struct hub;
 
 typedef struct {
     size_t len;
@@ -23,7 +22,7 @@ struct sw_frame {
     _Atomic(frame_image *) packed; /* the same compressed; made by the first loop that needs it. Owned */
     int64_t id, tag;
     uint32_t flags;
-    uint16_t type; /* for counting, see hub.c */
+    uint16_t type; /* its place in frame_types */
     bool failed;   /* no memory or too large: it goes nowhere */
 };
 
@@ -32,7 +31,7 @@ sw_frame *frame_new(size_t limit);
 sw_frame *frame_ref(sw_frame *f);
 void frame_unref(sw_frame *f);
 /* Closes the envelope and puts the header before it. Before the frame is shared; again: nothing. false: failed. */
-bool frame_seal(sw_frame *f, struct hub *h);
+bool frame_seal(sw_frame *f, const frame_types *types);
 /* The compressed image, NULL: send the plain one. Any loop, with its own deflater. */
 const frame_image *frame_packed(sw_frame *f, deflater *d);
 

@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Types that only the server sends: listed for counting. */
-static const char *const SERVER_TYPES[] = {
-    "HELLO", "ACK", "ERROR", "SHUTDOWN", "AUTH_STATUS_UPDATE", "BUTLER_AGENT_MESSAGE"};
-
 /* Room in a frame for what is written around a payload. */
 enum { FRAME_ROOM = 64 * 1024, MEMORY_SHARES = 4 };
 
@@ -86,52 +82,7 @@ static void loop_done(hub_loop *hl)
         hl->loop->ws = NULL;
 }
 
-/* ---- types ---- */
-
-static uint16_t add_type(struct hub *h, const char *name)
-{
-    hub_type *t = &h->types[h->type_count];
-    t->row.type = name;
-    t->len = strlen(name);
-    return (uint16_t)h->type_count++;
-}
-
-uint16_t hub_type_find(const struct hub *h, const char *name, size_t len)
-{
-    for (unsigned i = 1; i < h->type_count; i++)
-        if (h->types[i].len == len && memcmp(h->types[i].row.type, name, len) == 0)
-            return (uint16_t)i;
-    return 0;
-}
-
-uint16_t hub_type_of_text(const struct hub *h, const char *text, size_t len)
-{
-    static const char HEAD[] = "{\"type\":\"";
-    size_t head = sizeof HEAD - 1;
-    if (len <= head || memcmp(text, HEAD, head) != 0)
-        return 0;
-    const char *end = memchr(text + head, '"', len - head);
-    return !end ? 0 : hub_type_find(h, text + head, (size_t)(end - text) - head);
-}
-
-static bool add_handler(struct hub *h, sw_host *module, const sw_frame_handler *row, char *error, size_t error_size)
-{
-    uint16_t i = hub_type_find(h, row->type, strlen(row->type));
-    if (i == 0 && h->type_count == HUB_TYPES_MAX) {
-        snprintf(error, error_size, "%s: too many frame types", module->name);
-        return false;
-    }
-    if (i == 0)
-        i = add_type(h, row->type);
-    hub_type *t = &h->types[i];
-    if (t->host) {
-        snprintf(error, error_size, "%s and %s both take the frame type %s", t->host->name, module->name, row->type);
-        return false;
-    }
-    t->row = *row;
-    t->host = module;
-    return true;
-}
+/* ---- modules ---- */
 
 bool hub_add_module(struct hub *h, sw_host *module, char *error, size_t error_size)
 {
@@ -145,7 +96,7 @@ bool hub_add_module(struct hub *h, sw_host *module, char *error, size_t error_si
             snprintf(error, error_size, "%s: a frame type without name or handler", module->name);
             return false;
         }
-        if (!add_handler(h, module, &row, error, error_size))
+        if (!frame_types_add(&h->types, module, &row, error, error_size))
             return false;
     }
     if (!p->recovery)
@@ -207,10 +158,8 @@ hub *hub_open(runtime *rt)
     h->presence = presence_new(h->loop_count);
     h->self = (sw_host){.rt = rt, .name = "core"};
     atomic_init(&h->self.status, MODULE_ENABLED);
-    add_type(h, "");
-    for (size_t i = 0; i < sizeof SERVER_TYPES / sizeof *SERVER_TYPES; i++)
-        add_type(h, SERVER_TYPES[i]);
-    h->ack_type = hub_type_find(h, "ACK", 3);
+    frame_types_init(&h->types);
+    h->ack_type = frame_types_find(&h->types, "ACK", 3);
     bool ok = h->loops && h->presence;
     if (ok)
         read_options(h);
@@ -275,6 +224,8 @@ hub_numbers hub_read_numbers(const hub *h)
 
 void hub_each_type(const hub *h, void (*each)(void *arg, const char *type, uint64_t in, uint64_t out), void *arg)
 {
-    for (unsigned i = 0; i < h->type_count; i++)
-        each(arg, i == 0 ? "other" : h->types[i].row.type, atomic_load(&h->types[i].in), atomic_load(&h->types[i].out));
+    for (unsigned i = 0; i < h->types.count; i++) {
+        const frame_type *t = &h->types.all[i];
+        each(arg, i == 0 ? "other" : t->row.type, atomic_load(&t->in), atomic_load(&t->out));
+    }
 }

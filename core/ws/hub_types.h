@@ -7,6 +7,7 @@
 #include "core/ws/deflate.h"
 #include "core/ws/envelope.h"
 #include "core/ws/frame.h"
+#include "core/ws/frame_types.h"
 #include "core/ws/hub.h"
 #include "core/ws/pipeline.h"
 #include "core/ws/replay.h"
@@ -21,7 +22,7 @@ typedef struct hub_loop hub_loop;
 typedef struct ws_socket ws_socket;
 typedef struct ws_event ws_event;
 
-enum { HUB_TYPES_MAX = 64, ROLE_COUNT = SW_ROLE_BUTLER + 1 };
+enum { ROLE_COUNT = SW_ROLE_BUTLER + 1 };
 
 /* Read once at start. Milliseconds and bytes. */
 typedef struct {
@@ -32,23 +33,13 @@ typedef struct {
     bool compression;
 } hub_options;
 
-/* A frame type: one that a module takes, or one that only the server sends (handle NULL). Written before the loops
- * start, but for the counters. */
-typedef struct {
-    sw_frame_handler row;
-    size_t len;
-    sw_host *host;
-    _Atomic uint64_t in, out;
-} hub_type;
-
 struct hub {
     runtime *rt;
     presence *presence;
     hub_loop *loops;
     unsigned loop_count;
     hub_options o;
-    hub_type types[HUB_TYPES_MAX]; /* 0: every type that is not listed */
-    unsigned type_count;
+    frame_types types;
     sw_recovery recovery;   /* zero-filled to our size */
     sw_host *recovery_host; /* NULL: none */
     hub_socket_event on_socket;
@@ -150,10 +141,6 @@ struct ws_socket {
     char address[46];
 };
 
-/* The index of the type that a server-made JSON text begins with; 0: not listed. Any thread. */
-uint16_t hub_type_of_text(const struct hub *h, const char *text, size_t len);
-/* The listed type of that name; 0: none. */
-uint16_t hub_type_find(const struct hub *h, const char *name, size_t len);
 /* The monotonic clock, kept in hl->now_ms. */
 int64_t hub_now(hub_loop *hl);
 /* Something in the wheel is due then: makes sure that the loop's timer fires. */

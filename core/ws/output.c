@@ -154,7 +154,7 @@ void output_frame(ws_socket *s, sw_frame *f)
         socket_end(s);
         return;
     }
-    atomic_fetch_add_explicit(&h->types[f->type].out, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->types.all[f->type].out, 1, memory_order_relaxed);
     if ((f->flags & SW_FRAME_RECEIPT) != 0 && !s->hello)
         note_receipt(s, f);
 }

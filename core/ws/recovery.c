@@ -88,7 +88,7 @@ static void send_hello(ws_socket *s, int64_t last_id, bool recovered)
     sw_json_int(j, "heartbeat_s", (h->o.ping_ms + 999) / 1000);
     sw_json_object_end(j);
     sw_json_time(j, "timestamp", sw_now_ms());
-    if (frame_seal(f, h))
+    if (frame_seal(f, &h->types))
         output_frame(s, f);
     frame_unref(f);
 }

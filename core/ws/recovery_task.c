@@ -50,7 +50,7 @@ static void close_frame(sw_replay_out *out)
     out->open = NULL;
     if (!f)
         return;
-    if (!frame_seal(f, out->hub)) {
+    if (!frame_seal(f, &out->hub->types)) {
         frame_unref(f);
         return;
     }

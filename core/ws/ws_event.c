@@ -62,13 +62,13 @@ void ws_event_take(ws_socket *s, const char *text, size_t len)
         return;
     }
     const char *code = envelope_read(e, text, len, h->o.payload, &error);
-    uint16_t type = !code ? hub_type_find(h, e->type, e->type_len) : 0;
-    hub_type *t = &h->types[type];
+    uint16_t type = !code ? frame_types_find(&h->types, e->type, e->type_len) : 0;
+    frame_type *t = &h->types.all[type];
     atomic_fetch_add_explicit(&t->in, 1, memory_order_relaxed);
     /* Counted before the state is looked at: a module that is being disabled waits for this count. */
     if (t->host)
         atomic_fetch_add(&t->host->in_flight, 1);
-    if (!code && (!t->row.handle || atomic_load(&t->host->status) != MODULE_ENABLED)) {
+    if (!code && (!frame_type_taken(t) || atomic_load(&t->host->status) != MODULE_ENABLED)) {
         code = "unknown_type";
         error = "unknown frame type";
     } else if (!code && (t->row.roles & SW_ROLE_BIT(s->who.role)) == 0) {
@@ -349,7 +349,7 @@ static ws_event *copy_event(ws_socket *s, uint16_t type, const envelope *e, cons
 /* Fills in what a handler may ask for; the envelope is there already, or comes by the caller. */
 static void prepare(ws_event *ev, ws_socket *s, uint16_t type)
 {
-    const hub_type *t = &s->home->hub->types[type];
+    const frame_type *t = &s->home->hub->types.all[type];
     ev->socket = s;
     ev->type = type;
     ev->handler = t->row.handle;
@@ -429,7 +429,7 @@ static void answer(ws_socket *s, const ws_event *ev, sw_status status)
 
 static void send_and_forget(ws_socket *s, sw_frame *f)
 {
-    if (frame_seal(f, s->home->hub))
+    if (frame_seal(f, &s->home->hub->types))
         output_frame(s, f);
     frame_unref(f);
 }

@@ -12,7 +12,9 @@
 
 SW_BEGIN_DECLS
 
-/* A frame type that this plugin takes. A sender whose role is not in `roles` gets not_allowed.
+/* A frame type that this plugin takes. A sender whose role is not in `roles` gets not_allowed. With `roles` 0 it is a
+ * type that only this plugin makes: it is counted by its name, a client that sends it gets unknown_type (before 1.2:
+ * not_allowed), and `handle` is never called.
  * SW_LANE_LOOP: called on the event loop when nothing of that socket is in flight; it may return
  * sw_move(req, SW_LANE_WORKER, …) when it cannot decide from memory. */
 typedef struct {

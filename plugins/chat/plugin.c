@@ -63,6 +63,12 @@ static const sw_route ROUTES[] = {
      NULL, EXAMPLE_APPROVAL},
 };
 
+/* Of types that nobody may send: never called. */
+static sw_status made_here(sw_request *req)
+{
+    return sw_fail(req, SW_INVALID, "unknown_type", "unknown frame type");
+}
+
 static const sw_frame_handler FRAMES[] = {
     {"CHAT", SW_ROLES_ALL, SW_LANE_WORKER, on_chat, "A message, stored before it is delivered."},
     {"CHAT_STREAM", SW_ROLES_ALL, SW_LANE_LOOP, on_stream, "A piece of a message that is being written; not stored."},
@@ -70,6 +76,8 @@ static const sw_frame_handler FRAMES[] = {
     {"AUTH_REQUEST", SW_ROLE_BIT(SW_ROLE_BUTLER), SW_LANE_WORKER, on_auth_request, "Butler asks a human for approval."},
     {"AUTH_RESPONSE", SW_ROLES_HUMAN, SW_LANE_WORKER, on_auth_response, "A human answers an authorization request."},
     {"ACK", SW_ROLE_BIT(SW_ROLE_BUTLER), SW_LANE_WORKER, on_ack, "Butler has received a decision."},
+    {"AUTH_STATUS_UPDATE", 0, SW_LANE_WORKER, made_here, "Tells every human what became of an authorization request."},
+    {"BUTLER_AGENT_MESSAGE", 0, SW_LANE_WORKER, made_here, "Shows every ADMIN what Butler and an agent say."},
 };
 
 static const sw_subscription SUBSCRIPTIONS[] = {
