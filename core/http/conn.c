@@ -1,7 +1,7 @@
 #include "core/http/conn.h"
 
-#include "core/http/gate.h"
-#include "core/http/listener.h"
+#include "core/http/http_gate.h"
+#include "core/http/http_listener.h"
 #include "core/http/rate.h"
 #include "core/http/tick.h"
 #include <assert.h>

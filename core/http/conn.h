@@ -2,7 +2,7 @@
 #ifndef CORE_HTTP_CONN_H
 #define CORE_HTTP_CONN_H
 
-#include "core/http/inside.h"
+#include "core/http/http_internal.h"
 
 /* evhttp's bufferevent callback: every connection begins here. */
 struct bufferevent *conn_accept(struct event_base *base, void *http_loop_);

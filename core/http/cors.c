@@ -1,6 +1,6 @@
 #include "core/http/cors.h"
 
-#include "core/http/reply.h"
+#include "core/http/http_reply.h"
 
 void cors_take(exchange *x, const char *origin)
 {

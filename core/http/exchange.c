@@ -2,7 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/http/conn.h"
-#include "core/http/reply.h"
+#include "core/http/http_reply.h"
 #include "core/http/tick.h"
 #include "core/http/upgrade.h"
 #include "core/runtime/thread.h"

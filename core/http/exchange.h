@@ -6,7 +6,7 @@
 #ifndef CORE_HTTP_EXCHANGE_H
 #define CORE_HTTP_EXCHANGE_H
 
-#include "core/http/inside.h"
+#include "core/http/http_internal.h"
 
 enum { REQUEST_ID_MAX = 64 };
 

@@ -2,7 +2,7 @@
 #ifndef CORE_HTTP_MEMORY_H
 #define CORE_HTTP_MEMORY_H
 
-#include "core/http/inside.h"
+#include "core/http/http_internal.h"
 
 /* Adds up what the loops count. */
 void memory_look(http_server *h);

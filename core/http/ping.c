@@ -1,6 +1,6 @@
 #include "core/http/ping.h"
 
-#include "core/http/reply.h"
+#include "core/http/http_reply.h"
 
 void ping_answer(exchange *x)
 {

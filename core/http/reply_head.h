@@ -2,7 +2,7 @@
 #ifndef CORE_HTTP_REPLY_HEAD_H
 #define CORE_HTTP_REPLY_HEAD_H
 
-#include "core/http/reply.h"
+#include "core/http/http_reply.h"
 
 /* More than reply_head_write() will need. */
 size_t reply_head_bound(const exchange *x, const reply *r);

@@ -1,7 +1,7 @@
 /* What is done every 100 ms while a loop has connections: deadlines, memory, accepting again, the access log. */
 #include "core/http/access_log.h"
 #include "core/http/conn.h"
-#include "core/http/listener.h"
+#include "core/http/http_listener.h"
 #include "core/http/memory.h"
 #include "core/http/refuse.h"
 #include "core/http/tick.h"

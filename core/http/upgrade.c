@@ -2,9 +2,9 @@
 
 #include "core/base/str.h"
 #include "core/http/access_log.h"
-#include "core/http/auth.h"
 #include "core/http/conn.h"
-#include "core/http/numbers.h"
+#include "core/http/http_auth.h"
+#include "core/http/route_metrics.h"
 #include "core/http/uri.h"
 #include "core/runtime/thread.h"
 #include <event2/keyvalq_struct.h>

@@ -4,7 +4,7 @@
 #ifndef CORE_PLUGIN_REGISTRY_H
 #define CORE_PLUGIN_REGISTRY_H
 
-#include "core/http/server.h"
+#include "core/http/http.h"
 #include "core/plugin/crashes.h"
 #include "core/runtime/runtime.h"
 #include "core/ws/hub.h"

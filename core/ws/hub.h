@@ -2,7 +2,7 @@
 #ifndef CORE_WS_HUB_H
 #define CORE_WS_HUB_H
 
-#include "core/http/server.h"
+#include "core/http/http.h"
 
 typedef struct hub hub;
 

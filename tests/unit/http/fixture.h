@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_HTTP_FIXTURE_H
 #define TESTS_UNIT_HTTP_FIXTURE_H
 
-#include "core/http/server.h"
+#include "core/http/http.h"
 #include "tests/unit/db/store_fixture.h"
 #include "tests/unit/run_tests.h"
 

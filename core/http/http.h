@@ -1,6 +1,6 @@
 /* The HTTP side of every loop: listeners, evhttp with its weaknesses closed, routes, guard, replies. */
-#ifndef CORE_HTTP_SERVER_H
-#define CORE_HTTP_SERVER_H
+#ifndef CORE_HTTP_HTTP_H
+#define CORE_HTTP_HTTP_H
 
 #include "core/runtime/runtime.h"
 

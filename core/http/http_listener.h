@@ -1,8 +1,8 @@
 /* Listening sockets: one a loop on the same port (SO_REUSEPORT), or one shared that systemd has passed on. */
-#ifndef CORE_HTTP_LISTENER_H
-#define CORE_HTTP_LISTENER_H
+#ifndef CORE_HTTP_HTTP_LISTENER_H
+#define CORE_HTTP_HTTP_LISTENER_H
 
-#include "core/http/inside.h"
+#include "core/http/http_internal.h"
 
 /* Opens all loops' listeners. A bind without SO_REUSEPORT first proves that nobody else has the port. Before the loops
  * run. false: `error` says why. */

@@ -1,4 +1,4 @@
-#include "core/http/client.h"
+#include "core/http/client_address.h"
 
 #include "core/base/str.h"
 #include "core/http/rate.h"

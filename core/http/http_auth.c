@@ -1,4 +1,4 @@
-#include "core/http/auth.h"
+#include "core/http/http_auth.h"
 
 #include "core/base/str.h"
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "core/http/gate.h"
+#include "core/http/http_gate.h"
 
 #include "core/http/conn.h"
 #include "core/http/memory.h"

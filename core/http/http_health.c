@@ -1,4 +1,4 @@
-#include "core/http/health.h"
+#include "core/http/http_health.h"
 
 #include "core/db/db.h"
 #include "core/runtime/crash.h"

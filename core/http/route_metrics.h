@@ -1,6 +1,6 @@
 /* Counts and times of exchanges by route, for the metrics. Each loop writes its own. */
-#ifndef CORE_HTTP_NUMBERS_H
-#define CORE_HTTP_NUMBERS_H
+#ifndef CORE_HTTP_ROUTE_METRICS_H
+#define CORE_HTTP_ROUTE_METRICS_H
 
 #include "core/http/exchange.h"
 

@@ -1,4 +1,4 @@
-#include "core/http/numbers.h"
+#include "core/http/route_metrics.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* Between the socket and evhttp: evhttp gets a request only when it is whole and clean. */
-#ifndef CORE_HTTP_GATE_H
-#define CORE_HTTP_GATE_H
+#ifndef CORE_HTTP_HTTP_GATE_H
+#define CORE_HTTP_HTTP_GATE_H
 
-#include "core/http/inside.h"
+#include "core/http/http_internal.h"
 
 /* The read callback of every connection that waits for a request. */
 void gate_readable(struct bufferevent *bev, void *unused);

@@ -1,6 +1,6 @@
 /* Who asks: the Authorization header, the principal cache, and the provider behind it. */
-#ifndef CORE_HTTP_AUTH_H
-#define CORE_HTTP_AUTH_H
+#ifndef CORE_HTTP_HTTP_AUTH_H
+#define CORE_HTTP_HTTP_AUTH_H
 
 #include "core/http/exchange.h"
 

@@ -1,6 +1,6 @@
 /* GET /api/health. */
-#ifndef CORE_HTTP_HEALTH_H
-#define CORE_HTTP_HEALTH_H
+#ifndef CORE_HTTP_HTTP_HEALTH_H
+#define CORE_HTTP_HTTP_HEALTH_H
 
 #include "core/http/exchange.h"
 

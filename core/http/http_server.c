@@ -1,17 +1,17 @@
-#include "core/http/server.h"
+#include "core/http/http.h"
 
 #include "core/base/log.h"
 #include "core/base/table.h"
 #include "core/http/access_log.h"
 #include "core/http/conn.h"
-#include "core/http/dispatch.h"
 #include "core/http/exchange.h"
-#include "core/http/health.h"
-#include "core/http/listener.h"
-#include "core/http/numbers.h"
+#include "core/http/http_dispatch.h"
+#include "core/http/http_health.h"
+#include "core/http/http_listener.h"
 #include "core/http/ping.h"
 #include "core/http/rate.h"
 #include "core/http/request_id.h"
+#include "core/http/route_metrics.h"
 #include "core/http/tick.h"
 #include <stdio.h>
 #include <stdlib.h>

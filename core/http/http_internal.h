@@ -2,13 +2,13 @@
  *
  * Everything of an http_loop and of its connections belongs to that loop's thread; other threads only read the atomic
  * numbers. An exchange belongs to one thread at a time (exchange.h). */
-#ifndef CORE_HTTP_INSIDE_H
-#define CORE_HTTP_INSIDE_H
+#ifndef CORE_HTTP_HTTP_INTERNAL_H
+#define CORE_HTTP_HTTP_INTERNAL_H
 
 #include "core/http/chunk_walk.h"
 #include "core/http/head_check.h"
+#include "core/http/http.h"
 #include "core/http/router.h"
-#include "core/http/server.h"
 #include "core/http/settings.h"
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

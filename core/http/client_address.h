@@ -1,6 +1,6 @@
 /* Who the client is, behind trusted proxies. */
-#ifndef CORE_HTTP_CLIENT_H
-#define CORE_HTTP_CLIENT_H
+#ifndef CORE_HTTP_CLIENT_ADDRESS_H
+#define CORE_HTTP_CLIENT_ADDRESS_H
 
 #include "core/http/exchange.h"
 

@@ -1,7 +1,7 @@
 /* Sending an answer: the head is written by hand and goes to the socket together with the body, in one call when the
  * socket takes it; evhttp only learns that the request is done. */
-#ifndef CORE_HTTP_REPLY_H
-#define CORE_HTTP_REPLY_H
+#ifndef CORE_HTTP_HTTP_REPLY_H
+#define CORE_HTTP_HTTP_REPLY_H
 
 #include "core/http/exchange.h"
 

@@ -1,10 +1,10 @@
-#include "core/http/reply.h"
+#include "core/http/http_reply.h"
 
 #include "core/http/access_log.h"
 #include "core/http/conn.h"
-#include "core/http/gate.h"
-#include "core/http/numbers.h"
+#include "core/http/http_gate.h"
 #include "core/http/reply_head.h"
+#include "core/http/route_metrics.h"
 #include "core/http/tick.h"
 #include "core/runtime/thread.h"
 #include <errno.h>

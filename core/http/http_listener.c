@@ -1,4 +1,4 @@
-#include "core/http/listener.h"
+#include "core/http/http_listener.h"
 
 #include "core/base/log.h"
 #include "core/http/conn.h"
