@@ -21,6 +21,15 @@ static inline char str_upper(char c)
     return c >= 'a' && c <= 'z' ? (char)(c & ~0x20) : c;
 }
 
+/* 0 to 15; -1: not a hex digit. */
+static inline int str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = str_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static inline bool str_equal(sw_str a, const char *b)
 {
     size_t len = strlen(b);

@@ -1,4 +1,6 @@
-#include "core/http/access_log.h"
+/* Lines are written into a buffer of the loop, which the sweep, or the next line that does not fit, hands to the log.
+ * On the loop. */
+#include "core/http/exchange.h"
 
 #include "core/base/log.h"
 #include "core/http/conn.h"
@@ -6,17 +8,6 @@
 #include <string.h>
 
 enum { PATH_MAX_LOGGED = 512, LINE_MAX = 2 * PATH_MAX_LOGGED + 1024 };
-
-static const char *const METHODS[] = {
-    [0] = "-",
-    [HEAD_GET] = "GET",
-    [HEAD_POST] = "POST",
-    [HEAD_PUT] = "PUT",
-    [HEAD_PATCH] = "PATCH",
-    [HEAD_DELETE] = "DELETE",
-    [HEAD_HEAD] = "HEAD",
-    [HEAD_OPTIONS] = "OPTIONS",
-};
 
 /* Milliseconds with three places. */
 static char *put_ms(char *at, int64_t ns)
@@ -47,6 +38,11 @@ static char *put_safe(char *at, const char *text, size_t len, bool json)
 
 #define PUT(at, literal) put((at), (literal), sizeof(literal) - 1)
 
+static const char *method_of(const exchange *x)
+{
+    return x->method ? http_method_name(x->method) : "-";
+}
+
 typedef struct {
     const exchange *x;
     sw_str path, user;
@@ -59,7 +55,7 @@ typedef struct {
 static char *write_text(char *at, const loop_clock *clock, const entry *e)
 {
     at = PUT(put(at, clock->stamp, 24), " info access ");
-    at = PUT(put_text(at, METHODS[e->x->method]), " ");
+    at = PUT(put_text(at, method_of(e->x)), " ");
     at = PUT(put_safe(at, e->path.at, e->path.len, false), " ");
     at = PUT(put_number(at, (uint64_t)e->status), " ");
     at = PUT(put_number(at, e->bytes), " ");
@@ -72,7 +68,7 @@ static char *write_text(char *at, const loop_clock *clock, const entry *e)
 static char *write_json(char *at, const loop_clock *clock, const entry *e)
 {
     at = put(PUT(at, "{\"time\":\""), clock->stamp, 24);
-    at = put_text(PUT(at, "\",\"level\":\"info\",\"part\":\"access\",\"method\":\""), METHODS[e->x->method]);
+    at = put_text(PUT(at, "\",\"level\":\"info\",\"part\":\"access\",\"method\":\""), method_of(e->x));
     at = put_safe(PUT(at, "\",\"path\":\""), e->path.at, e->path.len, true);
     at = put_number(PUT(at, "\",\"status\":"), (uint64_t)e->status);
     at = put_number(PUT(at, ",\"bytes\":"), e->bytes);

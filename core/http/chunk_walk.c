@@ -1,20 +1,13 @@
+/* One state for each place in the framing of chunks; the data between is skipped. Pure. */
 #include "core/http/chunk_walk.h"
 
 #include "core/base/str.h"
 
 enum chunk_place { IN_SIZE = 0, SIZE_LF, IN_DATA, DATA_CR, DATA_LF, LAST_CR, LAST_LF, ENDED };
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = str_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static chunk_answer size_byte(chunk_walk *w, char c, uint64_t limit)
 {
-    int digit = hex_digit(c);
+    int digit = str_hex_digit(c);
     if (digit >= 0) {
         if (++w->digits > 15)
             return CHUNK_TOO_LARGE;

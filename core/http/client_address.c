@@ -1,4 +1,5 @@
-#include "core/http/client_address.h"
+/* The client behind trusted proxies. On the loop. */
+#include "core/http/guard.h"
 
 #include "core/base/str.h"
 #include "core/http/rate.h"
@@ -6,11 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* The addresses from the last one backwards: the first that is no trusted proxy is the client. A proxy adds to the end,
- * so what stands before an untrusted address is only a claim. Several headers count as one list. */
+/* The addresses from the last one backwards: the first that is not a trusted proxy is the client. A proxy adds to the
+ * end, so what stands before an untrusted address is only a claim. Several headers count as one list. */
 typedef struct {
     address found;
-    bool ended; /* an untrusted address, or something that is none */
+    bool ended; /* an untrusted address, or something that is not an address */
 } walk;
 
 static void walk_value(walk *w, const http_settings *s, const char *value)

@@ -1,9 +1,8 @@
+/* A conn is the loop's from accept to CONN_DEAD. evhttp owns the bufferevent and the evhttp_connection, and says by
+ * on_closed() that it has freed them; the struct itself is kept for the next one. */
 #include "core/http/conn.h"
 
-#include "core/http/http_gate.h"
-#include "core/http/http_listener.h"
 #include "core/http/rate.h"
-#include "core/http/tick.h"
 #include <assert.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -13,6 +12,9 @@
 
 /* A reply leaves in pieces of up to this size; libevent's own bound is 16 KiB. */
 enum { WRITE_PIECE = 256 * 1024, LINGER_BYTES = 64 * 1024 * 1024 };
+
+/* Less than this is not counted against limits.memory: limits.connections bounds it. */
+enum { UNCOUNTED = 4096, TURN_MS = 100 };
 
 static void on_closed(struct evhttp_connection *evcon, void *arg);
 
@@ -50,7 +52,7 @@ struct bufferevent *conn_accept(struct event_base *base, void *http_loop_)
     TAILQ_INSERT_TAIL(&l->fresh, c, entry);
     uint32_t open = atomic_fetch_add_explicit(&l->server->open, 1, memory_order_relaxed) + 1;
     if (open >= l->server->settings.connections)
-        listener_pause(l, 0);
+        accept_pause(l, 0);
     return bev;
 }
 
@@ -174,9 +176,19 @@ void conn_watch(conn *c, bufferevent_data_cb readable, bufferevent_data_cb drain
     bufferevent_setcb(c->bev, readable, drained, on_event, c);
 }
 
+static void on_readable(struct bufferevent *bev, void *arg)
+{
+    conn *c = conn_of(bev);
+    (void)arg;
+    if (!c)
+        return;
+    tick(c->home);
+    c->home->server->read(c);
+}
+
 void conn_wrap(conn *c)
 {
-    conn_watch(c, gate_readable, on_sent);
+    conn_watch(c, on_readable, on_sent);
 }
 
 /* ---- deadlines ---- */
@@ -202,13 +214,65 @@ size_t conn_unsent(const conn *c)
     return evbuffer_get_length(bufferevent_get_output(c->bev)) + (size_t)(in_socket > 0 ? in_socket : 0);
 }
 
-void conn_idle(conn *c)
+void conn_next(conn *c)
 {
+    conn_wrap(c);
     c->state = CONN_IDLE;
     c->fed = false;
     c->checked = 0;
     c->head = (request_head){0};
     conn_deadline(c, DEADLINE_IDLE);
+    c->home->server->read(c);
+}
+
+/* ---- limits.memory: each loop counts its own, and who counts something adds them up ---- */
+
+void memory_look(http_server *h)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < h->loop_count; i++)
+        sum += atomic_load_explicit(&h->loops[i]->memory, memory_order_relaxed);
+    bool over = atomic_load_explicit(&h->over_memory, memory_order_relaxed);
+    /* Once over, it must fall by a tenth. */
+    bool now = sum > (over ? h->settings.memory / 10 * 9 : h->settings.memory);
+    if (now != over)
+        atomic_store_explicit(&h->over_memory, now, memory_order_relaxed);
+}
+
+bool memory_over(const http_server *h)
+{
+    return atomic_load_explicit(&h->over_memory, memory_order_relaxed);
+}
+
+void conn_charge(conn *c, size_t bytes)
+{
+    if (bytes < UNCOUNTED)
+        bytes = 0;
+    if (bytes == c->charged)
+        return;
+    counter *sum = &c->home->memory;
+    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + bytes - c->charged,
+                          memory_order_relaxed);
+    c->charged = bytes;
+    memory_look(c->home->server);
+}
+
+void conn_pause(conn *c)
+{
+    if (c->paused_ms)
+        return;
+    c->paused_ms = c->home->clock.mono_ms;
+    c->home->paused++;
+    bufferevent_disable(c->bev, EV_READ);
+}
+
+void conn_resume(conn *c)
+{
+    if (!c->paused_ms)
+        return;
+    c->paused_ms = 0;
+    c->home->paused--;
+    bufferevent_enable(c->bev, EV_READ);
 }
 
 /* ---- the end ---- */
@@ -271,4 +335,33 @@ void conn_bury(http_loop *l, unsigned keep)
         l->dead_count--;
         free(c);
     }
+}
+
+/* ---- what is asked of a loop ---- */
+
+void conn_timer(http_loop *l)
+{
+    if (l->timer_set)
+        return;
+    static const struct timeval TURN = {0, TURN_MS * 1000};
+    l->timer_set = event_add(l->timer, &TURN) == 0;
+}
+
+void accept_pause(http_loop *l, int64_t ms)
+{
+    if (!l->listener)
+        return;
+    evconnlistener_disable(l->listener);
+    l->accept_paused = true;
+    l->accept_after_ms = l->clock.mono_ms + ms;
+    conn_timer(l);
+}
+
+void accept_resume(http_loop *l)
+{
+    uint32_t open = atomic_load_explicit(&l->server->open, memory_order_relaxed);
+    if (!l->listener || l->clock.mono_ms < l->accept_after_ms || open >= l->server->settings.connections)
+        return;
+    l->accept_paused = false;
+    evconnlistener_enable(l->listener);
 }

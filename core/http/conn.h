@@ -1,4 +1,5 @@
-/* Connections: from accept to the last byte. All on their loop. */
+/* Connections, from accept to the last byte, and what those of a loop share: the memory they may take, whether more of
+ * them are accepted, and the timer that looks after them. All on their loop, but for memory_over(). */
 #ifndef CORE_HTTP_CONN_H
 #define CORE_HTTP_CONN_H
 
@@ -6,9 +7,9 @@
 
 /* evhttp's bufferevent callback: every connection begins here. */
 struct bufferevent *conn_accept(struct event_base *base, void *http_loop_);
-/* The connection behind a bufferevent whose callbacks are http's; NULL: they are somebody else's. */
+/* The connection behind a bufferevent whose callbacks are those of http; NULL when they are not. */
 conn *conn_of(struct bufferevent *bev);
-/* Puts http's callbacks in the place of evhttp's. */
+/* Puts the callbacks of http in the place of evhttp's: what can be read goes to http_server.read. */
 void conn_wrap(conn *c);
 /* Other callbacks for reading and writing; conn_of() still knows it. */
 void conn_watch(conn *c, bufferevent_data_cb readable, bufferevent_data_cb drained);
@@ -18,27 +19,40 @@ void conn_deadline(conn *c, int which);
 /* Bytes of a reply that the client has not taken: ours and those in the socket, which takes more only when much of it
  * is free again. */
 size_t conn_unsent(const conn *c);
-/* Back to waiting for a request. */
-void conn_idle(conn *c);
-/* Counts `bytes` against limits.memory in the place of what was counted before. */
+/* Its reply has left: back to waiting for a request, and on with what has come of the next one already. */
+void conn_next(conn *c);
+
+/* ---- limits.memory ---- */
+
+/* Counts `bytes` against it in the place of what was counted before. */
 void conn_charge(conn *c, size_t bytes);
 /* Reading stops until memory is there again. */
 void conn_pause(conn *c);
 void conn_resume(conn *c);
+/* Adds up what the loops count. Any thread. */
+void memory_look(http_server *h);
+/* Is more in use than allowed? Requests that bring a body are refused then. Any thread. */
+bool memory_over(const http_server *h);
+
+/* ---- the end ---- */
 
 /* Ends it after the last reply: at once, or when what the client still sends has been read and thrown away. */
 void conn_finish(conn *c);
 /* Ends it now. Not while an exchange is at work. */
 void conn_free(conn *c);
 
-/* Every 100 ms while there is something to look after: deadlines, memory, accepting. */
-void conn_sweep(http_loop *l);
-/* Asks for that. */
-void conn_timer(http_loop *l);
-void conn_timer_fired(evutil_socket_t fd, short what, void *http_loop_);
-/* The event that looks at newly accepted connections. */
-void conn_newborn(evutil_socket_t fd, short what, void *http_loop_);
 /* Frees the structs of ended connections. */
 void conn_bury(http_loop *l, unsigned keep);
+
+/* ---- a loop ---- */
+
+/* The event that looks at newly accepted connections. */
+void conn_newborn(evutil_socket_t fd, short what, void *http_loop_);
+/* Asks for the sweep (sweep.c) in 100 ms. */
+void conn_timer(http_loop *l);
+/* No further connection for now. `ms`: not before that has passed (EMFILE). */
+void accept_pause(http_loop *l, int64_t ms);
+/* Accepts again when there is room. */
+void accept_resume(http_loop *l);
 
 #endif

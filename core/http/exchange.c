@@ -1,10 +1,9 @@
+/* The way of a request from its loop to the lanes and home again. The exchange is the loop's, then the thread's that
+ * runs it, then the loop's again; the loop keeps the spare ones. The way of the answer is in http_reply.c. */
 #include "core/http/exchange.h"
 
 #include "core/base/log.h"
 #include "core/http/conn.h"
-#include "core/http/http_reply.h"
-#include "core/http/tick.h"
-#include "core/http/upgrade.h"
 #include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +67,52 @@ void exchange_free(exchange *x)
 exchange *exchange_of(const sw_request *req)
 {
     return req->kind == REQUEST_HTTP ? req->owner : NULL;
+}
+
+/* ---- its id ---- */
+
+bool exchange_names_open(http_loop *l, unsigned index)
+{
+    uint8_t random[5];
+    if (sw_random(random, sizeof random) != SW_OK)
+        return false;
+    sw_hex(random, sizeof random, l->id_prefix);
+    l->id_prefix[10] = (char)('a' + index % 26);
+    l->id_prefix[11] = (char)('a' + index / 26 % 26);
+    l->id_prefix_len = 12;
+    return true;
+}
+
+/* Its length when it is 1..64 of [A-Za-z0-9._-], else 0. */
+static size_t sane(const char *id)
+{
+    size_t len = 0;
+    for (; id[len]; len++) {
+        char c = id[len];
+        bool fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+                    c == '_' || c == '-';
+        if (!fine || len == REQUEST_ID_MAX)
+            return 0;
+    }
+    return len;
+}
+
+void exchange_name(exchange *x, const char *given)
+{
+    size_t len = given ? sane(given) : 0;
+    if (len > 0) {
+        memcpy(x->id, given, len);
+    } else {
+        http_loop *l = x->home;
+        uint64_t n = l->next_id++;
+        memcpy(x->id, l->id_prefix, l->id_prefix_len);
+        len = l->id_prefix_len;
+        do
+            x->id[len++] = "0123456789abcdef"[n & 15];
+        while ((n >>= 4) > 0);
+    }
+    x->id[len] = '\0';
+    x->id_len = len;
 }
 
 /* ---- going to work ---- */
@@ -137,10 +182,8 @@ static void come_home(mail *m, loop *l)
     exchange *x = (exchange *)((char *)m - offsetof(exchange, req.mail));
     (void)l;
     tick(x->home);
-    if (x->upgrading)
-        upgrade_resume(x);
-    else
-        exchange_answer(x);
+    void (*next)(exchange * x) = x->resume ? x->resume : exchange_answer;
+    next(x);
 }
 
 /* sw_request.finish: on any thread. */
@@ -148,7 +191,7 @@ static void finished(sw_request *req, sw_status status)
 {
     exchange *x = req->owner;
     x->outcome = status;
-    if (status == SW_OK && !x->upgrading && (req->http_status == 0 || json_failed(&req->reply))) {
+    if (status == SW_OK && !x->resume && (req->http_status == 0 || json_failed(&req->reply))) {
         log_error("http", "%s: %s", x->route ? x->route->row.path : "?",
                   req->http_status ? "the reply grew too large" : "the handler gave no reply");
         memset(&req->failure, 0, sizeof req->failure);

@@ -2,7 +2,10 @@
  *
  * The loop makes it, guards it and hands it to a lane; from then on it belongs to the thread that runs it. What evhttp
  * knows of the request (headers, target, body) stays untouched by the loop meanwhile, so any of these threads may read
- * it. request_finish() brings it home by the loop's mailbox, where the answer is sent and the exchange ends. */
+ * it. request_finish() brings it home by the loop's mailbox, where the answer is sent and the exchange ends.
+ *
+ * exchange.c and http_reply.c are one thing, the way there and the way back; access_log.c and route_metrics.c note what
+ * became of it, request_read.c is what a handler reads of it. */
 #ifndef CORE_HTTP_EXCHANGE_H
 #define CORE_HTTP_EXCHANGE_H
 
@@ -15,18 +18,18 @@ struct exchange {
     TAILQ_ENTRY(exchange) entry; /* in home->busy or home->spare */
     http_loop *home;
     conn *conn;
-    struct evhttp_request *ev; /* NULL: the request was refused before evhttp had it */
-    const route *route;        /* NULL: none was found (yet) */
+    struct evhttp_request *ev; /* NULL when the request was refused before evhttp had it */
+    const route *route;        /* NULL when none was found (yet) */
     uint8_t method;            /* HEAD_GET … */
     bool busy;
-    sw_host *owner; /* whose request it is again when the provider has asked; NULL: it is not lent */
-    bool upgrading; /* a WebSocket whose token is being looked up */
+    sw_host *owner;              /* whose request it is again when the provider has asked; NULL while it is not lent */
+    void (*resume)(exchange *x); /* what the loop does when it has come home, instead of answering; NULL: it answers */
     bool token_in_protocol;
     bool tree_read;
     uint16_t present; /* HAS_… */
     sw_status outcome;
-    int status;         /* HTTP status of a refusal that no sw_status stands for, 0: none */
-    sw_str path, query; /* in evhttp's copy of the target, encoded; query.at NULL: none */
+    int status;         /* the HTTP status of a refusal that no sw_status stands for, else 0 */
+    sw_str path, query; /* in evhttp's copy of the target, encoded; query.at is NULL when there is none */
     sw_str values[ROUTE_PARAMS_MAX];
     sw_str token;         /* of Authorization or the query, encoded as it came */
     sw_str body;          /* in evhttp's input buffer, in one piece */
@@ -44,7 +47,7 @@ struct exchange {
 exchange *exchange_new(conn *c, struct evhttp_request *ev);
 /* On the loop, when nobody works on it any more. */
 void exchange_free(exchange *x);
-/* The exchange behind a request; NULL: a frame or a task. */
+/* The exchange behind a request; NULL for a frame or a task. */
 exchange *exchange_of(const sw_request *req);
 
 /* Hands it to a lane. On the loop; when the lane is full it is answered with 503. */
@@ -57,5 +60,43 @@ void exchange_fail(exchange *x, sw_status status, const char *code, const char *
 void exchange_refuse(exchange *x, int http_status, const char *code, const char *text);
 /* Sends what the outcome is. On the loop; ends the exchange. */
 void exchange_answer(exchange *x);
+
+/* X-Request-Id: the caller's own when it is sane, else one of ours. `given` may be NULL. On the loop. */
+void exchange_name(exchange *x, const char *given);
+/* The prefix of the loop's own ids: random, so that restarts do not repeat them. */
+bool exchange_names_open(http_loop *l, unsigned index);
+
+/* ---- http_reply.c: the head is written by hand and goes to the socket together with the body, in one call when the
+ * socket takes it; evhttp only learns that the request is done ---- */
+
+typedef struct {
+    int status;
+    const char *content_type; /* for a body */
+    const char *body;
+    size_t len;
+    void *owned; /* freed when the body has left; NULL when the body is static */
+    const reply_header *headers;
+    const char *lines; /* further header lines, complete; or NULL */
+    bool preflight;    /* the answer to one: exposes no headers */
+    int retry_after;   /* seconds; 0: none, but 1 with a 503 or 429 */
+} reply;
+
+/* On the loop. Logs and counts, and ends the exchange. */
+void reply_send(exchange *x, reply *r);
+
+/* ---- access_log.c: one line for each exchange, gathered in the loop and written every 100 ms or 16 KiB. Never a query
+ * string (tokens stand there), never a body ---- */
+
+/* Text: time info access METHOD path status bytes ms address request_id user. On the loop. */
+void access_log_add(const exchange *x, int status, size_t bytes, int64_t took_ns);
+void access_log_flush(http_loop *l);
+
+/* ---- route_metrics.c: counts and times of exchanges by route. Each loop writes its own ---- */
+
+/* Room for every route there is; before the loops run. */
+bool route_metrics_open(http_server *h);
+void route_metrics_close(http_server *h);
+/* On the loop. */
+void route_metrics_add(const exchange *x, int status, int64_t took_ns);
 
 #endif

@@ -1,9 +1,83 @@
+/* What may stand in a head, byte by byte: the request line, the headers that have a meaning here, and what they mean
+ * together. Pure: any thread, nothing is owned. */
 #include "core/http/head_check.h"
 
 #include "common/utf8.h"
 #include "core/base/str.h"
-#include "core/http/head_bytes.h"
 #include "core/http/uri.h"
+
+static const char *const METHODS[] = {
+    [HEAD_GET] = "GET",       [HEAD_POST] = "POST", [HEAD_PUT] = "PUT",         [HEAD_PATCH] = "PATCH",
+    [HEAD_DELETE] = "DELETE", [HEAD_HEAD] = "HEAD", [HEAD_OPTIONS] = "OPTIONS",
+};
+
+const char *http_method_name(unsigned method)
+{
+    return method >= HEAD_GET && method <= HEAD_OPTIONS ? METHODS[method] : "";
+}
+
+/* ---- bytes ---- */
+
+/* What a byte may be part of. */
+enum { IN_TOKEN = 1, IN_VALUE = 2, IN_TARGET = 4, IN_HOST = 8 };
+
+/* Filled by hand for the signs; letters and digits are in all four. */
+static const uint8_t SIGNS[128] = {
+    ['\t'] = IN_VALUE,
+    [' '] = IN_VALUE,
+    ['!'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['"'] = IN_VALUE,
+    ['#'] = IN_TOKEN | IN_VALUE,
+    ['$'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['%'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['&'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['\''] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['('] = IN_VALUE | IN_TARGET | IN_HOST,
+    [')'] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['*'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['+'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    [','] = IN_VALUE | IN_TARGET,
+    ['-'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['.'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['/'] = IN_VALUE | IN_TARGET,
+    [':'] = IN_VALUE | IN_TARGET | IN_HOST,
+    [';'] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['<'] = IN_VALUE,
+    ['='] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['>'] = IN_VALUE,
+    ['?'] = IN_VALUE | IN_TARGET,
+    ['@'] = IN_VALUE | IN_TARGET,
+    ['['] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['\\'] = IN_VALUE | IN_TARGET,
+    [']'] = IN_VALUE | IN_TARGET | IN_HOST,
+    ['^'] = IN_TOKEN | IN_VALUE | IN_TARGET,
+    ['_'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+    ['`'] = IN_TOKEN | IN_VALUE | IN_TARGET,
+    ['{'] = IN_VALUE | IN_TARGET,
+    ['|'] = IN_TOKEN | IN_VALUE | IN_TARGET,
+    ['}'] = IN_VALUE | IN_TARGET,
+    ['~'] = IN_TOKEN | IN_VALUE | IN_TARGET | IN_HOST,
+};
+
+static bool is_part(char c, unsigned of)
+{
+    unsigned char u = (unsigned char)c;
+    if (u >= 128)
+        return (of & (IN_VALUE | IN_TARGET)) != 0;
+    if ((u >= '0' && u <= '9') || ((u | 0x20) >= 'a' && (u | 0x20) <= 'z'))
+        return true;
+    return (SIGNS[u] & of) != 0;
+}
+
+static bool all_part(sw_str s, unsigned of)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_part(s.at[i], of))
+            return false;
+    return true;
+}
+
+/* ---- the request line ---- */
 
 static int refuse(const char **ret_why, int status, const char *why)
 {
@@ -13,16 +87,9 @@ static int refuse(const char **ret_why, int status, const char *why)
 
 static uint8_t method_of(sw_str name)
 {
-    static const struct {
-        const char *name;
-        uint8_t method;
-    } METHODS[] = {
-        {"GET", HEAD_GET},       {"POST", HEAD_POST}, {"PUT", HEAD_PUT},         {"PATCH", HEAD_PATCH},
-        {"DELETE", HEAD_DELETE}, {"HEAD", HEAD_HEAD}, {"OPTIONS", HEAD_OPTIONS},
-    };
-    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++)
-        if (str_equal(name, METHODS[i].name))
-            return METHODS[i].method;
+    for (uint8_t m = HEAD_GET; m <= HEAD_OPTIONS; m++)
+        if (str_equal(name, METHODS[m]))
+            return m;
     return 0;
 }
 
@@ -120,20 +187,20 @@ typedef struct {
 } known_header;
 
 static const known_header KNOWN[] = {
-    {"host", HAS_HOST, true},
-    {"content-length", HAS_LENGTH, true},
-    {"transfer-encoding", HAS_TRANSFER, true},
-    {"authorization", HAS_AUTHORIZATION, true},
-    {"content-type", HAS_CONTENT_TYPE, true},
-    {"origin", HAS_ORIGIN, true},
-    {"x-request-id", HAS_REQUEST_ID, false},
-    {"x-forwarded-for", HAS_FORWARDED, false},
-    {"expect", HAS_EXPECT, true},
-    {"connection", HAS_CONNECTION, false},
-    {"upgrade", HAS_UPGRADE, false},
-    {"access-control-request-method", HAS_PREFLIGHT, false},
-    {"sec-websocket-key", HAS_WS_KEY, true},
-    {"sec-websocket-version", HAS_WS_VERSION, true},
+    {.name = "host", .bit = HAS_HOST, .once = true},
+    {.name = "content-length", .bit = HAS_LENGTH, .once = true},
+    {.name = "transfer-encoding", .bit = HAS_TRANSFER, .once = true},
+    {.name = "authorization", .bit = HAS_AUTHORIZATION, .once = true},
+    {.name = "content-type", .bit = HAS_CONTENT_TYPE, .once = true},
+    {.name = "origin", .bit = HAS_ORIGIN, .once = true},
+    {.name = "x-request-id", .bit = HAS_REQUEST_ID},
+    {.name = "x-forwarded-for", .bit = HAS_FORWARDED},
+    {.name = "expect", .bit = HAS_EXPECT, .once = true},
+    {.name = "connection", .bit = HAS_CONNECTION},
+    {.name = "upgrade", .bit = HAS_UPGRADE},
+    {.name = "access-control-request-method", .bit = HAS_PREFLIGHT},
+    {.name = "sec-websocket-key", .bit = HAS_WS_KEY, .once = true},
+    {.name = "sec-websocket-version", .bit = HAS_WS_VERSION, .once = true},
 };
 
 /* The row of a name; names of interest begin with one of a few letters. */

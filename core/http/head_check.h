@@ -8,7 +8,10 @@
 /* The methods of a request; the first five are sw_method. */
 enum { HEAD_GET = 1, HEAD_POST, HEAD_PUT, HEAD_PATCH, HEAD_DELETE, HEAD_HEAD, HEAD_OPTIONS };
 
-/* Which headers stand in the head: so that nobody searches for one that is not there. */
+/* "GET" …; "" for what is not a method. */
+const char *http_method_name(unsigned method);
+
+/* Which headers stand in the head: so that nobody searches for one that is missing. */
 enum {
     HAS_HOST = 1,
     HAS_LENGTH = 2,
@@ -37,10 +40,10 @@ typedef struct {
     uint16_t present; /* HAS_… */
     sw_str target;    /* points into the head: path and query */
     sw_str path;
-    uint64_t length; /* Content-Length, 0 without */
+    uint64_t length; /* Content-Length, 0 when there is none */
 } request_head;
 
-/* Fewer of what a head may hold: evhttp makes three allocations of each header. */
+/* A head may hold no more, since evhttp makes three allocations for each header. */
 enum { HEAD_HEADERS_MAX = 128 };
 
 /* Checks a whole head of `len` bytes, its empty line included. 0, or the HTTP status to refuse it with and why. */

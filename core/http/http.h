@@ -54,7 +54,7 @@ unsigned http_in_flight(const http_server *h);
 /* After loops_stop, and after the sockets that ws took over have gone. */
 void http_close(http_server *h);
 
-/* ---- numbers, for the metrics; any thread ---- */
+/* ---- for the metrics; any thread ---- */
 
 enum { HTTP_STATUSES = 24, HTTP_BUCKETS = 12 };
 /* What by_status[i] counts; 0: every other status. */
@@ -66,7 +66,7 @@ typedef struct {
     uint64_t by_status[HTTP_STATUSES];
     uint64_t buckets[HTTP_BUCKETS]; /* not cumulative */
     uint64_t microseconds;          /* of all of them */
-} http_numbers;
+} http_metrics;
 
 typedef struct {
     uint64_t accepted, refused;             /* connections; refused by a cap */
@@ -75,8 +75,8 @@ typedef struct {
     uint64_t memory;                        /* bytes counted against limits.memory */
 } http_totals;
 
-/* For every route, and once with `route` NULL for requests without one. */
-void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_numbers *n),
+/* For every route, and once with `route` NULL for requests that had none. */
+void http_each_metrics(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_metrics *n),
                        void *arg);
 http_totals http_read_totals(const http_server *h);
 

@@ -1,19 +1,19 @@
-#include "core/http/http_auth.h"
+/* A token that the cache knows is decided on the loop; another one is shown to the provider of auth/1, by the worker or
+ * slow thread that has the exchange meanwhile. */
+#include "core/http/guard.h"
 
 #include "core/base/str.h"
 #include <string.h>
 
 enum { TOKEN_MAX = 8192, ASK_TRIES = 4 };
 
-/* "Bearer <token>": false when it has another form. */
-static bool read_bearer(const char *value, sw_str *ret_token)
+bool bearer_token(const char *value, sw_str *ret)
 {
     sw_str s = str_of(value);
-    if (!str_starts_nocase(s, "bearer ") || s.len < 8)
+    if (!str_starts_nocase(s, "bearer "))
         return false;
-    sw_str token = str_trim((sw_str){s.at + 7, s.len - 7});
-    *ret_token = token;
-    return token.len > 0 && !memchr(token.at, ' ', token.len);
+    *ret = str_trim((sw_str){s.at + 7, s.len - 7});
+    return ret->len > 0;
 }
 
 principal_answer auth_lookup(exchange *x)
@@ -37,7 +37,7 @@ auth_answer auth_begin(exchange *x)
             exchange_fail(x, SW_UNAUTHENTICATED, NULL, "authorization header required");
         return open ? AUTH_DECIDED : AUTH_REFUSED;
     }
-    if (!read_bearer(value, &x->token)) {
+    if (!bearer_token(value, &x->token) || memchr(x->token.at, ' ', x->token.len)) {
         if (!open)
             exchange_fail(x, SW_UNAUTHENTICATED, NULL, "invalid authorization header format");
         return open ? AUTH_DECIDED : AUTH_REFUSED;

@@ -1,16 +1,12 @@
-#include "core/http/http_dispatch.h"
+/* The guard, in its order: client address, CORS, route, rate, draining and memory, module, token, role, type. Then the
+ * handler runs here, or the exchange goes to its lane. On the loop. */
+#include "core/http/guard.h"
 
 #include "core/base/str.h"
-#include "core/http/client_address.h"
 #include "core/http/conn.h"
 #include "core/http/cors.h"
-#include "core/http/http_auth.h"
-#include "core/http/http_health.h"
-#include "core/http/memory.h"
-#include "core/http/ping.h"
+#include "core/http/own_routes.h"
 #include "core/http/rate.h"
-#include "core/http/request_id.h"
-#include "core/http/upgrade.h"
 #include <string.h>
 
 static const char *header(const exchange *x, const char *name)
@@ -117,10 +113,22 @@ static bool overloaded(exchange *x)
     return false;
 }
 
+/* An OPTIONS, whatever its path: 204. `allow`: what the path takes. */
+static void answer_options(exchange *x, const char *allow)
+{
+    const cors_rules *rules = x->home->server->cors;
+    reply r = {.status = 204};
+    if (x->present & HAS_PREFLIGHT) {
+        r.preflight = true;
+        r.lines = x->origin ? rules->preflight : NULL;
+    } else {
+        x->allow = allow;
+    }
+    reply_send(x, &r);
+}
+
 static void guard(exchange *x)
 {
-    static const char *const METHODS[] = {
-        [SW_GET] = "GET", [SW_POST] = "POST", [SW_PUT] = "PUT", [SW_PATCH] = "PATCH", [SW_DELETE] = "DELETE"};
     const http_server *h = x->home->server;
     const route_set *set;
     uint32_t slot = client_find(x);
@@ -131,7 +139,7 @@ static void guard(exchange *x)
         return;
     }
     if (x->method == HEAD_OPTIONS) {
-        cors_options(x, set ? set->allow : "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        answer_options(x, set ? set->allow : "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         return;
     }
     if (overloaded(x))
@@ -146,7 +154,7 @@ static void guard(exchange *x)
         return;
     }
     x->req.host = x->route->module;
-    x->req.work_kind = METHODS[x->route->row.method];
+    x->req.work_kind = http_method_name(x->route->row.method);
     x->req.work_name = x->route->row.path;
     if (!module_serves(x))
         return;
@@ -166,7 +174,7 @@ static void guard(exchange *x)
     }
 }
 
-void dispatch(struct evhttp_request *ev, void *http_loop_)
+void http_dispatch(struct evhttp_request *ev, void *http_loop_)
 {
     struct evhttp_connection *evcon = evhttp_request_get_connection(ev);
     conn *c = conn_of(evhttp_connection_get_bufferevent(evcon));
@@ -182,6 +190,6 @@ void dispatch(struct evhttp_request *ev, void *http_loop_)
     x->path = (sw_str){target, c->path_len};
     if (len > c->path_len)
         x->query = (sw_str){target + c->path_len + 1, len - c->path_len - 1};
-    request_id_make(x, x->present & HAS_REQUEST_ID ? header(x, "X-Request-Id") : NULL);
+    exchange_name(x, x->present & HAS_REQUEST_ID ? header(x, "X-Request-Id") : NULL);
     guard(x);
 }

@@ -1,13 +1,80 @@
+/* A request is followed in the input of its connection until it is whole and clean; evhttp parses it then, and calls
+ * http_dispatch(). What is wrong is refused here, as evhttp would have accepted it or answered without JSON. On the
+ * loop of the connection. */
 #include "core/http/http_gate.h"
 
+#include "core/base/str.h"
 #include "core/http/conn.h"
-#include "core/http/memory.h"
-#include "core/http/refuse.h"
-#include "core/http/tick.h"
+#include "core/http/cors.h"
+#include "core/http/exchange.h"
 #include <string.h>
 
 /* A body of up to this size is let in when memory is short: reading it frees more than it takes. */
-enum { SMALL_BODY = 4096 };
+enum { SMALL_BODY = 4096, ORIGIN_MAX = 256 };
+
+/* ---- refusing what evhttp has not had: the answer, and the end of the connection ---- */
+
+/* What an answer repeats of a request; empty: it is not known. */
+typedef struct {
+    char origin[ORIGIN_MAX];
+    char request_id[REQUEST_ID_MAX + 2]; /* one too long is seen to be so */
+} repeated;
+
+/* Copies the value of the first header of that name; "" when there is none, or it does not fit. */
+static void copy_header(const char *head, size_t len, const char *name, char *ret, size_t size)
+{
+    sw_str rest = {head, len}, line;
+    ret[0] = '\0';
+    while (str_next(&rest, '\n', &line)) {
+        size_t name_len = strlen(name);
+        if (line.len <= name_len || line.at[name_len] != ':' || !str_starts_nocase(line, name))
+            continue;
+        sw_str value = str_trim((sw_str){line.at + name_len + 1, line.len - name_len - 1});
+        if (value.len < size) {
+            memcpy(ret, value.at, value.len);
+            ret[value.len] = '\0';
+        }
+        return;
+    }
+}
+
+/* A head that was good stands in the input still when its body is what is refused. */
+static void read_head(conn *c, repeated *ret)
+{
+    *ret = (repeated){.origin = ""};
+    if (c->state != CONN_BODY || c->fed)
+        return;
+    struct evbuffer *input = bufferevent_get_input(c->bev);
+    struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
+    const char *at = end.pos < 0 ? NULL : (const char *)evbuffer_pullup(input, end.pos + 2);
+    if (!at)
+        return;
+    copy_header(at, (size_t)end.pos + 2, "Origin", ret->origin, sizeof ret->origin);
+    copy_header(at, (size_t)end.pos + 2, "X-Request-Id", ret->request_id, sizeof ret->request_id);
+}
+
+void refuse_read(conn *c, int http_status, const char *code, const char *text)
+{
+    repeated known;
+    read_head(c, &known);
+    conn_resume(c);
+    c->close_after = true;
+    c->linger_after = true; /* what the client still sends must not turn into a reset that eats the answer */
+    conn_deadline(c, DEADLINES);
+    exchange *x = exchange_new(c, NULL);
+    if (!x) {
+        conn_free(c);
+        return;
+    }
+    exchange_name(x, known.request_id);
+    if (known.origin[0])
+        cors_take(x, known.origin);
+    if (!text)
+        text = http_status == 413 ? "the request body is too large" : "the request is malformed";
+    exchange_refuse(x, http_status, code, text);
+}
+
+/* ---- bodies ---- */
 
 /* Gives evhttp what is in the input: one whole request (dispatch() is called from inside), or the head of one that
  * waits for 100 Continue. */
@@ -17,8 +84,6 @@ static void feed(conn *c)
     if (c->state == CONN_BODY)
         conn_wrap(c); /* 100 Continue put evhttp's callbacks back */
 }
-
-/* ---- bodies ---- */
 
 /* Takes the new bytes of a chunked body from `at` in the input. */
 static chunk_answer follow_chunks(conn *c, size_t at, size_t *ret_end)
@@ -187,7 +252,7 @@ static bool gate_head(conn *c)
     return c->state == CONN_BODY;
 }
 
-void gate_run(conn *c)
+void gate_read(conn *c)
 {
     if (c->in_gate)
         return;
@@ -207,14 +272,4 @@ void gate_run(conn *c)
         }
     }
     c->in_gate = false;
-}
-
-void gate_readable(struct bufferevent *bev, void *unused)
-{
-    conn *c = conn_of(bev);
-    (void)unused;
-    if (!c)
-        return;
-    tick(c->home);
-    gate_run(c);
 }

@@ -1,4 +1,6 @@
-#include "core/http/http_health.h"
+/* What is checked at most once a second, whoever asks: the storage, the writer, the modules. On a worker; the last
+ * result is kept in atomics that all of them read. */
+#include "core/http/own_routes.h"
 
 #include "core/db/db.h"
 #include "core/runtime/crash.h"
@@ -10,7 +12,7 @@ enum { CHECK_EVERY_MS = 1000, SCRATCH_BYTES = 64 * 1024 };
 
 /* What the last check found. Written by whoever wins `checked_ms`; the rest are single words. */
 struct health {
-    _Atomic int64_t checked_ms; /* monotonic, 0: never */
+    _Atomic int64_t checked_ms; /* monotonic; 0 before the first */
     _Atomic uint64_t failed_batches;
     _Atomic int64_t latency_us;
     _Atomic bool storage_ok, modules_ok;

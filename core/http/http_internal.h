@@ -1,7 +1,9 @@
-/* The inside of http, shared by the files of this folder: the server, its part of every loop, connections.
+/* The inside of http, shared by the files of this folder: the server, its part of every loop, connections. README.md
+ * has the layers: a file calls those below it, and what a lower one starts in a higher one goes by http_server.read,
+ * exchange.resume, or a callback of libevent.
  *
  * Everything of an http_loop and of its connections belongs to that loop's thread; other threads only read the atomic
- * numbers. An exchange belongs to one thread at a time (exchange.h). */
+ * counters. An exchange belongs to one thread at a time (exchange.h). */
 #ifndef CORE_HTTP_HTTP_INTERNAL_H
 #define CORE_HTTP_HTTP_INTERNAL_H
 
@@ -56,7 +58,7 @@ struct conn {
 
     conn_state state;
     uint8_t queued;    /* 1 + the deadline queue it is in, 0: none */
-    bool in_gate;      /* gate_run() is on the stack */
+    bool in_gate;      /* gate_read() is on the stack */
     bool close_after;  /* this reply is the last */
     bool linger_after; /* and unread bytes may follow: a plain close would reset the client */
     bool fed;          /* evhttp has had the head already (100-continue) */
@@ -95,7 +97,7 @@ typedef struct {
     counter by_status[HTTP_STATUSES];
     counter buckets[HTTP_BUCKETS];
     counter microseconds;
-} route_numbers;
+} route_metrics;
 
 TAILQ_HEAD(exchange_list, exchange);
 
@@ -121,7 +123,7 @@ struct http_loop {
     uint64_t next_id; /* of generated request ids */
     char id_prefix[16];
     size_t id_prefix_len;
-    route_numbers *numbers; /* one a route, and the last for requests without */
+    route_metrics *metrics; /* one for each route, and the last for requests without one */
     counter accepted, refused, bad_heads, timed_out, stalled, memory, in_flight;
     mail drain_mail;
     size_t log_len;
@@ -132,12 +134,13 @@ struct http_loop {
 struct http_server {
     runtime *rt;
     http_settings settings;
-    _Atomic(cors_rules *) cors; /* a reload puts new ones here */
+    _Atomic(struct cors_rules *) cors; /* a reload puts new ones here */
     http_authenticate authenticate;
     sw_lane authenticate_lane;
     http_ask ask;      /* NULL: authenticate tells everything */
     sw_host *provider; /* whose work asking is */
     http_take_over take_over;
+    void (*read)(conn *c); /* takes what is in the input of a connection: http_gate.c, set once by http_server.c */
     router *router;
     struct rates *rates;
     http_loop **loops; /* one each, so that they share no cache line */
@@ -152,5 +155,9 @@ static inline void count(counter *c)
 {
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
 }
+
+/* The time, on entering a callback of the loop (tick.c). Cheap: coarse clocks, and texts are made anew only when they
+ * change. */
+void tick(http_loop *l);
 
 #endif

@@ -1,8 +1,9 @@
+/* One listening socket for each loop, so that the kernel spreads the connections. Opened by the main thread before the
+ * loops run; from then on each is its loop's. evhttp owns the listener and closes the socket. */
 #include "core/http/http_listener.h"
 
 #include "core/base/log.h"
 #include "core/http/conn.h"
-#include "core/http/tick.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -15,27 +16,6 @@
 #include <unistd.h>
 
 enum { RETRY_MS = 200, COMPLAIN_MS = 10000, SYSTEMD_FIRST = 3 };
-
-/* ---- accepting, and not ---- */
-
-void listener_pause(http_loop *l, int64_t ms)
-{
-    if (!l->listener)
-        return;
-    evconnlistener_disable(l->listener);
-    l->accept_paused = true;
-    l->accept_after_ms = l->clock.mono_ms + ms;
-    conn_timer(l);
-}
-
-void listener_resume(http_loop *l)
-{
-    uint32_t open = atomic_load_explicit(&l->server->open, memory_order_relaxed);
-    if (!l->listener || l->clock.mono_ms < l->accept_after_ms || open >= l->server->settings.connections)
-        return;
-    l->accept_paused = false;
-    evconnlistener_enable(l->listener);
-}
 
 void listener_close(http_loop *l)
 {
@@ -53,7 +33,7 @@ static void on_error(struct evconnlistener *listener, void *evhttp_)
     http_loop *l = loop_current()->http;
     (void)listener, (void)evhttp_;
     tick(l);
-    listener_pause(l, RETRY_MS);
+    accept_pause(l, RETRY_MS);
     if (l->complained_ms && l->clock.mono_ms - l->complained_ms < COMPLAIN_MS)
         return;
     l->complained_ms = l->clock.mono_ms;

@@ -7,10 +7,6 @@
 /* Opens all loops' listeners. A bind without SO_REUSEPORT first proves that nobody else has the port. Before the loops
  * run. false: `error` says why. */
 bool listener_open(http_server *h, int *ret_port, char *error, size_t error_size);
-/* No further connection for now. On the loop. `ms`: not before that has passed (EMFILE). */
-void listener_pause(http_loop *l, int64_t ms);
-/* Accepts again when there is room. On the loop. */
-void listener_resume(http_loop *l);
 /* For good. On the loop. */
 void listener_close(http_loop *l);
 

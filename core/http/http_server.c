@@ -1,18 +1,15 @@
-#include "core/http/http.h"
+/* Puts the parts together: settings, a part for each loop, routes, listeners; and takes them apart. On the main thread,
+ * but for drain(), which runs on each loop. The http_server owns all of it. */
+#include "core/http/conn.h"
+#include "core/http/cors.h"
+#include "core/http/guard.h"
+#include "core/http/http_gate.h"
+#include "core/http/http_listener.h"
+#include "core/http/own_routes.h"
+#include "core/http/rate.h"
 
 #include "core/base/log.h"
 #include "core/base/table.h"
-#include "core/http/access_log.h"
-#include "core/http/conn.h"
-#include "core/http/exchange.h"
-#include "core/http/http_dispatch.h"
-#include "core/http/http_health.h"
-#include "core/http/http_listener.h"
-#include "core/http/ping.h"
-#include "core/http/rate.h"
-#include "core/http/request_id.h"
-#include "core/http/route_metrics.h"
-#include "core/http/tick.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,54 +17,19 @@
 /* evhttp's own limits stand above ours, so that a refusal is ours, as JSON. */
 enum { ABOVE_OURS = 64 * 1024, LINGER_MS = 10000 };
 
-/* Never called: http answers it itself. */
-static sw_status socket_handle(sw_request *req)
-{
-    return sw_fail(req, SW_NOT_FOUND, NULL, "not found");
-}
-
-static const struct {
-    sw_route row;
-    route_kind kind;
-} OWN_ROUTES[] = {
-    {{.method = SW_GET,
-      .path = "/api/ping",
-      .access = SW_PUBLIC,
-      .lane = SW_LANE_LOOP,
-      .handle = ping_handle,
-      .summary = "Says that the process is alive.",
-      .response = "{\"message\":\"pong\"}"},
-     ROUTE_PING},
-    {{.method = SW_GET,
-      .path = "/api/health",
-      .access = SW_PUBLIC,
-      .lane = SW_LANE_WORKER,
-      .handle = health_handle,
-      .summary = "Says whether the server is well; an ADMIN sees what was checked.",
-      .response = "{\"status\":\"ok\"}"},
-     ROUTE_HEALTH},
-    {{.method = SW_GET,
-      .path = "/api/ws",
-      .access = SW_PUBLIC,
-      .lane = SW_LANE_LOOP,
-      .handle = socket_handle,
-      .summary = "Opens a WebSocket; the token stands in ?token=, in Authorization or in the subprotocols."},
-     ROUTE_SOCKET},
-};
-
 /* ---- opening ---- */
 
 static bool open_events(http_loop *l)
 {
     struct event_base *base = l->loop->base;
     l->newborn = event_new(base, -1, 0, conn_newborn, l);
-    l->timer = evtimer_new(base, conn_timer_fired, l);
+    l->timer = evtimer_new(base, sweep_fired, l);
     l->evhttp = evhttp_new(base);
     if (!l->newborn || !l->timer || !l->evhttp)
         return false;
     const http_settings *s = &l->server->settings;
     evhttp_set_bevcb(l->evhttp, conn_accept, l);
-    evhttp_set_gencb(l->evhttp, dispatch, l);
+    evhttp_set_gencb(l->evhttp, http_dispatch, l);
     evhttp_set_default_content_type(l->evhttp, NULL);
     evhttp_set_max_headers_size(l->evhttp, (ev_ssize_t)s->header_bytes + ABOVE_OURS);
     evhttp_set_max_body_size(l->evhttp, (ev_ssize_t)s->large_body + ABOVE_OURS);
@@ -109,7 +71,7 @@ static bool open_loops(http_server *h)
             return false;
         h->loop_count = i + 1;
         on->http = h->loops[i];
-        if (!request_id_open(h->loops[i], i) || !open_events(h->loops[i]))
+        if (!exchange_names_open(h->loops[i], i) || !open_events(h->loops[i]))
             return false;
     }
     return true;
@@ -121,7 +83,7 @@ static bool open_routes(http_server *h, char *error, size_t error_size)
     if (!h->router)
         return false;
     h->core = (sw_host){.rt = h->rt, .name = "core", .status = MODULE_ENABLED};
-    for (size_t i = 0; i < sizeof OWN_ROUTES / sizeof *OWN_ROUTES; i++)
+    for (size_t i = 0; i < OWN_ROUTES_COUNT; i++)
         if (!router_add(h->router, &h->core, &OWN_ROUTES[i].row, OWN_ROUTES[i].kind, error, error_size))
             return false;
     return true;
@@ -157,9 +119,10 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     h->authenticate = authenticate;
     h->authenticate_lane = SW_LANE_WORKER;
     h->take_over = take_over;
+    h->read = gate_read;
     int port = 0;
     bool fine = read_settings(h, error, error_size) && open_loops(h) && open_routes(h, error, error_size) &&
-                numbers_open(h) && listener_open(h, &port, error, error_size);
+                route_metrics_open(h) && listener_open(h, &port, error, error_size);
     if (!fine) {
         http_close(h);
         return NULL;
@@ -201,7 +164,7 @@ bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_
         if (!router_add(h->router, module, &row, ROUTE_PLAIN, error, error_size))
             return false;
     }
-    if (!numbers_open(h)) {
+    if (!route_metrics_open(h)) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
@@ -210,7 +173,7 @@ bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_
 
 void http_each_own_route(void (*each)(void *arg, const sw_route *r), void *arg)
 {
-    for (size_t i = 0; i < sizeof OWN_ROUTES / sizeof *OWN_ROUTES; i++)
+    for (size_t i = 0; i < OWN_ROUTES_COUNT; i++)
         each(arg, &OWN_ROUTES[i].row);
 }
 
@@ -272,7 +235,7 @@ void http_close(http_server *h)
         return;
     for (unsigned i = 0; i < h->loop_count; i++)
         loop_free(h->loops[i]);
-    numbers_close(h);
+    route_metrics_close(h);
     for (unsigned i = 0; i < h->loop_count; i++)
         free(h->loops[i]);
     free(h->loops);

@@ -1,3 +1,4 @@
+/* One atomic counter and one atomic bucket for each slot; nobody waits for anybody. Any thread. */
 #include "core/http/rate.h"
 
 #include <stdatomic.h>

@@ -1,4 +1,5 @@
-#include "core/http/route_metrics.h"
+/* Each loop counts by itself; who reads adds the loops up, on any thread. */
+#include "core/http/exchange.h"
 
 #include <stdlib.h>
 
@@ -11,29 +12,29 @@ const uint32_t HTTP_BUCKET_US[HTTP_BUCKETS] = {
     100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 500000, 2500000, 0,
 };
 
-bool numbers_open(http_server *h)
+bool route_metrics_open(http_server *h)
 {
     for (unsigned i = 0; i < h->loop_count; i++) {
         http_loop *l = h->loops[i];
-        route_numbers *made = calloc(router_count(h->router) + 1, sizeof *made);
+        route_metrics *made = calloc(router_count(h->router) + 1, sizeof *made);
         if (!made)
             return false;
-        free(l->numbers);
-        l->numbers = made;
+        free(l->metrics);
+        l->metrics = made;
     }
     return true;
 }
 
-void numbers_close(http_server *h)
+void route_metrics_close(http_server *h)
 {
     for (unsigned i = 0; i < h->loop_count; i++)
-        free(h->loops[i]->numbers);
+        free(h->loops[i]->metrics);
 }
 
-void numbers_add(const exchange *x, int status, int64_t took_ns)
+void route_metrics_add(const exchange *x, int status, int64_t took_ns)
 {
     const http_loop *l = x->home;
-    route_numbers *n = &l->numbers[x->route ? x->route->index : router_count(l->server->router)];
+    route_metrics *n = &l->metrics[x->route ? x->route->index : router_count(l->server->router)];
     uint64_t us = took_ns > 0 ? (uint64_t)took_ns / 1000 : 0;
     unsigned i = 0, b = 0;
     while (i < HTTP_STATUSES - 1 && HTTP_STATUS_LIST[i] != status)
@@ -51,11 +52,11 @@ static void add(uint64_t *sum, const counter *c)
     *sum += atomic_load_explicit(c, memory_order_relaxed);
 }
 
-static http_numbers sum_of(const http_server *h, unsigned index)
+static http_metrics sum_of(const http_server *h, unsigned index)
 {
-    http_numbers sum = {0};
+    http_metrics sum = {0};
     for (unsigned i = 0; i < h->loop_count; i++) {
-        const route_numbers *n = &h->loops[i]->numbers[index];
+        const route_metrics *n = &h->loops[i]->metrics[index];
         for (int s = 0; s < HTTP_STATUSES; s++)
             add(&sum.by_status[s], &n->by_status[s]);
         for (int b = 0; b < HTTP_BUCKETS; b++)
@@ -65,14 +66,14 @@ static http_numbers sum_of(const http_server *h, unsigned index)
     return sum;
 }
 
-void http_each_numbers(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_numbers *n),
+void http_each_metrics(const http_server *h, void (*each)(void *arg, const sw_route *route, const http_metrics *n),
                        void *arg)
 {
     for (const route *r = router_first(h->router); r; r = r->next) {
-        http_numbers sum = sum_of(h, r->index);
+        http_metrics sum = sum_of(h, r->index);
         each(arg, &r->row, &sum);
     }
-    http_numbers sum = sum_of(h, router_count(h->router));
+    http_metrics sum = sum_of(h, router_count(h->router));
     each(arg, NULL, &sum);
 }
 

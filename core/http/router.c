@@ -1,6 +1,9 @@
+/* A node for each segment. The main thread adds before the loops run, the loops match afterwards; the router owns
+ * nodes and routes, the texts are their modules'. */
 #include "core/http/router.h"
 
 #include "core/base/str.h"
+#include "core/http/head_check.h"
 #include "core/http/uri.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,11 +122,11 @@ static node *make_path(router *r, route *made, char *error, size_t error_size)
 
 static void write_allow(route_set *set)
 {
-    static const char *const NAMES[6] = {"", "GET, HEAD", "POST", "PUT", "PATCH", "DELETE"};
     size_t at = 0;
     for (int m = SW_GET; m <= SW_DELETE; m++)
         if (set->by_method[m])
-            at += (size_t)snprintf(set->allow + at, sizeof set->allow - at, "%s, ", NAMES[m]);
+            at += (size_t)snprintf(set->allow + at, sizeof set->allow - at, m == SW_GET ? "%s, HEAD, " : "%s, ",
+                                   http_method_name((unsigned)m));
     snprintf(set->allow + at, sizeof set->allow - at, "OPTIONS");
 }
 

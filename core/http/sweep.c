@@ -1,38 +1,10 @@
-/* What is done every 100 ms while a loop has connections: deadlines, memory, accepting again, the access log. */
-#include "core/http/access_log.h"
+/* What is done every 100 ms while a loop has connections: deadlines, memory, accepting again, the access log. On that
+ * loop; it stands above the gate, since those who are late while they are read are refused. */
 #include "core/http/conn.h"
-#include "core/http/http_listener.h"
-#include "core/http/memory.h"
-#include "core/http/refuse.h"
-#include "core/http/tick.h"
+#include "core/http/exchange.h"
+#include "core/http/http_gate.h"
 
-enum { TURN_MS = 100, PAUSE_MAX_MS = 1000, DEAD_KEPT = 256, CROWDED_IDLE_MS = 5000 };
-
-void conn_timer(http_loop *l)
-{
-    if (l->timer_set)
-        return;
-    static const struct timeval TURN = {0, TURN_MS * 1000};
-    l->timer_set = event_add(l->timer, &TURN) == 0;
-}
-
-void conn_timer_fired(evutil_socket_t fd, short what, void *http_loop_)
-{
-    (void)fd, (void)what;
-    http_loop *l = http_loop_;
-    l->timer_set = false;
-    tick(l);
-    conn_sweep(l);
-    access_log_flush(l);
-    conn_bury(l, DEAD_KEPT);
-    bool waiting = l->accept_paused || l->paused > 0;
-    for (int i = 0; i < DEADLINES; i++)
-        waiting |= !TAILQ_EMPTY(&l->deadlines[i].queue);
-    if (waiting)
-        conn_timer(l);
-    else
-        conn_bury(l, 0);
-}
+enum { PAUSE_MAX_MS = 1000, DEAD_KEPT = 256, CROWDED_IDLE_MS = 5000 };
 
 /* ---- one kind of deadline each ---- */
 
@@ -103,11 +75,29 @@ static void sweep_paused(http_loop *l)
     }
 }
 
-void conn_sweep(http_loop *l)
+static void sweep(http_loop *l)
 {
     memory_look(l->server);
     sweep_deadlines(l);
     sweep_paused(l);
     if (l->accept_paused)
-        listener_resume(l);
+        accept_resume(l);
+}
+
+void sweep_fired(evutil_socket_t fd, short what, void *http_loop_)
+{
+    (void)fd, (void)what;
+    http_loop *l = http_loop_;
+    l->timer_set = false;
+    tick(l);
+    sweep(l);
+    access_log_flush(l);
+    conn_bury(l, DEAD_KEPT);
+    bool waiting = l->accept_paused || l->paused > 0;
+    for (int i = 0; i < DEADLINES; i++)
+        waiting |= !TAILQ_EMPTY(&l->deadlines[i].queue);
+    if (waiting)
+        conn_timer(l);
+    else
+        conn_bury(l, 0);
 }

@@ -1,4 +1,5 @@
-#include "core/http/tick.h"
+/* The time as one turn of a loop sees it, and the texts that are made of it. On that loop. */
+#include "core/http/http_internal.h"
 
 #include <event2/util.h>
 #include <stdio.h>

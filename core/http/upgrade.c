@@ -1,10 +1,11 @@
-#include "core/http/upgrade.h"
+/* GET /api/ws: the token, the origin, the handshake; then ws takes the connection over. On the loop, but for asking the
+ * provider about the token. */
+#include "core/http/own_routes.h"
 
 #include "core/base/str.h"
-#include "core/http/access_log.h"
 #include "core/http/conn.h"
-#include "core/http/http_auth.h"
-#include "core/http/route_metrics.h"
+#include "core/http/cors.h"
+#include "core/http/guard.h"
 #include "core/http/uri.h"
 #include "core/runtime/thread.h"
 #include <event2/keyvalq_struct.h>
@@ -31,15 +32,6 @@ static bool token_in_query(exchange *x)
     return x->token.len > 0;
 }
 
-static bool token_in_authorization(exchange *x)
-{
-    sw_str value = str_of(header(x, "Authorization"));
-    if (!str_starts_nocase(value, "bearer "))
-        return false;
-    x->token = str_trim((sw_str){value.at + 7, value.len - 7});
-    return x->token.len > 0;
-}
-
 /* The subprotocols "bearer", "<token>": what a browser can send besides the URL. */
 static bool token_in_protocols(exchange *x)
 {
@@ -58,7 +50,7 @@ static sw_status ask(sw_request *req)
     if (slow)
         return sw_move(req, SW_LANE_SLOW, ask);
     if (status == SW_OK) {
-        req->http_status = 101; /* ends well, without a reply of its own: upgrade_resume() */
+        req->http_status = 101; /* ends well, without a reply of its own: resume() */
         return SW_OK;
     }
     if (status == SW_UNAUTHENTICATED)
@@ -68,9 +60,19 @@ static sw_status ask(sw_request *req)
 
 static void take_over(exchange *x);
 
+/* The provider has said who it is (or that it is nobody). */
+static void resume(exchange *x)
+{
+    x->resume = NULL;
+    if (x->outcome == SW_OK)
+        take_over(x);
+    else
+        exchange_answer(x);
+}
+
 void upgrade_begin(exchange *x)
 {
-    if (!token_in_query(x) && !token_in_authorization(x) && !token_in_protocols(x)) {
+    if (!token_in_query(x) && !bearer_token(header(x, "Authorization"), &x->token) && !token_in_protocols(x)) {
         exchange_fail(x, SW_UNAUTHENTICATED, NULL, "token is required");
         return;
     }
@@ -79,21 +81,12 @@ void upgrade_begin(exchange *x)
         take_over(x);
         break;
     case PRINCIPAL_UNKNOWN:
-        x->upgrading = true;
+        x->resume = resume;
         exchange_submit(x, x->home->server->authenticate_lane, ask);
         break;
     default:
         exchange_fail(x, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
     }
-}
-
-void upgrade_resume(exchange *x)
-{
-    x->upgrading = false;
-    if (x->outcome == SW_OK)
-        take_over(x);
-    else
-        exchange_answer(x);
 }
 
 /* ---- the handshake ---- */
@@ -203,7 +196,7 @@ static void take_over(exchange *x)
         return; /* refused */
     if (c->state == CONN_DEAD)
         x->path = (sw_str){NULL, 0}; /* it has ended already, and evhttp's copy with it */
-    numbers_add(x, 101, took);
+    route_metrics_add(x, 101, took);
     access_log_add(x, 101, 0, took);
     exchange_free(x);
     c->work = NULL;

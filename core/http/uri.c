@@ -1,14 +1,7 @@
+/* Percent escapes are decoded where they are read: a path is compared and a query searched as they came. Pure. */
 #include "core/http/uri.h"
 
 #include "core/base/str.h"
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = str_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* The byte that stands at `at`, as it is or escaped; its length in *ret_used. */
 static char byte_at(sw_str s, size_t at, bool plus, size_t *ret_used)
@@ -19,7 +12,7 @@ static char byte_at(sw_str s, size_t at, bool plus, size_t *ret_used)
         return ' ';
     if (c != '%' || s.len - at < 3)
         return c;
-    int high = hex_digit(s.at[at + 1]), low = hex_digit(s.at[at + 2]);
+    int high = str_hex_digit(s.at[at + 1]), low = str_hex_digit(s.at[at + 2]);
     if (high < 0 || low < 0)
         return c;
     *ret_used = 3;
@@ -30,7 +23,7 @@ bool uri_escapes_valid(sw_str s)
 {
     const char *at = s.at, *end = s.at + s.len;
     while ((at = memchr(at, '%', (size_t)(end - at)))) {
-        if (end - at < 3 || hex_digit(at[1]) < 0 || hex_digit(at[2]) < 0 || (at[1] == '0' && at[2] == '0'))
+        if (end - at < 3 || str_hex_digit(at[1]) < 0 || str_hex_digit(at[2]) < 0 || (at[1] == '0' && at[2] == '0'))
             return false;
         at += 3;
     }

@@ -17,7 +17,7 @@ static void labels(buf *out, const sw_route *route)
     buf_printf(out, "\",method=\"%s\"", route ? method_name(route->method) : "");
 }
 
-static void write_statuses(void *arg, const sw_route *route, const http_numbers *n)
+static void write_statuses(void *arg, const sw_route *route, const http_metrics *n)
 {
     walk *w = arg;
     for (int i = 0; i < HTTP_STATUSES; i++) {
@@ -35,7 +35,7 @@ static void write_statuses(void *arg, const sw_route *route, const http_numbers 
     }
 }
 
-static void write_times(void *arg, const sw_route *route, const http_numbers *n)
+static void write_times(void *arg, const sw_route *route, const http_metrics *n)
 {
     walk *w = arg;
     uint64_t total = 0;
@@ -66,9 +66,9 @@ void metrics_http(buf *out, const http_server *http)
     walk w = {.out = out};
     http_totals t = http_read_totals(http);
     metric_family(out, "http_requests_total", "counter", "Requests answered.");
-    http_each_numbers(http, write_statuses, &w);
+    http_each_metrics(http, write_statuses, &w);
     metric_family(out, "http_request_seconds", "histogram", "Time from the whole request to its reply.");
-    http_each_numbers(http, write_times, &w);
+    http_each_metrics(http, write_times, &w);
     metric_single(out, "login_failures_total", "counter", "Logins refused, throttled ones included.",
                   (double)w.login_failures);
     metric_single(out, "http_in_flight", "gauge", "Requests that have not been answered yet.", http_in_flight(http));
