@@ -63,7 +63,10 @@ static void print_tables(const sw_plugin *p)
     const sw_migration *migrations = p->migrations.rows;
     for (uint32_t i = 0; i < p->migrations.count; i++)
         printf("migration   %s\n", migrations[i].name);
-    printf("statements  %u\nrecovery    %s\n", (unsigned)p->statements.count, p->recovery ? "yes" : "no");
+    unsigned statements = p->statements.count;
+    for (unsigned i = 0; p->statement_tables && p->statement_tables[i]; i++)
+        statements += p->statement_tables[i]->count;
+    printf("statements  %u\nrecovery    %s\n", statements, p->recovery ? "yes" : "no");
 }
 
 /* FILE split into its folder and NAME, without ".so". false: it does not end so. */

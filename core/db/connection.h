@@ -8,13 +8,13 @@
 enum {
     STORE_APPLICATION_ID = 0x53575244, /* "SWRD", in the header of every store */
     STORE_SCHEMA = 1,                  /* of the core's own tables: user_version */
-    STORE_TABLES_MAX = 66,             /* one per module, and the core's */
+    STORE_TABLES_MAX = 1024,           /* of statements: several a plugin */
     STORE_TEXT_MAX = 64 * 1024,        /* of one statement with its clauses */
     PREPARED_MAX = 64,                 /* per statement: masks and second instances */
     LITERALS_MAX = 24
 };
 
-/* The statement table of one plugin. `first`: index of its first row among all statements. */
+/* A statement table of a plugin. `first`: index of its first row among all statements. */
 typedef struct {
     const char *plugin;
     const char *rows;
@@ -27,7 +27,7 @@ struct store {
     bool full_sync;
     int64_t cache_bytes;
     int connections;
-    statement_table tables[STORE_TABLES_MAX];
+    statement_table *tables; /* owned; by the address of their rows */
     unsigned table_count, statement_count;
 };
 

@@ -16,21 +16,26 @@ sw_statement statement_row(const statement_table *t, uint32_t row)
     return st;
 }
 
-/* The table that holds this very row. */
+/* The table that holds this very row. Tables stand by address, so the one that may is found by halves. */
 static const statement_table *find_table(const store *s, const sw_statement *st, uint32_t *ret_row)
 {
     uintptr_t at = (uintptr_t)st;
-    for (unsigned i = 0; i < s->table_count; i++) {
-        const statement_table *t = &s->tables[i];
-        uintptr_t begin = (uintptr_t)t->rows;
-        if (at < begin || at >= begin + (uintptr_t)t->row_size * t->count)
-            continue;
-        if ((at - begin) % t->row_size != 0)
-            return NULL;
-        *ret_row = (uint32_t)((at - begin) / t->row_size);
-        return t;
+    unsigned first = 0, end = s->table_count;
+    while (first < end) {
+        unsigned middle = first + (end - first) / 2;
+        if ((uintptr_t)s->tables[middle].rows <= at)
+            first = middle + 1;
+        else
+            end = middle;
     }
-    return NULL;
+    if (first == 0)
+        return NULL;
+    const statement_table *t = &s->tables[first - 1];
+    uintptr_t offset = at - (uintptr_t)t->rows;
+    if (offset >= (uintptr_t)t->row_size * t->count || offset % t->row_size != 0)
+        return NULL;
+    *ret_row = (uint32_t)(offset / t->row_size);
+    return t;
 }
 
 /* false: a bit without a clause. */

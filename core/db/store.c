@@ -170,6 +170,7 @@ void store_close(store *s)
 {
     if (!s)
         return;
+    free(s->tables);
     free(s->path);
     free(s);
 }
@@ -181,7 +182,14 @@ sw_status store_add_statements(store *s, const char *plugin, sw_table statements
     if (s->table_count == STORE_TABLES_MAX || !statements.rows ||
         statements.row_size < offsetof(sw_statement, sql) + sizeof(const char *))
         return SW_INVALID;
-    s->tables[s->table_count++] = (statement_table){
+    statement_table *tables = realloc(s->tables, (s->table_count + 1) * sizeof *tables);
+    if (!tables)
+        return SW_NO_MEMORY;
+    s->tables = tables;
+    unsigned at = s->table_count++;
+    for (; at > 0 && (uintptr_t)tables[at - 1].rows > (uintptr_t)statements.rows; at--)
+        tables[at] = tables[at - 1];
+    tables[at] = (statement_table){
         .plugin = plugin,
         .rows = statements.rows,
         .row_size = statements.row_size,

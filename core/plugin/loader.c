@@ -1,6 +1,8 @@
 /* dlopen, the checks of a descriptor's head, and its copy in this build's sizes. */
 #include "core/plugin/loader.h"
 
+#include "core/base/table.h"
+
 #include <assert.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -9,13 +11,20 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DESCRIPTOR_MAX = 64 * 1024, TABLE_ROWS_MAX = 4096, TABLE_ROW_MAX = 4096, RECOVERY_MAX = 4096 };
+enum {
+    DESCRIPTOR_MAX = 64 * 1024,
+    TABLE_ROWS_MAX = 4096,
+    TABLE_ROW_MAX = 4096,
+    RECOVERY_MAX = 4096,
+    STATEMENT_TABLES_MAX = 64
+};
 
 static const char SYMBOL[] = "sw_plugin_v1";
 
 static void describe_dlerror(const char *said, char error[LOADER_ERROR_MAX]);
 static bool head_check(const void *descriptor, const char *name, uint32_t *ret_size, char error[LOADER_ERROR_MAX]);
 static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX]);
+static bool statements_check(const sw_plugin *p, char error[LOADER_ERROR_MAX]);
 static bool recovery_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX]);
 
 bool plugin_name_valid(const char *name)
@@ -58,7 +67,8 @@ bool loader_copy(const void *descriptor, const char *name, arena *memory, sw_plu
     sw_plugin copy = {0};
     memcpy(&copy, descriptor, size < sizeof copy ? size : sizeof copy);
     copy.size = sizeof copy;
-    if (!tables_copy(memory, &copy, error) || !recovery_copy(memory, &copy, error) || !plugin_validate(&copy, error))
+    if (!tables_copy(memory, &copy, error) || !statements_check(&copy, error) || !recovery_copy(memory, &copy, error) ||
+        !plugin_validate(&copy, error))
         return false;
     *ret = copy;
     return true;
@@ -119,6 +129,12 @@ static bool head_check(const void *descriptor, const char *name, uint32_t *ret_s
     return true;
 }
 
+static bool table_well_formed(const sw_table *t)
+{
+    return t->rows && t->row_size > 0 && t->row_size % alignof(void *) == 0 && t->row_size <= TABLE_ROW_MAX &&
+           t->count <= TABLE_ROWS_MAX;
+}
+
 /* One table, row by row, into rows of `host_row` bytes. */
 static bool table_copy(arena *memory, sw_table *t, size_t host_row, const char *what, char error[LOADER_ERROR_MAX])
 {
@@ -126,8 +142,7 @@ static bool table_copy(arena *memory, sw_table *t, size_t host_row, const char *
         *t = (sw_table){.rows = NULL, .row_size = (uint32_t)host_row, .count = 0};
         return true;
     }
-    if (!t->rows || t->row_size == 0 || t->row_size % alignof(void *) != 0 || t->row_size > TABLE_ROW_MAX ||
-        t->count > TABLE_ROWS_MAX)
+    if (!table_well_formed(t))
         return loader_fail(error, "its table of %s is malformed", what);
     char *rows = arena_alloc(memory, host_row * t->count);
     if (!rows)
@@ -141,7 +156,6 @@ static bool table_copy(arena *memory, sw_table *t, size_t host_row, const char *
 
 static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX])
 {
-    sw_table statements = p->statements; /* a checked copy for plugin_validate's sake is not kept */
     const struct {
         sw_table *table;
         size_t row;
@@ -149,7 +163,6 @@ static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX
     } tables[] = {
         {&p->options, sizeof(sw_option), "options"},
         {&p->migrations, sizeof(sw_migration), "migrations"},
-        {&statements, sizeof(sw_statement), "statements"},
         {&p->routes, sizeof(sw_route), "routes"},
         {&p->frames, sizeof(sw_frame_handler), "frames"},
         {&p->subscriptions, sizeof(sw_subscription), "subscriptions"},
@@ -162,10 +175,35 @@ static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX
         if (!table_copy(memory, tables[i].table, tables[i].row, tables[i].what, error))
             return false;
 
-    const sw_statement *rows = statements.rows;
-    for (uint32_t i = 0; i < statements.count; i++)
-        if (!rows[i].name || !rows[i].sql)
+    return true;
+}
+
+/* Statement tables stay where they are, since a statement is named by its address: they are looked at, not copied. */
+static bool statement_table_check(const sw_table *t, char error[LOADER_ERROR_MAX])
+{
+    if (t->count == 0)
+        return true;
+    if (!table_well_formed(t) || t->row_size < offsetof(sw_statement, sql) + sizeof(const char *))
+        return loader_fail(error, "its table of statements is malformed");
+    for (uint32_t i = 0; i < t->count; i++) {
+        sw_statement row;
+        table_row(*t, i, &row, sizeof row);
+        if (!row.name || !row.sql)
             return loader_fail(error, "statement %u has no name or no text", (unsigned)i + 1);
+    }
+    return true;
+}
+
+static bool statements_check(const sw_plugin *p, char error[LOADER_ERROR_MAX])
+{
+    if (!statement_table_check(&p->statements, error))
+        return false;
+    for (unsigned i = 0; p->statement_tables && p->statement_tables[i]; i++) {
+        if (i == STATEMENT_TABLES_MAX)
+            return loader_fail(error, "has more than %d tables of statements", STATEMENT_TABLES_MAX);
+        if (!statement_table_check(p->statement_tables[i], error))
+            return false;
+    }
     return true;
 }
 

@@ -67,9 +67,14 @@ void registry_resolve(registry *r)
 
 void registry_add_statements(registry *r, store *s)
 {
-    for (unsigned i = 0; i < r->order_count; i++)
-        if (store_add_statements(s, r->order[i]->host.name, r->order[i]->plugin.statements) != SW_OK)
+    for (unsigned i = 0; i < r->order_count; i++) {
+        const sw_plugin *p = &r->order[i]->plugin;
+        bool good = store_add_statements(s, r->order[i]->host.name, p->statements) == SW_OK;
+        for (unsigned k = 0; good && p->statement_tables && p->statement_tables[k]; k++)
+            good = store_add_statements(s, r->order[i]->host.name, *p->statement_tables[k]) == SW_OK;
+        if (!good)
             module_quarantine(r->order[i], "has statements that the store refuses");
+    }
 }
 
 static bool production(const registry *r)

@@ -1,6 +1,6 @@
 /* The database: statements as const data, rows with typed getters, migrations.
  *
- * A statement is written once, as a row of the plugin's statement table, and named by its address:
+ * A statement is written once, as a row of a statement table of the plugin, and named by its address:
  * sw_db_query(db, &FIND, …). The host prepares it on each connection at first use. Values are bound,
  * never printed into SQL. Write portable SQL with ?1..?n. */
 #ifndef STEWARD_DB_H
@@ -26,7 +26,7 @@ typedef struct {
     const char *sql;
 } sw_migration;
 
-/* Runs a statement. `statement` must be a row of the statement table of a loaded plugin. `format` has
+/* Runs a statement. `statement` must be a row of a statement table of a loaded plugin. `format` has
  * one letter an argument, in the order ?1, ?2, … (cast what is not of the
  * type already: a literal 1 is no int64_t):
  *   s  const char *, NUL-ended (NULL binds NULL)      i  int64_t

@@ -20,7 +20,7 @@ SW_BEGIN_DECLS
 
 #define SW_PLUGIN_MAGIC 0x53575044u /* "SWPD" */
 #define SW_ABI_MAJOR    1u
-#define SW_ABI_MINOR    1u
+#define SW_ABI_MINOR    2u
 
 /* Work that the writer does between batches, in steps of a few milliseconds. The step sets *ret_more
  * when it should run again soon; otherwise it rests for `every_ms`. */
@@ -88,6 +88,9 @@ typedef struct {
      * outbound connection, ends and begins with it; callbacks of what it has begun still come. Any worker; must not
      * block. NULL: nothing to do. */
     void (*switched)(sw_host *host, void *state, bool enabled);
+    /* Since 1.2. Further tables of sw_statement beside `statements`, each a SW_TABLE, ended by NULL: so that every file
+     * of a plugin keeps its own statements beside the code that binds them. NULL when there are none. */
+    const sw_table *const *statement_tables;
 } sw_plugin;
 
 /* The head of a descriptor: .magic and friends in one line, in C; C++ wants the four members by name. */

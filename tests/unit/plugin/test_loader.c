@@ -35,7 +35,10 @@ START_TEST(what_is_wrong_with_a_plugin_is_said)
 {
     refuses("bad-magic", "is no plugin descriptor");
     refuses("bad-major", "is built for major version 2 of the plugin ABI; this server has 1");
-    refuses("new-minor", "needs a newer server: its ABI is 1.2, this server's 1.1");
+    char newer[80];
+    snprintf(newer, sizeof newer, "needs a newer server: its ABI is %u.%u, this server's %u.%u", SW_ABI_MAJOR,
+             SW_ABI_MINOR + 1, SW_ABI_MAJOR, SW_ABI_MINOR);
+    refuses("new-minor", newer);
     refuses("bad-size", "impossible size 16");
     refuses("bad-name", "calls itself \"somebody-else\", its file bad-name.so");
     refuses("missing-symbol", "needs a newer server: sw_function_of_the_future");
@@ -87,6 +90,50 @@ START_TEST(statements_stay_where_they_are)
 }
 END_TEST
 
+START_TEST(further_tables_of_statements_stay_too)
+{
+    static const sw_table MORE = SW_TABLE(STATEMENTS);
+    static const sw_table *const TABLES[] = {&MORE, &MORE, NULL};
+    sw_plugin p = descriptor();
+    p.statement_tables = TABLES;
+    ck_assert_msg(loader_copy(&p, "mine", &memory, &loaded, error), "%s", error);
+    ck_assert_ptr_eq(loaded.statement_tables[1]->rows, STATEMENTS);
+    ck_assert_ptr_null(loaded.statement_tables[2]);
+}
+END_TEST
+
+START_TEST(a_descriptor_from_before_further_tables_has_none)
+{
+    static const sw_table *const NEVER_READ[] = {(const sw_table *)1};
+    sw_plugin p = descriptor();
+    p.statement_tables = NEVER_READ;
+    p.size = offsetof(sw_plugin, statement_tables);
+    ck_assert_msg(loader_copy(&p, "mine", &memory, &loaded, error), "%s", error);
+    ck_assert_ptr_null(loaded.statement_tables);
+}
+END_TEST
+
+START_TEST(a_further_table_that_lacks_something_is_refused)
+{
+    static const sw_statement TEXTLESS[] = {{"one", "SELECT 1", NULL}, {"two", NULL, NULL}};
+    static const sw_table GOOD = SW_TABLE(STATEMENTS), TEXT = SW_TABLE(TEXTLESS), NARROW = {STATEMENTS, 8, 1};
+    static const sw_table *const TABLES[] = {&GOOD, &TEXT, NULL}, *const ROWS[] = {&NARROW, NULL};
+    static const sw_table *many[66];
+    sw_plugin p = descriptor();
+    p.statement_tables = TABLES;
+    ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
+    ck_assert_str_eq(error, "statement 2 has no name or no text");
+    p.statement_tables = ROWS;
+    ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
+    ck_assert_str_eq(error, "its table of statements is malformed");
+    for (unsigned i = 0; i < 65; i++)
+        many[i] = &GOOD;
+    p.statement_tables = many;
+    ck_assert(!loader_copy(&p, "mine", &memory, &loaded, error));
+    ck_assert_str_eq(error, "has more than 64 tables of statements");
+}
+END_TEST
+
 START_TEST(rows_that_lack_something_are_refused)
 {
     sw_plugin p = descriptor();
@@ -124,6 +171,9 @@ static void add(TCase *tests)
     ADD(shorter_rows_end_in_zeros);
     ADD(longer_rows_are_cut);
     ADD(statements_stay_where_they_are);
+    ADD(further_tables_of_statements_stay_too);
+    ADD(a_descriptor_from_before_further_tables_has_none);
+    ADD(a_further_table_that_lacks_something_is_refused);
     ADD(rows_that_lack_something_are_refused);
 }
 
