@@ -2,7 +2,7 @@
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/server.h"
-#include "core/plugin/crash_file.h"
+#include "core/crash/crash_file.h"
 #include "core/plugin/loader.h"
 
 #include <errno.h>

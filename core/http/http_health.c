@@ -2,8 +2,8 @@
  * result is kept in atomics that all of them read. */
 #include "core/http/own_routes.h"
 
+#include "core/crash/crash_scope.h"
 #include "core/db/db.h"
-#include "core/runtime/crash.h"
 #include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #define CORE_OUTBOUND_HTTP_CALL_H
 
 #include "common/buf.h"
+#include "core/crash/crash_scope.h"
 #include "core/outbound/outbound.h"
-#include "core/runtime/crash.h"
 #include <curl/curl.h>
 
 /* Owned by the client from the call on, by its thread once taken from the queue. */

@@ -5,7 +5,7 @@
  * one thread. What ws_client_lws.c does with a connection is told there. */
 #include "core/outbound/ws_client.h"
 #include "core/base/table.h"
-#include "core/runtime/crash.h"
+#include "core/crash/crash_scope.h"
 #include "core/runtime/thread.h"
 #include <stdlib.h>
 #include <string.h>

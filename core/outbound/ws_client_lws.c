@@ -1,8 +1,8 @@
 /* What libwebsockets tells of connections, and its context. Everything here runs on the service thread. Debian's 4.1.6
  * verifies chain and host name by default; refused upgrades are read by lws_hdr_custom_copy, names in lower case with
  * the colon. */
+#include "core/crash/crash_scope.h"
 #include "core/outbound/ws_client.h"
-#include "core/runtime/crash.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Tokens into principals, through the one plugin that provides auth/1. */
 #include "core/plugin/module.h"
 
-#include "core/runtime/crash.h"
+#include "core/crash/crash_scope.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* Publishing: in_tx subscribers inside the publisher's savepoint, `after` subscribers by a queue each.
  *
  * Threads: events_publish on the writer, events_socket on a loop. The table of subscribers is fixed before either. */
+#include "core/crash/crash_scope.h"
 #include "core/plugin/event_copy.h"
 #include "core/plugin/module.h"
-#include "core/runtime/crash.h"
 #include "core/runtime/thread.h"
 
 #include <stdlib.h>

@@ -1,10 +1,12 @@
 /* The calls that begin and end a plugin, each told to the crash handler. Main thread, but for prepare(): the writer. */
 #include "core/plugin/module.h"
 
-#include "core/runtime/crash.h"
+#include "core/crash/crash_handler.h"
 
 #include <stdio.h>
 
+_Static_assert((int)CRASH_MODULES_MAX >= (int)RUNTIME_MODULES_MAX, "every plugin has a row in the crash report");
+_Static_assert((int)CRASHES_WHY_MAX <= (int)sizeof((sw_host *)0)->error, "the reason fits");
 _Static_assert((int)CRASHES_WHY_MAX >= (int)LOADER_ERROR_MAX, "room for either reason");
 
 bool module_open(registry *r, module *m, char error[CRASHES_WHY_MAX])
@@ -13,7 +15,7 @@ bool module_open(registry *r, module *m, char error[CRASHES_WHY_MAX])
     const char *name = m->host.name;
     bool exempt = r->rt->safe_mode || config_plugin_required(r->rt->config, name);
     snprintf(path, sizeof path, "%s/%s.so", r->dir, name);
-    if (!crashes_admit(r->crashes, &m->host, path, exempt, error))
+    if (!crashes_admit(r->crashes, &m->host, name, path, exempt, error))
         return false;
     crash_scope before = crash_enter(&m->host, "load", NULL, NULL); /* its constructors run */
     bool good = loader_open(r->dir, name, &m->memory, &m->plugin, &m->host.handle, error);

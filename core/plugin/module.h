@@ -2,7 +2,7 @@
 #ifndef CORE_PLUGIN_MODULE_H
 #define CORE_PLUGIN_MODULE_H
 
-#include "core/plugin/crashes.h"
+#include "core/crash/crashes.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/registry.h"
 #include "core/runtime/serial.h"

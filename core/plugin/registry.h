@@ -4,8 +4,8 @@
 #ifndef CORE_PLUGIN_REGISTRY_H
 #define CORE_PLUGIN_REGISTRY_H
 
+#include "core/crash/crashes.h"
 #include "core/http/http.h"
-#include "core/plugin/crashes.h"
 #include "core/runtime/runtime.h"
 #include "core/ws/hub.h"
 

@@ -2,7 +2,7 @@
 #include "core/runtime/request.h"
 
 #include "core/base/log.h"
-#include "core/runtime/crash.h"
+#include "core/crash/crash_scope.h"
 #include "core/runtime/defers.h"
 #include "core/runtime/lanes.h"
 #include "core/runtime/thread.h"

@@ -1,6 +1,6 @@
 #include "core/runtime/thread.h"
 
-#include "core/runtime/crash.h"
+#include "core/crash/crash_handler.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* <steward/tx.h>: what a write step may do. On the writer. */
-#include "core/runtime/crash.h"
+#include "core/crash/crash_scope.h"
 #include "core/runtime/write_internal.h"
 
 #include <string.h>

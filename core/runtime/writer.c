@@ -1,6 +1,6 @@
 /* The writer's thread: its queue, and what it does when. */
 #include "core/base/log.h"
-#include "core/runtime/crash.h"
+#include "core/crash/crash_scope.h"
 #include "core/runtime/write_internal.h"
 
 #include <stdlib.h>

@@ -16,7 +16,7 @@
  * Threads: the socket's loop but for "on a worker" and on_finish, which runs on the thread that ends the request. */
 #include "core/ws/ws_event.h"
 
-#include "core/runtime/crash.h"
+#include "core/crash/crash_scope.h"
 #include "core/ws/output.h"
 #include "core/ws/socket.h"
 

@@ -2,7 +2,7 @@
 #include "core/admin/metrics/metrics.h"
 
 #include "core/base/json_scan.h"
-#include "core/runtime/crash.h"
+#include "core/crash/crash_scope.h"
 
 #include <string.h>
 

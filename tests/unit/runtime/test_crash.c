@@ -1,6 +1,6 @@
 /* The crash handler: what it writes, and that the crash goes on as it would have. */
 #include "core/runtime/thread.h"
-#include "tests/unit/runtime/crash_child.h"
+#include "tests/unit/crash/crash_child.h"
 
 START_TEST(a_fault_is_told_with_what_the_thread_was_doing_and_goes_on)
 {

@@ -1,4 +1,7 @@
-#include "core/plugin/crash_file.h"
+/* The crash file on disk: opened under a lock, appended to in whole lines, replaced by a shorter one. Main thread of a
+ * server that starts, or of `steward plugin release`; the crash handler writes to the descriptor without coming here.
+ */
+#include "core/crash/crash_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Read at most so much of its end; room that is kept for lines while the disk is full. */
+/* READ_MAX: how much of the end of the file is read. ROOM_BYTES: the room kept for lines on a full disk. */
 enum { READ_MAX = 512 * 1024, ROOM_BYTES = 64 * 1024, OPEN_TRIES = 20, TRY_MS = 25 };
 
 static const char NAME[] = "crash.log", NEW_NAME[] = "crash.log.new";
@@ -38,9 +41,8 @@ static bool current(int fd, const char *path)
            ours.st_dev == theirs.st_dev;
 }
 
-/* Open and locked; -1: errno. Who holds the lock needs it for a moment; a start does not wait for whoever holds it
- * longer.
- */
+/* Opens and locks the file; -1: see errno. Others hold the lock for a moment only, so a start that has waited a while
+ * goes on without it. */
 static int open_locked(const char *path, bool make)
 {
     for (int left = OPEN_TRIES;; left--) {

@@ -1,4 +1,5 @@
-#include "core/runtime/crash_record.h"
+/* The format of one line. Writing runs in a signal handler: no locks, no memory, no state of the C library. */
+#include "core/crash/crash_record.h"
 
 #include <steward/host.h>
 #include <string.h>

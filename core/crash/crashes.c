@@ -1,9 +1,12 @@
-#include "core/plugin/crashes.h"
+/* Which plugins may start, judged by the crash file, and what the crash handler must know of them. Main thread, but for
+ * crashes_tally(), which any thread may call: the tallies no longer change once the server serves. */
+#include "core/crash/crashes.h"
 
+#include "core/base/arena.h"
 #include "core/base/log.h"
 #include "core/config/option_value.h"
-#include "core/plugin/crash_file.h"
-#include "core/runtime/crash.h"
+#include "core/crash/crash_file.h"
+#include "core/crash/crash_handler.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -13,8 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-_Static_assert((int)CRASH_MODULES_MAX >= (int)RUNTIME_MODULES_MAX, "every plugin has its row");
 
 enum { BUILD_BYTES = 8, FILE_MAX = 256 * 1024 * 1024 };
 
@@ -123,11 +124,11 @@ static void look_around(crashes *c, unsigned module)
     (void)dl_iterate_phdr(look_at, &l);
 }
 
-/* 1 + the row of a module; 0: none. */
-static unsigned row_of(const crashes *c, const sw_host *host)
+/* 1 + the row of a plugin; 0 when it has none. */
+static unsigned row_of(const crashes *c, const void *owner)
 {
-    for (unsigned i = 0; c && host && i < c->map.module_count; i++)
-        if (c->map.modules[i].owner == host)
+    for (unsigned i = 0; c && owner && i < c->map.module_count; i++)
+        if (c->map.modules[i].owner == owner)
             return i + 1;
     return 0;
 }
@@ -213,14 +214,15 @@ static void explain(const crashes *c, const crash_module *m, const crash_tally *
         memcpy(why + CRASHES_WHY_MAX - 4, "...", 4);
 }
 
-bool crashes_admit(crashes *c, const sw_host *host, const char *path, bool exempt, char why[CRASHES_WHY_MAX])
+bool crashes_admit(crashes *c, const void *owner, const char *name, const char *path, bool exempt,
+                   char why[CRASHES_WHY_MAX])
 {
     if (!c || c->map.module_count == CRASH_MODULES_MAX)
         return true;
     unsigned i = c->map.module_count;
     crash_module *m = &c->map.modules[i];
-    *m = (crash_module){.owner = host};
-    crash_text(m->name, sizeof m->name, host->name, strlen(host->name));
+    *m = (crash_module){.owner = owner};
+    crash_text(m->name, sizeof m->name, name, strlen(name));
     build_of(path, m->build);
     c->tallies[i] = crash_history_tally(&c->history, m->name, m->build, c->started_ms, c->window_ms);
     atomic_store_explicit(&c->map.module_count, i + 1, memory_order_release);
@@ -235,9 +237,9 @@ bool crashes_admit(crashes *c, const sw_host *host, const char *path, bool exemp
     return exempt;
 }
 
-void crashes_loaded(crashes *c, const sw_host *host, const char *version)
+void crashes_loaded(crashes *c, const void *owner, const char *version)
 {
-    unsigned row = row_of(c, host);
+    unsigned row = row_of(c, owner);
     if (row == 0)
         return;
     crash_module *m = &c->map.modules[row - 1];
@@ -246,15 +248,15 @@ void crashes_loaded(crashes *c, const sw_host *host, const char *version)
     look_around(c, row);
 }
 
-void crashes_vital(crashes *c, const sw_host *host)
+void crashes_vital(crashes *c, const void *owner)
 {
-    unsigned row = row_of(c, host);
+    unsigned row = row_of(c, owner);
     if (row != 0)
         c->map.modules[row - 1].vital = true;
 }
 
-crash_tally crashes_tally(const crashes *c, const sw_host *host)
+crash_tally crashes_tally(const crashes *c, const void *owner)
 {
-    unsigned row = row_of(c, host);
+    unsigned row = row_of(c, owner);
     return row == 0 ? (crash_tally){0, NULL} : c->tallies[row - 1];
 }

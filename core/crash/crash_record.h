@@ -3,8 +3,8 @@
  * A line is "TIME WORD key=value … sum=CHECKSUM\n", visible ASCII without spaces in a value. Its checksum covers the
  * rest of it, so a line that was torn, glued to another or changed by hand counts as damaged and is passed over. Keys
  * that this build does not know are skipped: an older server reads the file of a newer one. */
-#ifndef CORE_RUNTIME_CRASH_RECORD_H
-#define CORE_RUNTIME_CRASH_RECORD_H
+#ifndef CORE_CRASH_CRASH_RECORD_H
+#define CORE_CRASH_CRASH_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,8 @@ typedef enum {
     CRASH_RELEASED /* what stands before no longer counts against that plugin          */
 } crash_word;
 
-/* Texts end with NUL; "" and 0: not known. Plain data: it can be filled where nothing may be allocated. */
+/* Texts end with NUL; "" and 0 mean that something is not known. Plain data, so that it can be filled where nothing may
+ * be allocated. */
 typedef struct {
     crash_word word;
     int64_t at_ms; /* Unix */
@@ -35,9 +36,10 @@ typedef struct {
 
 enum { CRASH_LINE_MAX = 1536 };
 
-/* The line, with its newline; its length. Safe in a signal handler: no locks, no memory, no libc state. */
+/* Writes the line with its newline, and returns its length. Safe in a signal handler. */
 size_t crash_record_write(const crash_record *r, char out[CRASH_LINE_MAX]);
-/* Any bytes, without the newline. false: damaged, or of a word that this build does not know. */
+/* Reads a line, which may be any bytes, without its newline. false: it is damaged, or this build does not know its
+ * word. */
 bool crash_record_read(const char *line, size_t len, crash_record *ret);
 /* Copies what fits; bytes that do not belong in a value become '_'. Safe in a signal handler. */
 void crash_text(char *out, size_t size, const char *text, size_t len);

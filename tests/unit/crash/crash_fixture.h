@@ -1,8 +1,8 @@
 /* Records of crashes, for the tests of their history and of its file. */
-#ifndef TESTS_UNIT_PLUGIN_CRASH_FIXTURE_H
-#define TESTS_UNIT_PLUGIN_CRASH_FIXTURE_H
+#ifndef TESTS_UNIT_CRASH_CRASH_FIXTURE_H
+#define TESTS_UNIT_CRASH_CRASH_FIXTURE_H
 
-#include "core/plugin/crash_file.h"
+#include "core/crash/crash_file.h"
 #include "tests/unit/run_tests.h"
 
 #include <signal.h>

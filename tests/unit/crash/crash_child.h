@@ -1,9 +1,9 @@
 /* Children of the test program that crash with the handler armed, and what it wrote. */
-#ifndef TESTS_UNIT_RUNTIME_CRASH_CHILD_H
-#define TESTS_UNIT_RUNTIME_CRASH_CHILD_H
+#ifndef TESTS_UNIT_CRASH_CRASH_CHILD_H
+#define TESTS_UNIT_CRASH_CRASH_CHILD_H
 
-#include "core/runtime/crash.h"
-#include "core/runtime/crash_record.h"
+#include "core/crash/crash_handler.h"
+#include "core/crash/crash_record.h"
 #include "tests/unit/run_tests.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* One line of the crash file: what is written is read again, and nothing else is. */
-#include "core/runtime/crash_record.h"
+#include "core/crash/crash_record.h"
 #include "tests/unit/run_tests.h"
 
 static const crash_record FULL = {

@@ -1,5 +1,5 @@
 /* Whose signal it is: other processes, forked children, a handler that is no longer armed. */
-#include "tests/unit/runtime/crash_child.h"
+#include "tests/unit/crash/crash_child.h"
 
 static void killed_by_parent(void)
 {

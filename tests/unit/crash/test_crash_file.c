@@ -1,5 +1,5 @@
 /* The crash file: no content or damage of it stops a start, and none of it is lost. */
-#include "tests/unit/plugin/crash_fixture.h"
+#include "tests/unit/crash/crash_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-#include "core/plugin/crash_history.h"
+/* What the lines of the crash file add up to, and crashes told in words. Pure functions: any thread may call them. */
+#include "core/crash/crash_history.h"
 
 #include <signal.h>
 #include <stdarg.h>

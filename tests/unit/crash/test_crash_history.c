@@ -1,5 +1,5 @@
 /* What counts against a plugin, and how a crash is told. */
-#include "tests/unit/plugin/crash_fixture.h"
+#include "tests/unit/crash/crash_fixture.h"
 
 enum { NOW = 1000000, WINDOW = 600 };
 
