@@ -1,3 +1,4 @@
+/* A growing run of bytes, see buf.h. Its owner's thread. */
 #include "common/buf.h"
 
 #include <stdarg.h>
@@ -80,14 +81,45 @@ void buf_printf(buf *b, const char *format, ...)
     b->len += (size_t)len;
 }
 
+size_t base64(const void *bytes, size_t len, char *out)
+{
+    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *from = bytes;
+    char *to = out;
+    for (size_t i = 0; i < len; i += 3, to += 4) {
+        uint32_t group = (uint32_t)from[i] << 16;
+        group |= i + 1 < len ? (uint32_t)from[i + 1] << 8 : 0;
+        group |= i + 2 < len ? from[i + 2] : 0;
+        to[0] = LETTERS[group >> 18];
+        to[1] = LETTERS[group >> 12 & 63];
+        to[2] = i + 1 < len ? LETTERS[group >> 6 & 63] : '=';
+        to[3] = i + 2 < len ? LETTERS[group & 63] : '=';
+    }
+    return (size_t)(to - out);
+}
+
+void buf_add_base64(buf *b, const void *bytes, size_t len)
+{
+    char *at = buf_reserve(b, len / 3 * 4 + 4);
+    if (at)
+        b->len += base64(bytes, len, at);
+}
+
+const char *buf_text(buf *b)
+{
+    if (!buf_reserve(b, 0))
+        return NULL;
+    b->at[b->len] = '\0';
+    return b->at;
+}
+
 char *buf_take(buf *b, size_t *ret_len)
 {
-    if (b->failed || !buf_reserve(b, 0)) {
+    char *at = (char *)(uintptr_t)buf_text(b);
+    if (!at) {
         buf_done(b);
         return NULL;
     }
-    char *at = b->at;
-    at[b->len] = '\0';
     if (ret_len)
         *ret_len = b->len;
     *b = (buf){.limit = b->limit};

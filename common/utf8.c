@@ -1,3 +1,4 @@
+/* UTF-8 by the rules of Unicode, table 3-7, see utf8.h. Any thread. */
 #include "common/utf8.h"
 
 #include <string.h>
@@ -75,6 +76,15 @@ bool utf8_valid(const char *text, size_t len)
         if (i == len)
             return true;
     }
+}
+
+size_t utf8_cut(const char *text, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max > 0 && continues((unsigned char)text[max]))
+        max--;
+    return max;
 }
 
 size_t utf8_put(uint32_t code, char out[4])

@@ -8,9 +8,12 @@
 
 bool utf8_valid(const char *text, size_t len);
 
-/* Bytes of the well-formed sequence at `at` (1..4), 0: there is none. `left` is at least 1. */
+/* How many bytes of `text` to keep so that they are at most `max` and no character is cut. */
+size_t utf8_cut(const char *text, size_t len, size_t max);
+
+/* Bytes of the well-formed sequence at `at` (1..4); 0 when there is none. `left` is at least 1. */
 size_t utf8_sequence(const char *at, size_t left);
-/* Bytes that one U+FFFD replaces where utf8_sequence() gave 0: the longest beginning of a sequence, at least 1. */
+/* How many bytes one U+FFFD replaces where utf8_sequence() gave 0: the longest beginning of a sequence, at least 1. */
 size_t utf8_broken(const char *at, size_t left);
 /* Writes a code point (surrogates too, as three bytes); gives its length. */
 size_t utf8_put(uint32_t code, char out[4]);

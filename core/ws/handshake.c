@@ -1,4 +1,5 @@
 /* From an HTTP request that was found to be a good upgrade to an open socket. */
+#include "common/buf.h"
 #include "core/base/crypto.h"
 #include "core/base/str.h"
 #include "core/http/uri.h"
@@ -13,27 +14,13 @@ static const char GUID[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 enum { HEAD_MAX = 512, ACCEPT_LEN = 28, KEY_LEN = 24 };
 
-/* base64 of 20 bytes. */
-static void encode_accept(const uint8_t digest[20], char out[ACCEPT_LEN + 1])
-{
-    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *to = out;
-    for (int i = 0; i < 21; i += 3) {
-        uint32_t group = (uint32_t)digest[i] << 16 | (uint32_t)digest[i + 1] << 8 | (i < 18 ? digest[i + 2] : 0);
-        for (int shift = 18; shift >= 0; shift -= 6)
-            *to++ = LETTERS[group >> shift & 63];
-    }
-    out[ACCEPT_LEN - 1] = '=';
-    out[ACCEPT_LEN] = '\0';
-}
-
 static void accept_of(const char *key, char out[ACCEPT_LEN + 1])
 {
     char text[KEY_LEN + sizeof GUID];
     uint8_t digest[20];
     int len = snprintf(text, sizeof text, "%.*s%s", KEY_LEN, key, GUID);
     sha1(text, (size_t)len, digest);
-    encode_accept(digest, out);
+    out[base64(digest, sizeof digest, out)] = '\0';
 }
 
 /* The value of a query parameter, decoded and trimmed into `out`; false: absent or empty, or too long for a value

@@ -1,5 +1,6 @@
 /* Names are unique without regard to case, in every script that has one. The map is part of what is stored
  * (users.name_key), so it is written here and not taken from a locale, which could differ from start to start. */
+#include "common/utf8.h"
 #include "users.h"
 
 #include <string.h>
@@ -61,21 +62,6 @@ static size_t decode(const unsigned char *s, uint32_t *ret)
     return len;
 }
 
-static size_t encode(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t len = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (size_t i = len - 1; i > 0; i--) {
-        out[i] = (char)(0x80u | (c & 0x3Fu));
-        c >>= 6;
-    }
-    out[0] = (char)((0xF00u >> len & 0xFFu) | c);
-    return len;
-}
-
 void fold(const char *text, char *out, size_t size)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -91,7 +77,7 @@ void fold(const char *text, char *out, size_t size)
         if (small == c)
             memcpy(bytes, s, len);
         else
-            made = encode(small, bytes);
+            made = utf8_put(small, bytes);
         if (used + made + 1 > size)
             break;
         memcpy(out + used, bytes, made);

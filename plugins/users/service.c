@@ -1,4 +1,5 @@
 /* Service "users/1", for auth, messages, chat, feishu and dev-mock. `self` is this plugin's state. */
+#include "common/utf8.h"
 #include "users.h"
 
 #include <string.h>
@@ -79,12 +80,7 @@ static sw_status note_report(void *self, sw_tx *tx, int64_t id, const char *cont
     size_t len = strnlen(content, USERS_REPORT_MAX + 1);
 
     (void)self;
-    if (len > USERS_REPORT_MAX) {
-        len = USERS_REPORT_MAX;
-        while (len > 0 && ((unsigned char)content[len] & 0xC0) == 0x80)
-            len--;
-    }
-    return store_note_report(tx, id, content, len);
+    return store_note_report(tx, id, content, utf8_cut(content, len, USERS_REPORT_MAX));
 }
 
 /* A removed user has no profile: then only what `user` holds is written. */

@@ -1,5 +1,6 @@
 /* The service chat/1, for other plugins: a CHAT is posted as if its sender had sent the frame. In a write step; `self`
  * is chat's state, since the step that calls may be another plugin's. */
+#include "common/utf8.h"
 #include "store.h"
 #include "talk/talk.h"
 
@@ -68,11 +69,7 @@ static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *
 /* No character is cut. */
 static char *cut_title(sw_tx *tx, const char *title)
 {
-    size_t len = strlen(title);
-
-    if (len > CHAT_TITLE_MAX)
-        for (len = CHAT_TITLE_MAX; len > 0 && ((unsigned char)title[len] & 0xc0) == 0x80;)
-            len--;
+    size_t len = utf8_cut(title, strlen(title), CHAT_TITLE_MAX);
     char *copy = sw_tx_alloc(tx, 1, len + 1);
     if (copy)
         memcpy(copy, title, len);

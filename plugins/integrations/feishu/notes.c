@@ -1,31 +1,24 @@
 /* The integration log, from a step and from anywhere else. */
+#include "common/utf8.h"
 #include "store.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DETAIL_MAX = 1024 };
+enum { DETAIL_MAX = 1023 };
 
-/* One line of valid length: control characters become spaces, a cut character disappears. */
+/* One line of valid length: control characters become spaces, and a character that was cut disappears. */
 static void tidy(char *text)
 {
-    size_t len = strlen(text);
-
     for (char *at = text; *at; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = ' ';
-    if (len < DETAIL_MAX - 1)
-        return;
-    while (len > 0 && ((unsigned char)text[len - 1] & 0xc0) == 0x80)
-        len--;
-    if (len > 0 && (unsigned char)text[len - 1] >= 0xc0)
-        len--;
-    text[len] = '\0';
+    text[utf8_cut(text, strlen(text), DETAIL_MAX)] = '\0';
 }
 
 sw_status note(sw_tx *tx, int64_t connector_id, const char *level, const char *action, const char *format, ...)
 {
-    char detail[DETAIL_MAX];
+    char detail[DETAIL_MAX + 2];
     va_list args;
 
     va_start(args, format);
@@ -38,8 +31,8 @@ sw_status note(sw_tx *tx, int64_t connector_id, const char *level, const char *a
 /* Owned by the step, freed by noted(). */
 typedef struct {
     int64_t connector_id;
-    const char *level, *action; /* literals */
-    char detail[DETAIL_MAX];
+    const char *level, *action;  /* literals */
+    char detail[DETAIL_MAX + 2]; /* one byte more shows whether a character was cut */
 } pending_note;
 
 static sw_status note_step(sw_tx *tx, void *arg)

@@ -17,28 +17,6 @@ static const char *in_case(sw_request *req, const char *text, char from)
     return copy;
 }
 
-/* Is it UTF-8? Nothing else can be in a message. */
-static bool is_utf8(const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text;
-
-    while (*at) {
-        unsigned lead = *at++;
-        int more = lead < 0x80                   ? 0
-                   : lead >= 0xC2 && lead < 0xE0 ? 1
-                   : lead >= 0xE0 && lead < 0xF0 ? 2
-                   : lead >= 0xF0 && lead < 0xF5 ? 3
-                                                 : -1;
-        if (more < 0 || (lead == 0xE0 && *at < 0xA0) || (lead == 0xED && *at > 0x9F) || (lead == 0xF0 && *at < 0x90) ||
-            (lead == 0xF4 && *at > 0x8F))
-            return false;
-        for (; more > 0; more--)
-            if ((*at++ & 0xC0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 static sw_status read_filter(sw_request *req, message_filter *f)
 {
     *f = (message_filter){
@@ -52,8 +30,6 @@ static sw_status read_filter(sw_request *req, message_filter *f)
     };
     if (!f->level || !f->text)
         return SW_NO_MEMORY;
-    if (!is_utf8(f->text))
-        sw_invalid(req, "invalid_parameter", "invalid q");
     int64_t since = sw_query_time(req, "since", INT64_MIN);
     int64_t until = sw_query_time(req, "until", INT64_MAX);
     SW_TRY(sw_check(req));

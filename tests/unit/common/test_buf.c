@@ -77,12 +77,43 @@ START_TEST(taken_bytes_are_nul_ended_and_the_caller_s)
 }
 END_TEST
 
+START_TEST(a_text_may_be_read_before_it_is_whole)
+{
+    buf b;
+    buf_init(&b, 4);
+    ck_assert_str_eq(buf_text(&b), "");
+    buf_add_text(&b, "ab");
+    ck_assert_str_eq(buf_text(&b), "ab");
+    buf_add_text(&b, "cd");
+    ck_assert_str_eq(buf_text(&b), "abcd");
+    buf_add_text(&b, "e");
+    ck_assert_ptr_null(buf_text(&b));
+    buf_done(&b);
+}
+END_TEST
+
+START_TEST(base64_is_the_standard_one)
+{
+    static const char *const PAIRS[][2] = {{"", ""},        {"f", "Zg=="},  {"fo", "Zm8="},
+                                           {"foo", "Zm9v"}, {"{}", "e30="}, {"\xff\xfe\xfd", "//79"}};
+
+    for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
+        buf b = {0};
+        buf_add_base64(&b, PAIRS[i][0], strlen(PAIRS[i][0]));
+        ck_assert_str_eq(buf_text(&b), PAIRS[i][1]);
+        buf_done(&b);
+    }
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     ADD(bytes_are_appended);
     ADD(long_formats_are_not_cut);
     ADD(the_limit_is_exact_and_a_failure_sticks);
     ADD(huge_requests_fail_cleanly);
+    ADD(a_text_may_be_read_before_it_is_whole);
+    ADD(base64_is_the_standard_one);
     ADD(taken_bytes_are_nul_ended_and_the_caller_s);
 }
 

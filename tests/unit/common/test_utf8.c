@@ -119,6 +119,17 @@ START_TEST(one_replacement_stands_for_the_longest_beginning)
 }
 END_TEST
 
+START_TEST(a_cut_is_between_characters)
+{
+    static const char TEXT[] = "aé中😀"; /* of 1, 2, 3 and 4 bytes */
+    static const size_t KEPT[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    for (size_t max = 0; max < COUNT(KEPT); max++)
+        ck_assert_uint_eq(utf8_cut(TEXT, strlen(TEXT), max), KEPT[max]);
+    ck_assert_uint_eq(utf8_cut("\x80\x80\x80", 3, 2), 0);
+    ck_assert_uint_eq(utf8_cut(NULL, 0, 0), 0);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     ADD(well_formed_texts_pass);
@@ -126,6 +137,7 @@ static void add(TCase *tests)
     ADD(every_code_point_and_no_surrogate_passes);
     ADD(texts_in_pieces_are_judged_as_the_whole);
     ADD(a_wrong_byte_is_noticed_at_once);
+    ADD(a_cut_is_between_characters);
     ADD(one_replacement_stands_for_the_longest_beginning);
 }
 

@@ -1,5 +1,6 @@
 /* A message, as one step on the writer: seen for the first time, allowed, within the rate, and posted to the Butler,
  * all or nothing. What goes no further is noted with its reason. */
+#include "common/utf8.h"
 #include "store.h"
 #include "words.h"
 #include <string.h>
@@ -130,11 +131,8 @@ static sw_status thread_of(const message *m, int64_t admin, int64_t butler, bool
 /* Bytes of the next piece: not over the limit, no character cut. */
 static size_t piece(const char *text, size_t left)
 {
-    if (left <= PIECE_MAX)
-        return left;
-    size_t len = PIECE_MAX;
-    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-        len--;
+    size_t len = utf8_cut(text, left, PIECE_MAX);
+
     return len > 0 ? len : PIECE_MAX;
 }
 

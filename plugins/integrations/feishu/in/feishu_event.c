@@ -47,7 +47,7 @@ void event_done(event *e)
 /* ---- members ---- */
 
 /* A text without NUL, trimmed; "" when there is none. */
-static sw_str text_of(const sw_value *object, const char *key)
+static sw_str trimmed(const sw_value *object, const char *key)
 {
     const char *text = sw_value_text(sw_value_get(object, key), NULL);
 
@@ -70,9 +70,9 @@ static bool take(event *e, const char **field, sw_str text)
 
 static bool take_person(event *e, const sw_value *ids)
 {
-    return take(e, &e->person.user_id, text_of(ids, "user_id")) &&
-           take(e, &e->person.open_id, text_of(ids, "open_id")) &&
-           take(e, &e->person.union_id, text_of(ids, "union_id"));
+    return take(e, &e->person.user_id, trimmed(ids, "user_id")) &&
+           take(e, &e->person.open_id, trimmed(ids, "open_id")) &&
+           take(e, &e->person.union_id, trimmed(ids, "union_id"));
 }
 
 const char *event_person_id(const event_person *p)
@@ -86,7 +86,7 @@ const char *event_person_id(const event_person *p)
 
 static bool is_bot(const sw_value *mention, const char *bot)
 {
-    sw_str open_id = text_of(sw_value_get(mention, "id"), "open_id");
+    sw_str open_id = trimmed(sw_value_get(mention, "id"), "open_id");
 
     return open_id.len > 0 && text_same(open_id, (sw_str){bot, strlen(bot)});
 }
@@ -105,16 +105,16 @@ static bool mentions_bot(const sw_value *mentions, const char *bot)
 
 static bool read_text(event *e, const sw_value *message, const sw_value *content, const char *bot)
 {
-    bytes readable = {.at = NULL};
+    buf readable = {.at = NULL};
     size_t raw_len = 0;
     const char *raw = sw_value_text(sw_value_get(message, "content"), &raw_len);
-    sw_str type = text_of(message, "message_type");
+    sw_str type = trimmed(message, "message_type");
 
     text_readable(&readable, type, content, raw ? (sw_str){raw, raw_len} : (sw_str){"", 0},
                   sw_value_get(message, "mentions"), bot);
-    sw_str trimmed = text_trim(readable.at ? readable.at : "", readable.len);
-    bool kept_it = !readable.failed && take(e, &e->text, trimmed);
-    bytes_done(&readable);
+    sw_str text = text_trim(readable.at ? readable.at : "", readable.len);
+    bool kept_it = !readable.failed && take(e, &e->text, text);
+    buf_done(&readable);
     return kept_it;
 }
 
@@ -122,15 +122,15 @@ static bool read_message(event *e, const sw_value *root, const sw_value *content
 {
     const sw_value *body = sw_value_get(root, "event"), *message = sw_value_get(body, "message");
     const sw_value *sender = sw_value_get(body, "sender");
-    sw_str message_id = text_of(message, "message_id");
+    sw_str message_id = trimmed(message, "message_id");
 
     e->kind = EVENT_MESSAGE;
-    e->is_group = one_of(text_of(message, "chat_type"), GROUPS);
+    e->is_group = one_of(trimmed(message, "chat_type"), GROUPS);
     e->mentioned = mentions_bot(sw_value_get(message, "mentions"), bot);
-    e->from_bot = one_of(text_of(sender, "sender_type"), BOTS);
+    e->from_bot = one_of(trimmed(sender, "sender_type"), BOTS);
     if (message_id.len == 0)
         message_id = (sw_str){e->event_id, strlen(e->event_id)};
-    if (!take(e, &e->message_id, message_id) || !take(e, &e->chat_id, text_of(message, "chat_id")) ||
+    if (!take(e, &e->message_id, message_id) || !take(e, &e->chat_id, trimmed(message, "chat_id")) ||
         !take_person(e, sw_value_get(sender, "sender_id")))
         return false;
     e->from_self = *bot && strcmp(e->person.open_id, bot) == 0;
@@ -155,9 +155,9 @@ static bool read_click(event *e, const sw_value *root)
     e->kind = EVENT_CARD;
     e->has_value = sw_value_type(value) == SW_JSON_OBJECT;
     e->approved = said_yes(sw_value_get(value, "approved"));
-    return take_person(e, who) && take(e, &e->name, text_of(who, "name")) &&
-           take(e, &e->chat_id, text_of(sw_value_get(body, "context"), "open_chat_id")) &&
-           take(e, &e->action, text_of(value, "action")) && take(e, &e->action_id, text_of(value, "action_id"));
+    return take_person(e, who) && take(e, &e->name, trimmed(who, "name")) &&
+           take(e, &e->chat_id, trimmed(sw_value_get(body, "context"), "open_chat_id")) &&
+           take(e, &e->action, trimmed(value, "action")) && take(e, &e->action_id, trimmed(value, "action_id"));
 }
 
 /* ---- the whole ---- */
@@ -172,7 +172,7 @@ const char *event_content(const sw_value *root, size_t *ret_len)
 bool event_read(event *ret, const sw_value *root, const sw_value *content, const char *bot)
 {
     const sw_value *header = sw_value_get(root, "header");
-    sw_str token = text_of(root, "token");
+    sw_str token = trimmed(root, "token");
 
     *ret = (event){.type = "",
                    .event_id = "",
@@ -185,9 +185,9 @@ bool event_read(event *ret, const sw_value *root, const sw_value *content, const
                    .action = "",
                    .action_id = ""};
     if (token.len == 0)
-        token = text_of(header, "token");
-    if (!take(ret, &ret->type, text_of(header, "event_type")) ||
-        !take(ret, &ret->event_id, text_of(header, "event_id")) || !take(ret, &ret->token, token))
+        token = trimmed(header, "token");
+    if (!take(ret, &ret->type, trimmed(header, "event_type")) ||
+        !take(ret, &ret->event_id, trimmed(header, "event_id")) || !take(ret, &ret->token, token))
         return false;
     if (strcmp(ret->type, TYPE_MESSAGE) == 0)
         return read_message(ret, root, content, bot);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef struct {
-    bytes *out;
+    buf *out;
     const sw_value *mentions;
     const char *bot;
     size_t began; /* where in `out` this message begins */
@@ -25,7 +25,7 @@ static bool is(sw_str s, const char *text)
 
 static void put(reader *r, sw_str s)
 {
-    bytes_add(r->out, s.at, s.len);
+    buf_add(r->out, s.at, s.len);
 }
 
 /* ---- mentions ---- */
@@ -79,7 +79,7 @@ static void put_mention(reader *r, const sw_value *mention, sw_str fallback)
 
     if (mention && is_bot(r, mention))
         return;
-    bytes_add_text(r->out, "@");
+    buf_add_text(r->out, "@");
     put(r, name.len > 0 ? name : fallback);
 }
 
@@ -95,17 +95,17 @@ static void put_text(reader *r, sw_str s)
         }
         len = key_length(s.at + i, s.len - i);
         if (len == 5 && memcmp(s.at + i, "@_all", 5) == 0) {
-            bytes_add_text(r->out, "@all");
+            buf_add_text(r->out, "@all");
             i += len;
             continue;
         }
         if (s.at[i] == '\xc2' && i + 1 < s.len && s.at[i + 1] == '\xa0') { /* a space that does not break */
-            bytes_add_text(r->out, " ");
+            buf_add_text(r->out, " ");
             i += 2;
             continue;
         }
         if (s.at[i] != '\0')
-            bytes_add(r->out, s.at + i, 1);
+            buf_add(r->out, s.at + i, 1);
         i++;
     }
 }
@@ -114,12 +114,12 @@ static void put_text(reader *r, sw_str s)
 
 static void put_labelled(reader *r, const char *label, sw_str what)
 {
-    bytes_printf(r->out, "[%s", label);
+    buf_printf(r->out, "[%s", label);
     if (what.len > 0) {
-        bytes_add_text(r->out, ": ");
+        buf_add_text(r->out, ": ");
         put(r, what);
     }
-    bytes_add_text(r->out, "]");
+    buf_add_text(r->out, "]");
 }
 
 static void put_at(reader *r, const sw_value *element)
@@ -131,7 +131,7 @@ static void put_at(reader *r, const sw_value *element)
     if (!mention && *r->bot && is(user, r->bot))
         return;
     if (is(user, "all") || is(user, "@_all"))
-        bytes_add_text(r->out, "@all");
+        buf_add_text(r->out, "@all");
     else
         put_mention(r, mention, name.len > 0 ? name : (sw_str){"?", 1});
 }
@@ -149,14 +149,14 @@ static void put_element(reader *r, const sw_value *element)
     } else if (is(tag, "emotion")) {
         put_labelled(r, "表情", text_of(element, "emoji_type"));
     } else if (is(tag, "hr")) {
-        bytes_add_text(r->out, "---");
+        buf_add_text(r->out, "---");
     } else {
         sw_str href = text_of(element, "href");
         put_text(r, text_of(element, "text"));
         if (is(tag, "a") && href.len > 0 && !is(href, text_of(element, "text").at)) {
-            bytes_add_text(r->out, " (");
+            buf_add_text(r->out, " (");
             put(r, href);
-            bytes_add_text(r->out, ")");
+            buf_add_text(r->out, ")");
         }
     }
 }
@@ -188,7 +188,7 @@ static void put_post(reader *r, const sw_value *content)
     for (size_t i = 0; i < sw_value_count(lines); i++) {
         const sw_value *line = sw_value_at(lines, i);
         if (i > 0 || title.len > 0)
-            bytes_add_text(r->out, "\n");
+            buf_add_text(r->out, "\n");
         for (size_t k = 0; k < sw_value_count(line); k++)
             put_element(r, sw_value_at(line, k));
     }
@@ -237,7 +237,7 @@ static void put_other(reader *r, sw_str type, const sw_value *content)
     put_labelled(r, "消息", type);
 }
 
-void text_readable(bytes *out, sw_str type, const sw_value *content, sw_str raw, const sw_value *mentions,
+void text_readable(buf *out, sw_str type, const sw_value *content, sw_str raw, const sw_value *mentions,
                    const char *bot)
 {
     reader r = {.out = out, .mentions = mentions, .bot = bot, .began = out->len};

@@ -1,8 +1,9 @@
 /* From a whole event to what becomes of it. The outbound thread only queues; one task at a time takes events from the
  * queue, reads them, and hands them to the writer in the order they came, each as a step of its own: so the order
  * within a chat is kept, many share a commit, and the ack leaves when the commit is done. */
-#include "bytes.h"
+#include "common/buf.h"
 #include "feishu.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,13 +104,10 @@ void client_ack(feishu *f, const arrival *a, const char *payload)
 {
     frame ack;
     char took[24];
-    bytes text = {.at = NULL};
 
     if (frame_decode(a->frame, a->frame_len, &ack))
         return;
-    bytes_printf(&text, "%lld", (long long)(sw_monotonic_ms() - a->came_ms));
-    memcpy(took, text.at ? text.at : "0", text.at && text.len < sizeof took ? text.len + 1 : 2);
-    bytes_done(&text);
+    snprintf(took, sizeof took, "%lld", (long long)(sw_monotonic_ms() - a->came_ms));
     (void)frame_header_add(&ack, "biz_rt", took);
     ack.payload = (sw_str){payload, strlen(payload)};
     uint8_t *encoded = malloc(frame_encoded_max(&ack));
@@ -121,14 +119,15 @@ void client_ack(feishu *f, const arrival *a, const char *payload)
 /* {"code":200,"data":"<base64 of the answer>"} */
 static void ack_with(feishu *f, const arrival *a, const char *answer)
 {
-    bytes payload = {.at = NULL};
+    buf payload = {.at = NULL};
 
-    bytes_add_text(&payload, "{\"code\":200,\"data\":\"");
-    bytes_add_base64(&payload, answer, strlen(answer));
-    bytes_add_text(&payload, "\"}");
-    if (!payload.failed)
-        client_ack(f, a, payload.at);
-    bytes_done(&payload);
+    buf_add_text(&payload, "{\"code\":200,\"data\":\"");
+    buf_add_base64(&payload, answer, strlen(answer));
+    buf_add_text(&payload, "\"}");
+    const char *text = buf_text(&payload);
+    if (text)
+        client_ack(f, a, text);
+    buf_done(&payload);
 }
 
 /* Storage was busy for a moment (a step cut off, a full disk that somebody empties): sooner here than in 15 seconds by

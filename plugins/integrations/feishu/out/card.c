@@ -76,9 +76,9 @@ static void buttons(sw_json *out, const char *action_id)
     sw_json_object_end(out);
 }
 
-static void line(bytes *out, const char *label, const char *text)
+static void line(buf *out, const char *label, const char *text)
 {
-    bytes_printf(out, "\n- %s: ", label);
+    buf_printf(out, "\n- %s: ", label);
     escape_markdown(out, text);
 }
 
@@ -87,11 +87,11 @@ void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
     static const char TOO_LONG[] = "需要授权执行命令。\n指令太长，无法在此完整显示。";
     static const char ELSEWHERE[] = "请在控制台批准";
     enum { FRAME = 2048 };
-    bytes text = {.at = NULL};
+    buf text = {.at = NULL};
     char expires[TIME_SIZE];
 
     time_text(ask->expires_ms, expires);
-    bytes_add_text(&text, "需要授权执行命令。");
+    buf_add_text(&text, "需要授权执行命令。");
     line(&text, "目标", ask->agent);
     line(&text, "指令", ask->command);
     line(&text, "原因", ask->reason);
@@ -108,7 +108,7 @@ void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
     else
         markdown(out, ELSEWHERE, sizeof ELSEWHERE - 1);
     end(out);
-    bytes_done(&text);
+    buf_done(&text);
 }
 
 const char *card_status_text(const char *status)
@@ -129,20 +129,20 @@ static const char *color_of(const char *status)
 
 void card_write_result(sw_json *out, const char *key, const card_result *result)
 {
-    bytes text = {.at = NULL};
+    buf text = {.at = NULL};
     char at[TIME_SIZE];
 
     time_text(result->at_ms, at);
-    bytes_add_text(&text, "请求 `");
-    bytes_add_text(&text, result->action_id); /* [A-Za-z0-9._-] alone */
-    bytes_printf(&text, "` %s%s。", card_status_text(result->status), result->already ? "（已处理）" : "");
+    buf_add_text(&text, "请求 `");
+    buf_add_text(&text, result->action_id); /* [A-Za-z0-9._-] alone */
+    buf_printf(&text, "` %s%s。", card_status_text(result->status), result->already ? "（已处理）" : "");
     if (*result->who) {
-        bytes_add_text(&text, "\n处理人: ");
+        buf_add_text(&text, "\n处理人: ");
         escape_markdown(&text, result->who);
     }
-    bytes_printf(&text, "\n处理时间: %s", at);
+    buf_printf(&text, "\n处理时间: %s", at);
     begin(out, key, color_of(result->status), "授权结果");
     markdown(out, text.at ? text.at : "", text.len);
     end(out);
-    bytes_done(&text);
+    buf_done(&text);
 }

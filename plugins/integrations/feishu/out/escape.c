@@ -25,20 +25,20 @@ static unsigned hidden(const char *at)
     return is_hidden ? code : 0;
 }
 
-static void add_entity(bytes *out, char c)
+static void add_entity(buf *out, char c)
 {
     switch (c) {
     case '<':
-        bytes_add_text(out, "&lt;");
+        buf_add_text(out, "&lt;");
         break;
     case '>':
-        bytes_add_text(out, "&gt;");
+        buf_add_text(out, "&gt;");
         break;
     case '&':
-        bytes_add_text(out, "&amp;");
+        buf_add_text(out, "&amp;");
         break;
     default:
-        bytes_printf(out, "&#%d;", c);
+        buf_printf(out, "&#%d;", c);
         break;
     }
 }
@@ -55,25 +55,25 @@ static bool means_something(const char *text, const char *at, bool line_begins)
     return line_begins && strchr(AT_LINE_BEGIN, *at);
 }
 
-void escape_markdown(bytes *out, const char *text)
+void escape_markdown(buf *out, const char *text)
 {
     bool line_begins = true;
 
     for (const char *at = text; *at; at++) {
         unsigned code = hidden(at);
         if (code) {
-            bytes_printf(out, "&lt;U+%04X&gt;", code);
+            buf_printf(out, "&lt;U+%04X&gt;", code);
             at += 2;
         } else if (*at == '\n') {
-            bytes_add_text(out, "\n");
+            buf_add_text(out, "\n");
         } else if ((unsigned char)*at < ' ' && *at != '\t' && !(*at == '\r' && at[1] == '\n')) {
-            bytes_printf(out, "&lt;U+%04X&gt;", (unsigned)(unsigned char)*at);
+            buf_printf(out, "&lt;U+%04X&gt;", (unsigned)(unsigned char)*at);
         } else if (*at == '\r') {
             continue;
         } else if (means_something(text, at, line_begins)) {
             add_entity(out, *at);
         } else {
-            bytes_add(out, at, 1);
+            buf_add(out, at, 1);
         }
         line_begins = *at == '\n' || (line_begins && (*at == ' ' || *at == '\t'));
     }

@@ -1,5 +1,6 @@
 /* What shall be sent, written in the transaction of what causes it: so nothing is lost, and nothing goes out of what
  * was rolled back. */
+#include "common/utf8.h"
 #include "out/card.h"
 #include "store.h"
 #include "words.h"
@@ -94,8 +95,7 @@ static size_t fitting(const char *text, size_t len, size_t max)
     for (size_t back = at; back > at - at / 4; back--)
         if (text[back - 1] == '\n')
             return back;
-    while (at > 1 && ((unsigned char)text[at] & 0xc0) == 0x80)
-        at--;
+    at = utf8_cut(text, len, at);
     return at > 0 ? at : 1;
 }
 

@@ -1,5 +1,5 @@
 /* One row on its way: from the table to the HTTP client. */
-#include "bytes.h"
+#include "common/buf.h"
 #include "out/sender.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,17 +90,17 @@ bool sending_segment(const char *id)
 static bool write_call(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id)
 {
     sw_json *out = sw_json_new(req);
-    bytes url = {.at = NULL};
+    buf url = {.at = NULL};
     bool patch = strcmp(row->kind, KIND_PATCH) == 0, reply = *row->reply_to && sending_segment(row->reply_to);
 
-    bytes_printf(&url, "%s/open-apis/im/v1/messages", base);
+    buf_printf(&url, "%s/open-apis/im/v1/messages", base);
     sw_json_object_begin(out, NULL);
     if (patch) {
-        bytes_printf(&url, "/%s", message_id);
+        buf_printf(&url, "/%s", message_id);
     } else if (reply) {
-        bytes_printf(&url, "/%s/reply", row->reply_to);
+        buf_printf(&url, "/%s/reply", row->reply_to);
     } else {
-        bytes_printf(&url, "?receive_id_type=%s", row->receive_type);
+        buf_printf(&url, "?receive_id_type=%s", row->receive_type);
         sw_json_text(out, "receive_id", row->receive_id);
     }
     sw_json_text(out, "content", row->content);
@@ -110,7 +110,7 @@ static bool write_call(sw_request *req, sending *s, const outbox_row *row, const
     }
     sw_json_object_end(out);
     s->method = patch ? "PATCH" : "POST";
-    s->url = bytes_take(&url, NULL);
+    s->url = buf_take(&url, NULL);
     s->body = copy(sw_json_str(out).at);
     return s->url && s->body && *s->body;
 }
