@@ -1,5 +1,6 @@
 /* steward plugin inspect FILE.so */
 #include "core/cli/cli.h"
+#include "core/http/head_check.h"
 #include "core/plugin/names.h"
 
 #include "core/plugin/loader.h"
@@ -34,7 +35,7 @@ static void print_tables(const sw_plugin *p)
                options[i].default_value, options[i].summary);
     const sw_route *routes = p->routes.rows;
     for (uint32_t i = 0; i < p->routes.count; i++)
-        printf("route       %s %s (%s, %s lane) %s\n", method_name(routes[i].method), routes[i].path,
+        printf("route       %s %s (%s, %s lane) %s\n", http_method_name(routes[i].method), routes[i].path,
                access_name(routes[i].access), lane_name(routes[i].lane), or_dash(routes[i].summary));
     const sw_frame_handler *frames = p->frames.rows;
     for (uint32_t i = 0; i < p->frames.count; i++) {

@@ -1,6 +1,7 @@
 /* steward routes */
 #include "core/cli/cli.h"
 #include "core/cli/server.h"
+#include "core/http/head_check.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/names.h"
 
@@ -9,7 +10,7 @@
 
 static void print_route(void *module_name, const sw_route *r)
 {
-    printf("%-7s %-44s %-10s %-9s %s\n", method_name(r->method), r->path, (const char *)module_name,
+    printf("%-7s %-44s %-10s %-9s %s\n", http_method_name(r->method), r->path, (const char *)module_name,
            access_name(r->access), r->summary ? r->summary : "");
 }
 

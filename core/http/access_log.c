@@ -2,6 +2,7 @@
  * On the loop. */
 #include "core/http/exchange.h"
 
+#include "common/utf8.h"
 #include "core/base/log.h"
 #include "core/http/conn.h"
 #include "core/http/put.h"
@@ -24,9 +25,7 @@ static char *put_ms(char *at, int64_t ns)
 /* Without what could end a JSON text; control characters cannot come this far, but a name might hold anything. */
 static char *put_safe(char *at, const char *text, size_t len, bool json)
 {
-    if (len > PATH_MAX_LOGGED)
-        for (len = PATH_MAX_LOGGED; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
-            len--; /* not in the middle of a character */
+    len = utf8_cut(text, len, PATH_MAX_LOGGED);
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
         if (json && (c == '"' || c == '\\'))

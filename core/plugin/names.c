@@ -3,13 +3,6 @@
 #define PICK(table, index) \
     ((size_t)(index) < sizeof(table) / sizeof((table)[0]) && (table)[index] ? (table)[index] : "")
 
-const char *method_name(sw_method method)
-{
-    static const char *const NAMES[] = {
-        [SW_GET] = "GET", [SW_POST] = "POST", [SW_PUT] = "PUT", [SW_PATCH] = "PATCH", [SW_DELETE] = "DELETE"};
-    return PICK(NAMES, method);
-}
-
 const char *access_name(sw_access access)
 {
     static const char *const NAMES[] = {

@@ -5,7 +5,6 @@
 #include <steward/plugin.h>
 
 /* "" for a value this build does not know. */
-const char *method_name(sw_method method);
 const char *access_name(sw_access access);
 const char *lane_name(sw_lane lane);
 const char *option_type_name(sw_option_type type);

@@ -1,6 +1,6 @@
 /* Requests by route, method and status, and connections. */
 #include "core/admin/metrics/metrics.h"
-#include "core/plugin/names.h"
+#include "core/http/head_check.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void labels(buf *out, const sw_route *route)
 {
     buf_add_text(out, "{route=\"");
     metric_label(out, route ? route->path : "");
-    buf_printf(out, "\",method=\"%s\"", route ? method_name(route->method) : "");
+    buf_printf(out, "\",method=\"%s\"", route ? http_method_name(route->method) : "");
 }
 
 static void write_statuses(void *arg, const sw_route *route, const http_metrics *n)

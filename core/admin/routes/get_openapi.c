@@ -1,6 +1,7 @@
 /* GET /api/openapi.json: OpenAPI 3.1 of the routes that are loaded, made from their rows. */
 #include "core/admin/core_module.h"
 #include "core/base/json_scan.h"
+#include "core/http/head_check.h"
 #include "core/plugin/names.h"
 
 #include <ctype.h>
@@ -121,7 +122,7 @@ static void write_operation(sw_json *j, const entry *e)
 {
     const sw_route *r = e->route;
     char method[8];
-    snprintf(method, sizeof method, "%s", method_name(r->method));
+    snprintf(method, sizeof method, "%s", http_method_name(r->method));
     for (char *c = method; *c; c++)
         *c = (char)tolower((unsigned char)*c);
     sw_json_object_begin(j, method);

@@ -1,5 +1,6 @@
 /* GET /api/plugins: every plugin with its state, its routes, its options (secrets masked) and why it is quarantined. */
 #include "core/admin/core_module.h"
+#include "core/http/head_check.h"
 #include "core/plugin/names.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ static void write_routes(sw_json *out, const sw_plugin *p)
     sw_json_array_begin(out, "routes");
     for (uint32_t i = 0; i < p->routes.count; i++) {
         sw_json_object_begin(out, NULL);
-        sw_json_text(out, "method", method_name(rows[i].method));
+        sw_json_text(out, "method", http_method_name(rows[i].method));
         sw_json_text(out, "path", rows[i].path);
         sw_json_text(out, "access", access_name(rows[i].access));
         sw_json_text_opt(out, "summary", rows[i].summary);
