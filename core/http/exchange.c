@@ -170,13 +170,6 @@ static void write_failure(exchange *x)
     req->headers = NULL;
 }
 
-static void fail(exchange *x, sw_status status)
-{
-    x->outcome = status;
-    request_fill_failure(&x->req, status);
-    write_failure(x);
-}
-
 static void come_home(mail *m, loop *l)
 {
     exchange *x = (exchange *)((char *)m - offsetof(exchange, req.mail));
@@ -191,14 +184,8 @@ static void finished(sw_request *req, sw_status status)
 {
     exchange *x = req->owner;
     x->outcome = status;
-    if (status == SW_OK && !x->resume && (req->http_status == 0 || json_failed(&req->reply))) {
-        log_error("http", "%s: %s", x->route ? x->route->row.path : "?",
-                  req->http_status ? "the reply grew too large" : "the handler gave no reply");
-        memset(&req->failure, 0, sizeof req->failure);
-        status = SW_INTERNAL;
-    }
     if (status != SW_OK)
-        fail(x, status);
+        write_failure(x);
     if (loop_here(x->home->loop)) {
         come_home(&req->mail, x->home->loop);
         return;
@@ -212,7 +199,9 @@ void exchange_fail(exchange *x, sw_status status, const char *code, const char *
     x->req.failure.status = status;
     x->req.failure.code = code;
     x->req.failure.text = text;
-    fail(x, status);
+    x->outcome = status;
+    request_fill_failure(&x->req, status);
+    write_failure(x);
     exchange_answer(x);
 }
 
