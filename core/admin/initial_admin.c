@@ -1,6 +1,7 @@
 /* The first admin's name and password, for the plugin that owns the users, and for nobody else. */
 #include "core/admin/admin.h"
 
+#include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/plugin/module.h"
 
@@ -41,20 +42,6 @@ const char *sw_initial_admin_user(const sw_host *host)
 const char *sw_initial_admin_pass(const sw_host *host)
 {
     return owns_users(host) ? config_text(host->rt->config, "auth.initial_admin_pass") : "";
-}
-
-static bool write_whole(int fd, const char *text, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
 }
 
 /* Nobody else may read it, whatever stood there before. */

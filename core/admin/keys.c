@@ -1,6 +1,6 @@
 #include "core/admin/keys.h"
 
-#include "core/base/folder.h"
+#include "core/base/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,7 @@ static bool secret_create(const char *path, const void *bytes, size_t len, char 
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(error, error_size, "cannot create %s: %s", path, strerror(errno));
-    bool good = write(fd, bytes, len) == (ssize_t)len && fsync(fd) == 0;
+    bool good = write_whole(fd, bytes, len) && fsync(fd) == 0;
     int why = errno;
     close(fd);
     if (!good) {

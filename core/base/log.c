@@ -1,6 +1,7 @@
 #include "core/base/log.h"
 
 #include "common/utf8.h"
+#include "core/base/files.h"
 #include "core/base/json_write.h"
 
 #include <errno.h>
@@ -88,18 +89,10 @@ log_format log_current_format(void)
     return (log_format)atomic_load_explicit(&out.format, memory_order_relaxed);
 }
 
-/* One write(); more only when the system took a part of it. A log that cannot be written is no reason to stop. */
+/* One write(), and more only when the system took a part of it. A log that cannot be written is no reason to stop. */
 void log_raw(const char *bytes, size_t len)
 {
-    while (len > 0) {
-        ssize_t done = write(out.fd, bytes, len);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return;
-        bytes += done;
-        len -= (size_t)done;
-    }
+    (void)write_whole(out.fd, bytes, len);
 }
 
 /* Adds a message so that it stays on its line: control characters (C0, DEL, C1) and broken UTF-8 as \xNN. */

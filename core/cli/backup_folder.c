@@ -1,6 +1,6 @@
 #include "core/cli/backup_folder.h"
 
-#include "core/base/folder.h"
+#include "core/base/files.h"
 
 #include <dirent.h>
 #include <errno.h>

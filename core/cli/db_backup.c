@@ -1,5 +1,5 @@
 /* steward db backup */
-#include "core/base/folder.h"
+#include "core/base/files.h"
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"

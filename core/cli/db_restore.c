@@ -1,6 +1,6 @@
 /* steward db restore FILE: a backup becomes the store, and what was the store stays beside it. */
 #include "core/admin/keys.h"
-#include "core/base/folder.h"
+#include "core/base/files.h"
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"

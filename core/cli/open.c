@@ -2,8 +2,8 @@
 #include "core/cli/server.h"
 
 #include "core/admin/keys.h"
+#include "core/base/files.h"
 #include "core/base/log.h"
-#include "core/base/open_files.h"
 #include "core/outbound/outbound.h"
 #include "core/runtime/allocator.h"
 #include "core/runtime/thread.h"

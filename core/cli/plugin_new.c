@@ -2,6 +2,7 @@
 #include "core/cli/cli.h"
 
 #include "common/buf.h"
+#include "core/base/files.h"
 #include "core/plugin/loader.h"
 
 #include <dirent.h>
@@ -100,20 +101,6 @@ static const char *expanded(const new_plugin *p, const char *text, buf *out)
     return out->failed ? NULL : out->at;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* false: errno. */
 static bool write_file(const new_plugin *p, const char *name, const char *const *lines)
 {
@@ -122,7 +109,7 @@ static bool write_file(const new_plugin *p, const char *name, const char *const 
     for (; *lines; lines++)
         expand(p, *lines, &text);
     int fd = text.failed ? -1 : openat(p->folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    bool good = fd >= 0 && write_all(fd, text.at, text.len);
+    bool good = fd >= 0 && write_whole(fd, text.at, text.len);
     int why = text.failed ? ENOMEM : errno;
     if (fd >= 0 && close(fd) != 0 && good) {
         why = errno;

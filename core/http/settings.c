@@ -1,7 +1,7 @@
 /* The options of [server], [limits] and [log] that http has, in one struct. On the main thread. */
 #include "core/http/settings.h"
 
-#include "core/base/open_files.h"
+#include "core/base/files.h"
 
 #include <stdio.h>
 #include <string.h>

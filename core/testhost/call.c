@@ -1,4 +1,5 @@
 /* One HTTP request over the host's socket, and its answer. A connection each, as from many clients. */
+#include "core/base/files.h"
 #include "core/testhost/testhost.h"
 
 #include <errno.h>
@@ -125,7 +126,7 @@ static int ask(sw_test *t, const sw_test_user *who, const char *method, const ch
     write_request(&out, token, method, path, body, headers);
     /* A refusal may come before all of the body has left. */
     if (!out.failed)
-        (void)fd_send(fd, out.at, out.len);
+        (void)send_whole(fd, out.at, out.len);
     buf_done(&out);
     return fd;
 }

@@ -34,21 +34,6 @@ sw_test_reply *reply_new(sw_test *t, int status, const char *body, size_t len, c
     return r;
 }
 
-bool fd_send(int fd, const void *bytes, size_t len)
-{
-    const char *at = bytes;
-    while (len > 0) {
-        ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 bool fd_receive(int fd, buf *b, int64_t until_ms)
 {
     for (;;) {

@@ -92,8 +92,6 @@ bool user_token(const sw_test_user *who, char out[TOKEN_TEXT]);
 
 /* message.c: what came from the server as a reply of the host's memory. NULL: no memory. */
 sw_test_reply *reply_new(sw_test *t, int status, const char *body, size_t len, const char *headers, size_t headers_len);
-/* All of `len` bytes. false: the other side is gone. */
-bool fd_send(int fd, const void *bytes, size_t len);
 /* Adds what comes to `b`; false: the end, or nothing until `until_ms` (monotonic). */
 bool fd_receive(int fd, buf *b, int64_t until_ms);
 

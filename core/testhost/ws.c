@@ -1,4 +1,5 @@
 /* A WebSocket client for tests (RFC 6455, the client's half): text frames out, masked; whole messages in. */
+#include "core/base/files.h"
 #include "core/testhost/testhost.h"
 
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static bool send_frame(sw_test_socket *s, unsigned opcode, const char *bytes, si
     char *masked = malloc(len + 1);
     for (size_t i = 0; masked && i < len; i++)
         masked[i] = (char)((uint8_t)bytes[i] ^ mask[i % 4]);
-    bool sent = masked && fd_send(s->fd, head, used + 4) && fd_send(s->fd, masked, len);
+    bool sent = masked && send_whole(s->fd, head, used + 4) && send_whole(s->fd, masked, len);
     free(masked);
     return sent || fail(s);
 }
@@ -107,7 +108,7 @@ sw_test_socket *sw_test_ws_open(sw_test *t, const sw_test_user *who, const char 
     buf out;
     buf_init(&out, 0);
     write_upgrade(&out, token, query);
-    bool open = s->fd >= 0 && !out.failed && fd_send(s->fd, out.at, out.len) && read_upgrade(s);
+    bool open = s->fd >= 0 && !out.failed && send_whole(s->fd, out.at, out.len) && read_upgrade(s);
     buf_done(&out);
     if (!open)
         (void)fail(s);

@@ -1,5 +1,6 @@
 #include "core/admin/operator/operator_listener.h"
 
+#include "core/base/files.h"
 #include "core/base/json_read.h"
 #include "core/base/json_write.h"
 
@@ -39,20 +40,6 @@ static int connect_to(const char *data_dir)
     return -1;
 }
 
-static bool send_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool send_order(int fd, const char *name, const char *password)
 {
     sw_json out;
@@ -62,7 +49,7 @@ static bool send_order(int fd, const char *name, const char *password)
     sw_json_text(&out, "name", name);
     sw_json_text(&out, "password", password);
     sw_json_object_end(&out);
-    bool good = !json_failed(&out) && send_all(fd, out.out.at, out.out.len) && send_all(fd, "\n", 1);
+    bool good = !json_failed(&out) && send_whole(fd, out.out.at, out.out.len) && send_whole(fd, "\n", 1);
     if (out.out.at)
         crypto_wipe(out.out.at, out.out.len);
     json_done(&out);
