@@ -101,23 +101,22 @@ static void on_done(void *arg, sw_status status, const char *text)
     loop_post(&c->owner->rt->loops[0], &c->mail);
 }
 
-static const char *text_of(const sw_value *order, const char *key)
+static const char *member(const sw_value *order, const char *key)
 {
-    size_t len = 0;
-    const char *text = sw_value_text(sw_value_get(order, key), &len);
-    return text && strlen(text) == len ? text : "";
+    const char *text = sw_value_text(sw_value_get(order, key), NULL);
+    return text ? text : "";
 }
 
 static void obey(conn *c, const sw_value *order)
 {
     runtime *rt = c->owner->rt;
-    if (strcmp(text_of(order, "do"), "user passwd") != 0) {
+    if (strcmp(member(order, "do"), "user passwd") != 0) {
         answer(c, SW_INVALID, "the server does not know this order: it is of another version");
         return;
     }
     c->working = true;
     bufferevent_disable(c->bev, EV_READ);
-    if (rt->draining || !operator_set_password(rt, text_of(order, "name"), text_of(order, "password"), on_done, c))
+    if (rt->draining || !operator_set_password(rt, member(order, "name"), member(order, "password"), on_done, c))
         answer(c, SW_BUSY, "the server takes no orders now: it is stopping, or has too much to do");
 }
 

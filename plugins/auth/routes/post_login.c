@@ -175,13 +175,12 @@ static sw_status admit(sw_request *req) /* worker */
 
 /* ---- the request ---- */
 
-/* A text member that is not empty and holds no NUL; NULL else. */
-static const char *text_of(const sw_value *body, const char *name)
+/* A text member that is not empty; NULL when there is none, or one that holds a NUL. */
+static const char *credential(const sw_value *body, const char *name)
 {
-    size_t len = 0;
-    const char *text = sw_value_text(sw_value_get(body, name), &len);
+    const char *text = sw_value_text(sw_value_get(body, name), NULL);
 
-    return text && len > 0 && strlen(text) == len ? text : NULL;
+    return text && *text ? text : NULL;
 }
 
 sw_status post_login(sw_request *req)
@@ -192,8 +191,8 @@ sw_status post_login(sw_request *req)
 
     if (!a)
         return SW_NO_MEMORY;
-    a->username = object ? text_of(body, "username") : NULL;
-    a->password = object ? text_of(body, "password") : NULL;
+    a->username = object ? credential(body, "username") : NULL;
+    a->password = object ? credential(body, "password") : NULL;
     if (!a->username || !a->password)
         return sw_fail(req, SW_INVALID, NULL, "invalid request body");
     attempt_keys(a->username, sw_request_address(req), &a->key);
