@@ -1,6 +1,10 @@
-/* Start and stop of the outbound threads, the rule for addresses, and the public functions. */
+/* Start and stop of both clients, and what plugins call. Start and stop: main thread; the rest: any thread. */
 #include "core/outbound/outbound.h"
-#include <arpa/inet.h>
+
+#include "core/base/table.h"
+#include "core/runtime/runtime.h"
+
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -39,82 +43,7 @@ void outbound_stop(struct outbound *o)
     free(o);
 }
 
-bool outbound_is_loopback(const char *host)
-{
-    struct in_addr v4;
-
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0)
-        return true;
-    return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
-}
-
-/* Host and port of "host", "host:1", "[::1]:1"; no user info. */
-static bool parse_authority(const char *at, size_t len, outbound_url *ret)
-{
-    const char *host = at, *end = at + len, *port = NULL;
-    size_t host_len;
-
-    if (memchr(at, '@', len))
-        return false;
-    if (len > 0 && at[0] == '[') {
-        const char *close = memchr(at, ']', len);
-        if (!close)
-            return false;
-        host = at + 1;
-        host_len = (size_t)(close - host);
-        port = close + 1 < end ? close + 1 : NULL;
-        if (port && *port++ != ':')
-            return false;
-    } else {
-        const char *colon = memchr(at, ':', len);
-        host_len = colon ? (size_t)(colon - at) : len;
-        port = colon ? colon + 1 : NULL;
-    }
-    if (host_len == 0 || host_len >= sizeof ret->host)
-        return false;
-    memcpy(ret->host, host, host_len);
-    ret->host[host_len] = '\0';
-    if (!port)
-        return true;
-    ret->port = 0;
-    for (; port < end; port++) {
-        if (*port < '0' || *port > '9' || ret->port > 65535)
-            return false;
-        ret->port = ret->port * 10 + (*port - '0');
-    }
-    return ret->port > 0 && ret->port <= 65535;
-}
-
-static bool has_scheme(const char *url, const char *scheme)
-{
-    size_t len = strlen(scheme);
-
-    return strncasecmp(url, scheme, len) == 0 && strncmp(url + len, "://", 3) == 0;
-}
-
-bool outbound_url_parse(const char *url, const char *secure, const char *plain, outbound_url *ret)
-{
-    outbound_url parsed = {0};
-
-    for (const char *c = url; *c; c++)
-        if ((unsigned char)*c <= ' ' || *c == 0x7f || *c == '#')
-            return false;
-    parsed.tls = has_scheme(url, secure);
-    if (!parsed.tls && !has_scheme(url, plain))
-        return false;
-    parsed.port = parsed.tls ? 443 : 80;
-    const char *authority = url + strlen(parsed.tls ? secure : plain) + 3;
-    size_t len = strcspn(authority, "/?");
-    if (!parse_authority(authority, len, &parsed))
-        return false;
-    parsed.path = authority[len] ? authority + len : "/";
-    if (!parsed.tls && !outbound_is_loopback(parsed.host))
-        return false;
-    *ret = parsed;
-    return true;
-}
-
-/* ---- public ---- */
+/* ---- what plugins call ---- */
 
 sw_status sw_http_start(sw_host *host, const sw_http_call *call, sw_http_done done, void *arg)
 {
@@ -166,4 +95,50 @@ void sw_http_header(const sw_http_answer *answer, const char *name, char *out, s
         line += len;
         line += strspn(line, "\r\n");
     }
+}
+
+/* ---- sw_http_wait(): a handler on the slow lane sleeps until its answer is there ---- */
+
+enum { ANSWER_FIRST = STRUCT_THROUGH(sw_http_answer, unsent) };
+
+/* Shared by the waiting handler and the outbound thread; lives on the handler's stack until `finished`. */
+typedef struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool finished;
+    sw_request *req;
+    sw_http_answer answer;
+} waiter;
+
+/* On the outbound thread, while the handler sleeps: so the request's memory has one user at a time. */
+static void wake_up(void *arg, const sw_http_answer *answer)
+{
+    waiter *w = arg;
+    pthread_mutex_lock(&w->lock);
+    w->answer = *answer;
+    w->answer.error = sw_strdup(w->req, answer->error);
+    w->answer.body = sw_strndup(w->req, answer->body, answer->body_len);
+    w->answer.headers = sw_strdup(w->req, answer->headers);
+    if (!w->answer.error || !w->answer.body || !w->answer.headers)
+        w->answer = (sw_http_answer){
+            .size = sizeof *answer, .error = "out of memory", .body = "", .headers = "", .outcome = SW_HTTP_FAILED};
+    w->finished = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+sw_status sw_http_wait(sw_request *req, const sw_http_call *call, sw_http_answer *ret)
+{
+    waiter w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .req = req};
+
+    if (ret->size < ANSWER_FIRST)
+        return SW_INTERNAL;
+    SW_TRY(sw_http_start(sw_request_host(req), call, wake_up, &w));
+    pthread_mutex_lock(&w.lock);
+    while (!w.finished)
+        pthread_cond_wait(&w.wake, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    pthread_cond_destroy(&w.wake);
+    pthread_mutex_destroy(&w.lock);
+    return struct_give(ret, &w.answer, sizeof w.answer, ANSWER_FIRST) ? SW_OK : SW_INTERNAL;
 }

@@ -1,5 +1,6 @@
 /* The network's place: outbound calls are kept, and answered by the test, one at a time on a thread of their own. */
 #include "core/base/table.h"
+#include "core/outbound/outbound_url.h"
 #include "core/testhost/testhost.h"
 
 #include <stdlib.h>

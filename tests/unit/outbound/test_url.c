@@ -1,5 +1,5 @@
 /* Addresses that plugins may speak to. */
-#include "core/outbound/outbound.h"
+#include "core/outbound/outbound_url.h"
 #include "tests/unit/run_tests.h"
 
 START_TEST(secure_addresses_may_have_any_host)
