@@ -58,6 +58,7 @@ sw_status fault_status(fault f);
 
 bool chat_health(sw_request *req, sw_json *out);
 sw_status on_user_removed(sw_tx *tx, const void *data);
+extern const sw_table RESET_STATEMENTS; /* store_reset.c */
 sw_status on_store_reset(sw_tx *tx, const void *data);
 
 #endif

@@ -1,6 +1,5 @@
 /* chat: read this file first. Tables of what the plugin declares; the rest is said in chat.h and README.md. */
 #include "approvals/approvals.h"
-#include "store.h"
 
 #include <stdlib.h>
 
@@ -82,6 +81,11 @@ static const sw_option OPTIONS[] = {
     "[{\"id\":1,\"action_id\":\"a-1\",\"target_agent_id\":5,\"target_agent_name\":\"scout\",\"command\":\"reboot\"," \
     "\"command_sha256\":\"…\",\"reason\":\"stuck\",\"status\":\"PENDING\",\"requested_at\":"                       \
     "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false}]"
+
+static const sw_table *const STATEMENT_TABLES[] = {
+    &THREAD_STATEMENTS,   &ROW_STATEMENTS,   &ID_STATEMENTS, &RETENTION_STATEMENTS,
+    &APPROVAL_STATEMENTS, &RESET_STATEMENTS, NULL,
+};
 
 static const sw_route ROUTES[] = {
     {.method = SW_GET,
@@ -274,7 +278,6 @@ const sw_plugin sw_plugin_v1 = {
     .summary = "What people, agents and Butler say to one another, and the approvals.",
     .options = SW_TABLE(OPTIONS),
     .migrations = SW_TABLE(MIGRATIONS),
-    .statements = {CHAT_STATEMENTS, (uint32_t)sizeof(sw_statement), ST_COUNT},
     .routes = SW_TABLE(ROUTES),
     .frames = SW_TABLE(FRAMES),
     .subscriptions = SW_TABLE(SUBSCRIPTIONS),
@@ -286,4 +289,5 @@ const sw_plugin sw_plugin_v1 = {
     .health = chat_health,
     .start = start,
     .stop = stop,
+    .statement_tables = STATEMENT_TABLES,
 };

@@ -1,21 +1,23 @@
 /* store.reset: every row goes, ids start again at 1, and memory forgets all. In the write step of the reset. */
 #include "approvals/approvals.h"
-#include "store.h"
 
-const char SQL_CLEAR_ROWS[] = "DELETE FROM chat";
-const char SQL_CLEAR_PRUNED[] = "DELETE FROM chat_pruned";
-const char SQL_CLEAR_THREADS[] = "DELETE FROM chat_threads";
-const char SQL_CLEAR_PAIRS[] = "DELETE FROM chat_pairs";
-const char SQL_CLEAR_APPROVALS[] = "DELETE FROM chat_approvals";
-const char SQL_CLEAR_IDS[] = "DELETE FROM sqlite_sequence WHERE name IN ('chat', 'chat_threads', 'chat_approvals')";
+/* All of them, in this order. */
+static const sw_statement STATEMENTS[] = {
+    {.name = "clear_rows", .sql = "DELETE FROM chat"},
+    {.name = "clear_pruned", .sql = "DELETE FROM chat_pruned"},
+    {.name = "clear_threads", .sql = "DELETE FROM chat_threads"},
+    {.name = "clear_pairs", .sql = "DELETE FROM chat_pairs"},
+    {.name = "clear_approvals", .sql = "DELETE FROM chat_approvals"},
+    {.name = "clear_ids",
+     .sql = "DELETE FROM sqlite_sequence WHERE name IN ('chat', 'chat_threads', 'chat_approvals')"},
+};
+
+const sw_table RESET_STATEMENTS = SW_TABLE(STATEMENTS);
 
 static sw_status clear(sw_tx *tx)
 {
-    static const statement_id ALL[] = {ST_CLEAR_ROWS,  ST_CLEAR_PRUNED,    ST_CLEAR_THREADS,
-                                       ST_CLEAR_PAIRS, ST_CLEAR_APPROVALS, ST_CLEAR_IDS};
-
-    for (size_t i = 0; i < sizeof ALL / sizeof ALL[0]; i++)
-        SW_TRY(EXEC(tx, ALL[i], NULL, ""));
+    for (size_t i = 0; i < sizeof STATEMENTS / sizeof STATEMENTS[0]; i++)
+        SW_TRY(sw_tx_exec(tx, &STATEMENTS[i], NULL, ""));
     return SW_OK;
 }
 

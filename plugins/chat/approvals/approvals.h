@@ -124,18 +124,17 @@ void frame_write_status(sw_json *out, const char *action_id, const char *status,
 /* ---- store_approvals.c: reading works on any connection, writing in a write step ---- */
 
 /* The columns of an approval, for every statement that reads one (approval_read() knows their order). */
-#define APPROVAL_COLUMNS                                                                                    \
-    "a.id, a.action_id, a.chat_id, a.butler_id, a.butler_name, a.target_user_id, a.conversation_id, "       \
-    "a.target_agent_id,"                                                                                    \
-    " a.target_agent_name, a.command, a.command_sha256, a.reason, a.status, a.requested_ms, a.expires_ms, " \
-    "a.decided_ms,"                                                                                         \
-    " a.decider_id, a.decider_name, a.decider_role, a.responder_name, a.channel, a.response_id,"            \
-    " a.response_conversation, a.delivered"
+#define APPROVAL_COLUMNS                                                                             \
+    "a.id, a.action_id, a.chat_id, a.butler_id, a.butler_name, a.target_user_id, a.conversation_id," \
+    " a.target_agent_id, a.target_agent_name, a.command, a.command_sha256, a.reason, a.status,"      \
+    " a.requested_ms, a.expires_ms, a.decided_ms, a.decider_id, a.decider_name, a.decider_role,"     \
+    " a.responder_name, a.channel, a.response_id, a.response_conversation, a.delivered"
 
 /* Reads an approval that begins at `column`. */
 void approval_read(const sw_rows *rows, int column, approval *ret);
 /* The status as of `now_ms`: a pending one past its expiry has expired, though housekeeping comes a second later. */
 const char *approval_status(const approval *a, int64_t now_ms);
+extern const sw_table APPROVAL_STATEMENTS;
 sw_status approval_add(sw_tx *tx, approval *a); /* sets id */
 /* Its AUTH_REQUEST row, which needed the approval's id first. */
 sw_status approval_shown(sw_tx *tx, int64_t id, int64_t chat_id);

@@ -1,7 +1,6 @@
-/* The service chat/1, for other plugins: a CHAT is posted as if its sender had sent the frame. In a write step; `self`
- * is chat's state, since the step that calls may be another plugin's. */
+/* The service chat/1, for other plugins: a CHAT is posted as if its sender had sent the frame. In the caller's write
+ * step; `self` is chat's state, since the step that calls may be another plugin's. */
 #include "common/utf8.h"
-#include "store.h"
 #include "talk/talk.h"
 
 #include <string.h>
@@ -16,7 +15,8 @@ static sw_status find_sender(const chat *c, sw_tx *tx, posting *p)
     return SW_OK;
 }
 
-/* As a socket would: valid JSON, text decoded or other JSON as it stands up to ws.payload. */
+/* The rules of a socket: the payload must be valid JSON, and at most as long as ws.payload, as decoded text or as
+ * other JSON stands. */
 static sw_status check_payload(const chat *c, sw_tx *tx, posting *p)
 {
     size_t len = p->payload.len;
@@ -66,7 +66,7 @@ static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *
     return SW_OK;
 }
 
-/* No character is cut. */
+/* Cuts at the longest title, between two characters. */
 static char *cut_title(sw_tx *tx, const char *title)
 {
     size_t len = utf8_cut(title, strlen(title), CHAT_TITLE_MAX);

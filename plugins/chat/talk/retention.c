@@ -1,13 +1,24 @@
 /* Retention: rows older than retention_days, and those beyond the newest retention_count; both off by default. The
  * oldest go first, a few at a time, and how far it went is remembered for recoveries. Rows of the last day stay:
  * repeats are recognised by them. Approvals stay: they are the record of who allowed what. */
-#include "store.h"
 #include "talk/talk.h"
 
-enum { AT_ONCE = 100 };
+enum { PRUNED_TO, OLDEST, NEWEST_ID, PRUNE_ROWS, PRUNE_NOTE };
 
-const char SQL_PRUNED_TO[] = "SELECT pruned_to FROM chat_pruned WHERE one = 1";
-const char SQL_NEWEST_ID[] = "SELECT id FROM chat WHERE id > 0 ORDER BY id DESC LIMIT 1";
+static const sw_statement STATEMENTS[] = {
+    [PRUNED_TO] = {.name = "pruned_to", .sql = "SELECT pruned_to FROM chat_pruned WHERE one = 1"},
+    [OLDEST] = {.name = "oldest", .sql = "SELECT id, at_ms FROM chat WHERE id > 0 ORDER BY id LIMIT ?1"},
+    [NEWEST_ID] = {.name = "newest_id", .sql = "SELECT id FROM chat WHERE id > 0 ORDER BY id DESC LIMIT 1"},
+    [PRUNE_ROWS] = {.name = "prune_rows", .sql = "DELETE FROM chat WHERE id <= ?1"},
+    [PRUNE_NOTE] =
+        {.name = "prune_note",
+         .sql =
+             "INSERT INTO chat_pruned (one, pruned_to) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET pruned_to = ?1"},
+};
+
+const sw_table RETENTION_STATEMENTS = SW_TABLE(STATEMENTS);
+
+enum { AT_ONCE = 100 };
 
 /* The only number of a query; 0 when there is no row. */
 static sw_status number(sw_status begun, sw_rows *rows, int64_t *ret)
@@ -22,18 +33,16 @@ static sw_status number(sw_status begun, sw_rows *rows, int64_t *ret)
 sw_status retention_pruned_to(sw_db *db, int64_t *ret)
 {
     sw_rows *rows = NULL;
-    sw_status begun = RUN(db, ST_PRUNED_TO, &rows, "");
+    sw_status begun = sw_db_query(db, &STATEMENTS[PRUNED_TO], 0, &rows, "");
     return number(begun, rows, ret);
 }
 
 static sw_status newest_id(sw_db *db, int64_t *ret)
 {
     sw_rows *rows = NULL;
-    sw_status begun = RUN(db, ST_NEWEST_ID, &rows, "");
+    sw_status begun = sw_db_query(db, &STATEMENTS[NEWEST_ID], 0, &rows, "");
     return number(begun, rows, ret);
 }
-
-const char SQL_OLDEST[] = "SELECT id, at_ms FROM chat WHERE id > 0 ORDER BY id LIMIT ?1";
 
 /* The last id of the oldest `limit` rows that are older than `before_ms` or up to `up_to_id`; 0 when there is none.
  * Never one younger than `keep_ms`. */
@@ -43,7 +52,7 @@ static sw_status prunable(sw_db *db, int64_t limit, int64_t before_ms, int64_t u
     sw_rows *rows = NULL;
     int64_t last = 0, count = 0;
 
-    SW_TRY(RUN(db, ST_OLDEST, &rows, "i", limit));
+    SW_TRY(sw_db_query(db, &STATEMENTS[OLDEST], 0, &rows, "i", limit));
     while (sw_rows_next(rows)) {
         int64_t id = sw_rows_int(rows, 0), at_ms = sw_rows_int(rows, 1);
         if (at_ms >= keep_ms || (at_ms >= before_ms && id > up_to_id))
@@ -57,14 +66,10 @@ static sw_status prunable(sw_db *db, int64_t limit, int64_t before_ms, int64_t u
     return SW_OK;
 }
 
-const char SQL_PRUNE_ROWS[] = "DELETE FROM chat WHERE id <= ?1";
-const char SQL_PRUNE_NOTE[] =
-    "INSERT INTO chat_pruned (one, pruned_to) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET pruned_to = ?1";
-
 static sw_status prune(sw_tx *tx, int64_t to)
 {
-    SW_TRY(EXEC(tx, ST_PRUNE_ROWS, NULL, "i", to));
-    return EXEC(tx, ST_PRUNE_NOTE, NULL, "i", to);
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[PRUNE_ROWS], NULL, "i", to));
+    return sw_tx_exec(tx, &STATEMENTS[PRUNE_NOTE], NULL, "i", to);
 }
 
 sw_status retention_prune(sw_tx *tx, bool *ret_more)

@@ -90,6 +90,7 @@ void range_read(sw_request *req, int64_t fallback, id_range *ret);
  * that grows too large loses its oldest rows. `own_thread`: what AUTH_REQUESTs to others show as thread; -1: theirs. */
 sw_status page_reply(sw_request *req, const int64_t *ids, size_t count, bool newest_first, int64_t own_thread);
 
+extern const sw_table ID_STATEMENTS;
 sw_status ids_of_pair(sw_db *db, int64_t a, int64_t b, const id_range *range, int64_t *ret, size_t *ret_count);
 /* The pair of an ADMIN and Butler, with the AUTH_REQUESTs that others were asked. */
 sw_status ids_of_butler(sw_db *db, int64_t admin, int64_t butler, const id_range *range, int64_t *ret,
@@ -104,6 +105,7 @@ sw_status ids_of_inbox(sw_db *db, int64_t user, bool human, int64_t after, int64
 
 /* ---- store_rows.c: reading works on any connection, writing in a write step ---- */
 
+extern const sw_table ROW_STATEMENTS;
 sw_status row_add(sw_tx *tx, chat_row *row); /* sets id and at_ms */
 /* A copy in the memory of the piece of work; the payload too. SW_NOT_FOUND. */
 sw_status row_get(sw_db *db, int64_t id, chat_row *ret);
@@ -121,6 +123,7 @@ sw_status rows_by_local_id(sw_db *db, int64_t sender_id, sw_str local_id, const 
 
 /* ---- retention.c, chat_recovery.c, chat_service.c ---- */
 
+extern const sw_table RETENTION_STATEMENTS;
 sw_status retention_prune(sw_tx *tx, bool *ret_more);
 /* The highest id that was removed, 0 when none was. */
 sw_status retention_pruned_to(sw_db *db, int64_t *ret);

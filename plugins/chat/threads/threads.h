@@ -73,6 +73,7 @@ const char *thread_title_read(sw_request *req, const char *fallback);
 
 /* ---- store_threads.c: reading works on any connection, writing in a write step ---- */
 
+extern const sw_table THREAD_STATEMENTS;
 sw_status thread_add(sw_tx *tx, thread_row *t); /* sets id and times */
 /* SW_NOT_FOUND. */
 sw_status thread_get(sw_db *db, int64_t id, thread_row *ret);

@@ -6,8 +6,8 @@ import sqlite3
 import pytest
 
 CHAT = os.path.join(os.path.dirname(__file__), "..", "..", "..", "plugins", "chat")
-WHOLE = {"SQL_CLEAR_ROWS", "SQL_CLEAR_PRUNED", "SQL_CLEAR_THREADS", "SQL_CLEAR_PAIRS", "SQL_CLEAR_APPROVALS",
-         "SQL_CLEAR_IDS", "SQL_LAST_ID"}
+WHOLE = {"clear_rows", "clear_pruned", "clear_threads", "clear_pairs", "clear_approvals", "clear_ids", "last_id"}
+STATEMENT = re.compile(r"""\.name = "(\w+)",\s*\.sql =\s*((?:"(?:[^"\\]|\\.)*"|\w+|\s)+)(?:,\s*\.clauses = (\w+))?\}""")
 
 
 def source(name):
@@ -15,38 +15,47 @@ def source(name):
         return file.read()
 
 
+def sources(*ends):
+    return [source(os.path.relpath(os.path.join(folder, name), CHAT))
+            for folder, _, names in sorted(os.walk(CHAT)) for name in sorted(names) if name.endswith(ends)]
+
+
 def literals(text):
     return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text))
 
 
+def macros_of(text):
+    return {name: body.replace("\\\n", " ")
+            for name, body in re.findall(r"#define (\w+)((?:[^\n]*\\\n)*[^\n]*)", text)}
+
+
 def statements():
     """Every SQL text of the plugin by name, its macros and clauses put in."""
-    text = "\n".join(source(os.path.relpath(os.path.join(folder, name), CHAT))
-                     for folder, _, names in sorted(os.walk(CHAT)) for name in sorted(names) if name.endswith((".c", ".h")))
-    macros = {}
-    for name, body in re.findall(r"#define (\w+)((?:[^\n]*\\\n)*[^\n]*)", text):
-        macros[name] = body.replace("\\\n", " ")
-    clauses = {n: re.findall(r'"([^"]*)"', body) for n, body in re.findall(r"\*const (\w+_CLAUSES)\[\] = \{([^}]*)\}", text)}
+    shared = macros_of("\n".join(sources(".h")))
+    declared = set(re.findall(r"&(\w+_STATEMENTS)\b", source("plugin.c")))
+    for text in sources(".c"):
+        tables = re.findall(r"const sw_table (\w+) = SW_TABLE\(STATEMENTS\)", text)
+        rows = STATEMENT.findall(text)
+        assert len(rows) == text.count(".sql =") and len(tables) == (1 if rows else 0)
+        assert declared.issuperset(tables), "every table is in plugin.c"
+        declared.difference_update(tables)
+        macros = shared | macros_of(text)
+        clauses = {n: re.findall(r'"([^"]*)"', body) for n, body in re.findall(r"\*const (\w*CLAUSES)\[\] = \{([^}]*)\}", text)}
 
-    def expand(body, depth=0):
-        outside = re.split(r'("(?:[^"\\]|\\.)*")', body)
-        for i in range(0, len(outside), 2):
-            outside[i] = re.sub(r"\b\w+\b", lambda m: expand(macros[m[0]], depth + 1) if m[0] in macros else "", outside[i])
-        return "".join(outside)
+        def expand(body):
+            outside = re.split(r'("(?:[^"\\]|\\.)*")', body)
+            for i in range(0, len(outside), 2):
+                outside[i] = re.sub(r"\b\w+\b", lambda m: expand(macros[m[0]]), outside[i])
+            return "".join(outside)
 
-    found = {}
-    for name, body in re.findall(r"const char (SQL_\w+)\[\] =\s*(.*?);\n", text, re.S):
-        found[name] = literals(expand(body))
-    rows = re.findall(r"\[ST_\w+\] = \{\"\w+\", (SQL_\w+), (\w+)\}", text)
-    assert {n for n, _ in rows} == set(found), "every text is in the table"
-    for name, its in rows:
-        sql = found.pop(name)
-        if its == "NULL":
-            yield name, sql
-        else:
-            for mask in range(1 << len(clauses[its])):
+        for name, body, its in rows:
+            sql = literals(expand(body))
+            if not its:
+                yield name, sql
+            for mask in range(1 << len(clauses[its]) if its else 0):
                 chosen = " ".join(c for i, c in enumerate(clauses[its]) if mask >> i & 1)
                 yield f"{name}:{mask}", sql.replace("{clauses}", chosen)
+    assert not declared
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +67,7 @@ def database():
     db.close()
 
 
-@pytest.mark.parametrize("name,sql", list(statements()), ids=lambda value: value if value.startswith("SQL_") else "")
+@pytest.mark.parametrize("name,sql", list(statements()), ids=lambda value: value if " " not in value else "")
 def test_no_statement_scans(database, name, sql):
     count = max([int(n) for n in re.findall(r"\?(\d+)", sql)], default=0)
     plan = [row[3] for row in database.execute("EXPLAIN QUERY PLAN " + sql, [None] * count)]
@@ -66,7 +75,7 @@ def test_no_statement_scans(database, name, sql):
     if name not in WHOLE:
         scans = [line for line in plan if re.match(r"SCAN (chat|chat_threads|chat_approvals|chat_pairs|a|c)\b", line)]
         assert not [line for line in scans if few not in line], plan
-    if name.startswith(("SQL_IDS_", "SQL_APPROVAL", "SQL_THREADS_OF")):
+    if name.startswith(("ids_", "approval_", "threads_of")):
         assert not [line for line in plan if "TEMP B-TREE" in line], plan
 
 
