@@ -1,4 +1,4 @@
-/* What /api/health shows of chat. */
+/* What /api/health shows of chat. On a worker. */
 #include "approvals/approvals.h"
 
 bool chat_health(sw_request *req, sw_json *out)

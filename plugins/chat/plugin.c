@@ -1,4 +1,5 @@
-/* chat: read this file first. Tables of what the plugin declares; the rest is said in chat.h and README.md. */
+/* chat: read this file first. It declares everything that the plugin has; chat.h and README.md say how it works.
+ * start() makes the state on the main thread, stop() frees it. */
 #include "approvals/approvals.h"
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
-/* store.reset: every row goes, ids start again at 1, and memory forgets all. In the write step of the reset. */
+/* The event store.reset: every row goes, ids start again at 1, and memory forgets everything. In the write step of the
+ * reset. */
 #include "approvals/approvals.h"
 
-/* All of them, in this order. */
+/* All of them run, in this order. */
 static const sw_statement STATEMENTS[] = {
     {.name = "clear_rows", .sql = "DELETE FROM chat"},
     {.name = "clear_pruned", .sql = "DELETE FROM chat_pruned"},

@@ -1,4 +1,5 @@
-/* user.removed: memory forgets the user, and what it was asked or would have run expires. */
+/* The event user.removed: memory forgets the user, and requests that it was asked, or that it would have run, expire.
+ * In the write step of the removal. */
 #include "approvals/approvals.h"
 
 sw_status on_user_removed(sw_tx *tx, const void *data)

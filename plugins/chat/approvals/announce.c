@@ -1,5 +1,5 @@
-/* A decision or an expiry becomes known: the AUTH_RESPONSE row and its frame to Butler, the status to every human, the
- * event to other plugins. All in the step that decided, so that it is known exactly when it is durable. */
+/* A request, a decision or an expiry becomes known: its frames to Butler and to humans, and its event for other
+ * plugins. This happens in the write step that stores it, so it is known exactly when it is durable. */
 #include "approvals/approvals.h"
 
 #include <string.h>
@@ -37,8 +37,8 @@ static sw_status send_to(sw_tx *tx, const approval *a, int64_t user, int64_t con
     return deliver_users(tx, frame, user, 0);
 }
 
-/* The human who is asked, and every ADMIN: those others in their own thread with Butler. An ADMIN who is not connected
- * gets its thread all the same: it may connect before the commit. */
+/* The request goes to the human who is asked, and to every other ADMIN in that ADMIN's own thread with Butler. An
+ * ADMIN who is not connected gets its thread all the same, since it may connect before the commit. */
 sw_status announce_request(const chat *c, sw_tx *tx, const approval *a)
 {
     const int64_t *admins = NULL;
@@ -71,8 +71,8 @@ static sw_status write_payload(sw_tx *tx, const approval *a, sw_str *ret)
     return ret->at ? SW_OK : SW_NO_MEMORY;
 }
 
-/* Nobody's recovery has it: Butler gets it by recovery.c's greet(), until it is noted as delivered. An expiry is a row
- * too, of no sender: its id gives it its place among the decisions. */
+/* An AUTH_RESPONSE is in nobody's recovery: Butler gets it from delivery_greet() until it is noted as delivered. An
+ * expiry is a row as well, without a sender, because the row's id gives it its place among the decisions. */
 static sw_status store_response(sw_tx *tx, approval *a, sw_str local_id)
 {
     chat_row row = {

@@ -1,12 +1,13 @@
-/* The service approvals/1, for other plugins: a human's answer from another road, and how things stand. `self` is
- * chat's state: the step that calls may be another plugin's. */
+/* The service approvals/1, for other plugins: a human answers by another road, or a plugin asks how things stand.
+ * decide() runs in the caller's write step, find() on any connection. `self` is chat's state, since the step that
+ * calls may be another plugin's. */
 #include "approvals/approvals.h"
 
 #include <string.h>
 
 enum { SW_APPROVAL_FIRST = offsetof(sw_approval, decided_ms) + sizeof(int64_t) }; /* what ABI 1.0 has of it */
 
-/* As much of it as the caller's headers know. */
+/* Copies as many members as the caller's headers know. */
 static sw_status give(const sw_approval *whole, sw_approval *ret)
 {
     uint32_t size = ret->size < sizeof *whole ? ret->size : (uint32_t)sizeof *whole;
@@ -35,7 +36,7 @@ static sw_status tell(const approval *a, sw_approval *ret, int64_t now_ms)
     return give(&whole, ret);
 }
 
-/* Of a request that is not there. */
+/* What is told of a request that does not exist. */
 static sw_status tell_unknown(const char *action_id, sw_approval *ret)
 {
     sw_approval whole = {

@@ -1,5 +1,5 @@
-/* An AUTH_REQUEST of the Butler: stored with the hash of the exact command, shown to who is asked and to every ADMIN.
- */
+/* Somebody asks: the request is stored PENDING with the hash of the exact command, then announced. In a write step.
+ * Whoever calls has checked the form: frames/auth_request.c does for AUTH_REQUEST. */
 #include "approvals/approvals.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ static sw_status refuse(asking *ask, fault f)
     return fault_status(f);
 }
 
-/* A repeated action_id: the same request when it is the same command for the same agent. */
+/* A repeated action_id is the same request when it has the same command for the same agent. */
 static sw_status known_action(sw_tx *tx, asking *ask, bool *ret_known)
 {
     approval known;

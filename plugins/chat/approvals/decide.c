@@ -1,10 +1,10 @@
-/* An answer to an authorization request. Everything that decides is in one write step: what is stored is read there,
- * the clock is read there, and one conditional update takes the first decision. */
+/* Somebody answers. Everything that decides happens in one write step: it reads what is stored, it reads the clock,
+ * and one conditional update takes the first decision. Then announce.c makes it known. */
 #include "approvals/approvals.h"
 
 #include <string.h>
 
-/* An ADMIN, or the human who was asked. *ret_user is filled when so. */
+/* Is this user an ADMIN, or the human who was asked? *ret_user is filled only then. */
 static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *ret_user, bool *ret_may)
 {
     sw_user user = {.size = sizeof user};
@@ -79,7 +79,7 @@ sw_status decide(const chat *c, sw_tx *tx, answer *a)
         SW_TRY(check_conversation(c, tx, a, user.role));
         approval decided = decided_by(a, &user, sw_tx_now(tx));
         SW_TRY(approval_decide(tx, &decided, &done));
-        if (!done) /* cannot be: it was pending a moment ago, and the writer is one */
+        if (!done) /* cannot happen: it was pending a moment ago, and there is one writer */
             return SW_INTERNAL;
         a->now = decided;
         a->outcome = SW_DECIDED;
@@ -89,7 +89,7 @@ sw_status decide(const chat *c, sw_tx *tx, answer *a)
     return SW_OK;
 }
 
-/* Over HTTP and as an ERROR frame: the same texts, other codes. */
+/* Over HTTP and as an ERROR frame the texts are the same, and the codes differ. */
 sw_status decide_refusal(sw_request *req, const answer *a)
 {
     const chat *c = sw_request_state(req);
@@ -101,7 +101,7 @@ sw_status decide_refusal(sw_request *req, const answer *a)
         return sw_fail(req, SW_NOT_FOUND, frame ? "unknown_action" : NULL, "no such authorization request");
     if (a->outcome == SW_DECISION_FORBIDDEN)
         return sw_fail(req, SW_FORBIDDEN, frame ? "not_allowed" : NULL, "not allowed to answer this request");
-    /* The page has put its card back: it hears how things stand, once the refusal is there. */
+    /* The page has put its card back, so it is told the true status once the refusal has reached it. */
     late_status_repeat(c->late_status, a->user_id, a->now.id);
     if (a->outcome == SW_DECISION_EXPIRED)
         return sw_fail(req, SW_EXPIRED, frame ? "action_expired" : NULL, "authorization request has expired");

@@ -1,7 +1,8 @@
-/* Requests that nobody answered in time, or whose human or agent is gone. It is not a rejection. */
+/* Requests that nobody answered in time, or whose human or agent is gone, become EXPIRED. That is not a rejection. In
+ * write steps: a second's housekeeping, and the removal of a user. */
 #include "approvals/approvals.h"
 
-enum { AT_ONCE = 8 }; /* a housekeeping step stays within its two milliseconds */
+enum { AT_ONCE = 8 }; /* so that a housekeeping step stays within its two milliseconds */
 
 static sw_status expire(const chat *c, sw_tx *tx, approval *a)
 {
@@ -30,7 +31,7 @@ sw_status expire_due(sw_tx *tx, bool *ret_more)
     return SW_OK;
 }
 
-/* Reads first, since announcing writes to the same table. */
+/* Reads a few before it announces them, since announcing writes to the same table. */
 static sw_status expire_all(const chat *c, sw_tx *tx, sw_status (*begin)(sw_db *, int64_t, sw_rows **), int64_t id)
 {
     for (;;) {

@@ -1,5 +1,6 @@
-/* What a socket hears after its recovery, or when it says hello: Butler the decisions that it has not got
- * (delivery.c), an ADMIN what can still be decided, a human what was decided meanwhile (late_status.c). On a worker. */
+/* What a socket hears after its recovery, or when it says hello: Butler hears the decisions that it has not got
+ * (delivery.c), an ADMIN what can still be decided, and a human what was decided meanwhile (late_status.c). On a
+ * worker. */
 #include "approvals/approvals.h"
 
 enum { GREET_AT_ONCE = 64 };
@@ -23,7 +24,7 @@ static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_
     SW_TRY(retention_pruned_to(db, &pruned_to));
     SW_TRY(chat_last_id(db, &last));
     if (since < pruned_to || since > last)
-        since = -1; /* recovered:false: nothing was replayed */
+        since = -1; /* the answer was recovered:false, so nothing was replayed */
     *ret_more = false;
     SW_TRY(approvals_pending(db, cursor, now_ms, GREET_AT_ONCE, &rows));
     for (; approvals_next(rows, &a); seen++) {

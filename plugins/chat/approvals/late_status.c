@@ -27,7 +27,7 @@ struct late_status {
     waiting statuses[STATUS_MAX]; /* a ring */
     size_t first, count;
     decided decisions[DECIDED_MAX]; /* a ring in order of commit */
-    size_t decided_count;           /* ever */
+    size_t decided_count;           /* how many there have been since the start or the last reset */
 };
 
 late_status *late_status_new(sw_host *host)

@@ -1,4 +1,5 @@
-/* Approvals: adding, finding, the one conditional update of a decision, delivery. */
+/* The table of approvals: adding, finding, the one conditional update of a decision, and delivery. Reading works on
+ * any connection, writing in a write step. */
 #include "approvals/approvals.h"
 
 #include <string.h>

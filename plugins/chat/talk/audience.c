@@ -1,4 +1,4 @@
-/* To whom frames go in a write step. */
+/* To whom the frames of a write step go: to one or two users, to every human, or to every ADMIN. */
 #include "talk/talk.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Recovery with since_id: stored frames again, exactly as they were sent live. On a worker. What a socket hears after
- * it is in approvals/greet.c. */
+/* Recovery with since_id: stored frames are sent again, exactly as they were sent live. On a worker. What a socket
+ * hears after that is in approvals/greet.c. */
 #include "talk/talk.h"
 
 enum { IDS_AT_ONCE = 128 };
@@ -37,7 +37,7 @@ sw_status recovery_page(sw_request *req, int64_t after, sw_replay_out *out, bool
             }
             sw_status found = row_get(db, ids[i], &row);
             if (found == SW_NOT_FOUND)
-                continue; /* pruned in this moment */
+                continue; /* it was pruned in this moment */
             SW_TRY(found);
             frame_write_row(sw_replay_frame(out, row.id, 0, 0), &row, now_ms);
         }

@@ -1,5 +1,5 @@
-/* Pages of rows in the HTTP API: which part is asked for, and the reply. Each row is written alone first: only so its
- * size is known before it is sure to fit. On a worker. */
+/* Pages of rows in the HTTP API: which part is asked for, and the reply. Each row is written by itself first, because
+ * only then is its size known before it must fit. On a worker. */
 #include "talk/talk.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ static sw_status write_row(sw_request *req, int64_t id, int64_t own_thread, sw_s
 
     *ret = (sw_str){NULL, 0};
     if (found == SW_NOT_FOUND)
-        return SW_OK; /* pruned in this moment */
+        return SW_OK; /* it was pruned in this moment */
     SW_TRY(found);
     if (row.receiver_id != sw_request_principal(req)->user_id && own_thread >= 0 && strcmp(row.type, TYPE_REQUEST) == 0)
         row.conversation_id = own_thread;

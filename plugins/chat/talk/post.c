@@ -1,4 +1,4 @@
-/* A CHAT: stored, then delivered. The same step serves frames and the service chat/1. */
+/* A CHAT is stored, then delivered. In a write step: the same for frames/chat.c and for the service chat/1. */
 #include "talk/talk.h"
 
 #include <string.h>
@@ -61,7 +61,7 @@ static sw_status send_chat(sw_tx *tx, const envelope *e, const chat_row *row)
     return SW_OK;
 }
 
-/* NUL-ended, for the event. */
+/* A NUL-ended copy for the event. */
 static const char *text_of(sw_tx *tx, sw_str s)
 {
     char *copy = sw_tx_alloc(tx, 1, s.len + 1);

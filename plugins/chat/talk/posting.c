@@ -1,4 +1,5 @@
-/* What every frame has: who sends it, to whom, in which conversation. What a client says of itself is not looked at. */
+/* What every frame has: who sends it, to whom, in which conversation. What a client says about itself is ignored. On
+ * the thread of the frame: a worker, or the loop for stream pieces. */
 #include "talk/talk.h"
 
 sw_status posting_of_frame(sw_request *req, posting *ret)

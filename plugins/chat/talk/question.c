@@ -1,5 +1,6 @@
-/* Butler's internal questions to an agent: relayed at once, never stored, never monitored, but counted and logged. They
- * pass through the writer all the same, so that they keep their place among that socket's stored frames. */
+/* Butler's internal questions to an agent are relayed at once, never stored and never monitored, but counted and
+ * logged. They pass through the writer all the same, so that they keep their place among that socket's stored frames.
+ */
 #include "talk/talk.h"
 
 #include <string.h>

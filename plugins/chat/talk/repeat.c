@@ -1,11 +1,11 @@
 /* The rule of repeats: (sender, local_id) within 24 hours with the same type, target, conversation and payload is the
- * same frame; with another content it is a mistake, unless its socket opened after the first was stored (agents that
- * count 1, 2, 3 in every run). */
+ * same frame. With another content it is a mistake, unless the socket opened after the first one was stored: some
+ * agents count 1, 2, 3 in every run. In a write step. */
 #include "talk/talk.h"
 
 #include <string.h>
 
-/* An agent that restarts many times a day with the same numbers: so many of its rows are looked at. */
+/* How many rows of one number are compared: an agent that restarts many times a day uses the same numbers again. */
 enum { LOOK_BACK = 64 };
 
 static sw_status digest_of(sw_tx *tx, const posting *p, const char *type, uint8_t out[32])

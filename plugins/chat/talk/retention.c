@@ -1,6 +1,7 @@
-/* Retention: rows older than retention_days, and those beyond the newest retention_count; both off by default. The
- * oldest go first, a few at a time, and how far it went is remembered for recoveries. Rows of the last day stay:
- * repeats are recognised by them. Approvals stay: they are the record of who allowed what. */
+/* Retention removes rows older than retention_days, and those beyond the newest retention_count; both are off by
+ * default. The oldest go first, a few in each housekeeping step, and how far it went is remembered for recoveries.
+ * Rows of the last day stay, because repeats are recognised by them. Approvals stay, because they are the record of
+ * who allowed what. */
 #include "talk/talk.h"
 
 enum { PRUNED_TO, OLDEST, NEWEST_ID, PRUNE_ROWS, PRUNE_NOTE };

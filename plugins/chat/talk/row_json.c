@@ -66,8 +66,8 @@ void frame_write_monitor(sw_json *out, const chat_row *row, int64_t agent_id, in
     sw_json_time(out, "timestamp", row->at_ms);
 }
 
-/* A string payload is that text, its token copied; any other JSON is its exact text, as a string. A request is shown
- * with its current status. */
+/* A payload that is a string is shown as that string, its token copied. Any other JSON is shown as a string that holds
+ * its exact text. A request is shown with its current status. */
 static void write_payload(sw_request *req, sw_json *out, const chat_row *row, int64_t now_ms)
 {
     if (row->approval && strcmp(row->type, TYPE_REQUEST) == 0) {

@@ -1,5 +1,5 @@
 /* Which rows make a page. Every query here is answered from an index alone (a test reads the plans), and unions are
- * merged lazily, so that a limit costs what it says. */
+ * merged lazily, so the cost of a page grows with its limit and not with the table. On any connection. */
 #include "talk/talk.h"
 
 #include <string.h>

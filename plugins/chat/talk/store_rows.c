@@ -1,4 +1,5 @@
-/* Stored frames: adding one, reading one, finding a repeat. */
+/* Stored frames: adding one, reading one, finding a repeat, and the highest id. Reading works on any connection,
+ * writing in a write step. */
 #include "approvals/approvals.h"
 
 #include <string.h>
@@ -45,7 +46,7 @@ sw_status row_add(sw_tx *tx, chat_row *row)
 
 enum { ROW_APPROVAL = 13 };
 
-/* Outlives the query. false: no memory. */
+/* A copy that outlives the query. false when there is no memory. */
 static bool kept(sw_db *db, const sw_rows *rows, int column, sw_str *ret)
 {
     sw_str view = sw_rows_view(rows, column);

@@ -1,8 +1,9 @@
-/* What stream pieces need to know without the store: who is what, whose thread, which thread a pair talks in.
+/* What stream pieces need to know without the store: which role a user has, whose a thread is, and which thread a pair
+ * talks in.
  *
- * A fixed table of sets with a few places each: bounded, and a miss only costs a read on a worker. Changes come at the
- * commit, before the reply leaves, and raise the set's version; a worker that read the store before such a change finds
- * another version and does not fill. Locks are held for a few instructions. */
+ * It is a fixed table of sets with a few places each, so its size is bounded, and a miss costs one read on a worker.
+ * Changes are made at the commit, before the reply leaves, and raise the set's version. A worker that read the store
+ * before such a change finds another version and does not fill. Any thread; locks are held for a few instructions. */
 #include "threads/threads.h"
 
 #include <pthread.h>
@@ -11,7 +12,7 @@
 enum { SETS = 2048, PLACES = 4, LOCKS = 64 };
 
 typedef struct {
-    cache_key key; /* kind 0: free */
+    cache_key key; /* kind 0: the place is free */
     int64_t values[2];
 } place;
 

@@ -36,8 +36,8 @@ static bool threaded(const envelope *e, int64_t *ret_human, int64_t *ret_peer)
     return false;
 }
 
-/* Between the Butler and an agent a thread is right in which one of them takes part: there the human's wish came from.
- */
+/* Between Butler and an agent, a thread is right when one of the two takes part in it: the human's wish came from
+ * there. */
 static bool thread_fits(const envelope *e, int64_t owner_id, int64_t peer_id)
 {
     int64_t human, peer;
@@ -59,7 +59,7 @@ static cache_key key_of_pair(int64_t human, int64_t peer)
     return (cache_key){CACHE_PAIR, human, peer};
 }
 
-/* Where a frame without a conversation goes; 0: the pair needs a default thread first. */
+/* Where a frame without a conversation goes; 0 when the pair needs a default thread first. */
 static int64_t unasked(const envelope *e, int64_t default_thread, int64_t latest)
 {
     return role_human(e->sender_role) || !latest ? default_thread : latest;
@@ -184,7 +184,7 @@ sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64
     return SW_OK;
 }
 
-/* The one of the two that is no human. */
+/* The role of the one of the two who is not a human. */
 static sw_role peer_role(const envelope *e, int64_t human)
 {
     return human == e->sender_id ? e->target_role : e->sender_role;

@@ -1,4 +1,5 @@
-/* Threads, and which thread a pair talks in. */
+/* The tables of threads and of pairs: which threads there are, and which one a pair talks in. Reading works on any
+ * connection, writing in a write step. */
 #include "threads/threads.h"
 
 #define THREAD_COLUMNS                                                                                                 \
@@ -27,7 +28,7 @@ static const sw_statement STATEMENTS[] = {
     [THREAD_GET] = {.name = "thread_get", .sql = THREAD_COLUMNS " WHERE id = ?1"},
     [THREADS_COUNT] = {.name = "threads_count",
                        .sql = "SELECT count(*) FROM (SELECT 1 FROM chat_threads WHERE owner_id = ?1 LIMIT ?2) AS some"},
-    /* NULLs are the smallest, so newest first has threads without a message last. */
+    /* NULLs are the smallest, so newest first puts threads without a message last. */
     [THREADS_OF_OWNER] = {.name = "threads_of_owner",
                           .sql = THREAD_COLUMNS
                           " WHERE owner_id = ?1 {clauses} ORDER BY is_pinned DESC, last_message_ms DESC, id",

@@ -1,4 +1,4 @@
-/* ACK from Butler: it has this decision. */
+/* ACK: Butler has received a decision. On a worker; delivery.c notes it. */
 #include "approvals/approvals.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ sw_status on_ack(sw_request *req)
     if (found == SW_NOT_FOUND)
         return sw_fail(req, SW_NOT_FOUND, "unknown_action", "no such authorization request");
     SW_TRY(found);
-    /* A decision that is not made yet cannot have been received. */
+    /* A decision that has not been made cannot have been received. */
     if (a.response_id && !a.delivered)
         delivery_note(c->delivery, a.id);
     return SW_OK;

@@ -1,4 +1,4 @@
-/* AUTH_REQUEST: Butler asks a human. Here its form is checked; request.c stores it. */
+/* AUTH_REQUEST: Butler asks a human. A worker checks the form here; ask.c stores it in the write step. */
 #include "approvals/approvals.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static sw_status wrong(sw_request *req, const char *text)
     return sw_fail(req, SW_INVALID, "invalid_frame", "%s", text);
 }
 
-/* Text without NUL, up to the size of an option; NULL: it is something else. */
+/* A text without NUL, at most as long as the option says; NULL for anything else. */
 static const char *text_of(sw_request *req, const sw_value *value, const char *max_option)
 {
     size_t len = 0;

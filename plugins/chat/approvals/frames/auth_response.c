@@ -1,4 +1,5 @@
-/* AUTH_RESPONSE: a human answers over its WebSocket. The decision's own rules say what a repeat is. */
+/* AUTH_RESPONSE: a human answers over a WebSocket. A worker checks the form here; decide.c decides in the write step.
+ * The rule of repeats does not apply, since a decision has its own rule for a second answer. */
 #include "approvals/approvals.h"
 
 #include <string.h>

@@ -1,10 +1,11 @@
-/* GET /api/approvals: authorization requests, newest first. ADMIN and Butler see all, a MEMBER those that ask it. */
+/* GET /api/approvals: authorization requests, newest first. An ADMIN and Butler see all, a MEMBER those that it was
+ * asked. */
 #include "approvals/approvals.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/* In capitals; "" when absent; sticky when there is no such status. */
+/* The status in capitals, "" when none is given. One that does not exist is a failure, which sw_check() reports. */
 static const char *status_read(sw_request *req)
 {
     static const char *const KNOWN[] = {STATUS_PENDING, STATUS_APPROVED, STATUS_REJECTED, STATUS_EXPIRED};

@@ -1,4 +1,5 @@
-/* POST /api/chat/auth/response: a human answers an authorization request. */
+/* POST /api/chat/auth/response: a human answers an authorization request. A worker checks the form here; decide.c
+ * decides in the write step. */
 #include "approvals/approvals.h"
 
 static sw_status store_answer(sw_tx *tx, void *arg)
@@ -25,7 +26,7 @@ sw_status post_auth_response(sw_request *req)
 
     if (!a)
         return SW_NO_MEMORY;
-    /* Never, whatever they ask about: as over a socket, they do not even learn whether there is such a request. */
+    /* Agents and Butler may never answer. As over a socket, they do not even learn whether there is such a request. */
     if (role_system(sw_request_principal(req)->role))
         return sw_fail(req, SW_FORBIDDEN, NULL, "not allowed to answer this request");
     if (!*action)

@@ -1,4 +1,4 @@
-/* CHAT: anyone; stored before it is delivered. */
+/* CHAT, from anyone. A worker checks the form here; post.c stores it in the write step before it is delivered. */
 #include "talk/talk.h"
 
 static sw_status store(sw_tx *tx, void *arg)

@@ -1,5 +1,5 @@
-/* CHAT_STREAM and CHAT_STREAM_END: never stored, relayed on the loop from what memory knows. A miss is read on a
- * worker; only a pair that has no thread at all yet goes through the writer. */
+/* CHAT_STREAM and CHAT_STREAM_END are never stored. The loop relays them from what memory knows. What memory does not
+ * know is read on a worker; only a pair that has no thread at all yet goes through the writer. */
 #include "talk/talk.h"
 
 #include <string.h>
@@ -63,8 +63,8 @@ static sw_status relay_tx(sw_tx *tx, void *arg)
     return deliver_users(tx, frame, e->target_id, role_human(e->sender_role) ? e->sender_id : 0);
 }
 
-/* What the frame is, read anew: a frame that moves from the loop to a worker is another copy. The end may have no
- * payload, and is never dropped: a page would wait for it for ever. */
+/* Reads the frame anew, since a frame that moves from the loop to a worker is another copy. The end may have no
+ * payload, and it is never dropped: a page would wait for it for ever. */
 static sw_status piece_of_frame(sw_request *req, piece **ret)
 {
     sw_str type = sw_frame_type(req);

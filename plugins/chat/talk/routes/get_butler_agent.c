@@ -16,7 +16,7 @@ sw_status get_butler_agent(sw_request *req)
     if (found == SW_NOT_FOUND)
         return sw_fail(req, SW_NOT_FOUND, NULL, "butler not found");
     SW_TRY(found);
-    /* Of agents alone, removed ones too: what Butler says to a human is that human's. */
+    /* Only of agents, removed ones too: what Butler says to a human is that human's own. */
     found = c->users->by_id_any(c->users_self, db, agent_id, &agent);
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;

@@ -1,7 +1,8 @@
-/* GET /api/chat/history/:peer_id: what the caller and the peer said, all threads, oldest first, the latest 100. */
+/* GET /api/chat/history/:peer_id: what the caller and the peer said in all their threads, oldest first, the latest
+ * 100. On a worker. */
 #include "talk/talk.h"
 
-/* An ADMIN sees with Butler what Butler asked other humans, too: it may decide it. */
+/* With Butler, an ADMIN also sees what Butler asked other humans, because it may decide that too. */
 static sw_status reply_butler(sw_request *req, int64_t butler, const id_range *range)
 {
     int64_t ids[CHAT_PAGE_MAX], me = sw_request_principal(req)->user_id, first = 0, latest = 0;

@@ -1,9 +1,11 @@
-/* GET /api/chat/threads/:thread_id/messages: the latest 200 of one of the caller's own threads, oldest first. */
+/* GET /api/chat/threads/:thread_id/messages: the latest 200 of one of the caller's own threads, oldest first. On a
+ * worker. */
 #include "talk/talk.h"
 
 #include <string.h>
 
-/* Where an ADMIN's copies of what others were asked have their place, live and in the history: so here, too. */
+/* An ADMIN's copies of what others were asked belong to its default thread with Butler, live and in the history, and
+ * so here too. */
 static bool has_requests_of_others(const sw_principal *who, const thread_row *t)
 {
     return who->role == SW_ROLE_ADMIN && t->is_default && strcmp(t->channel_kind, "butler_direct") == 0;

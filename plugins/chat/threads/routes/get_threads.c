@@ -1,4 +1,4 @@
-/* GET /api/chat/threads: the caller's own, pinned first, then newest message first. */
+/* GET /api/chat/threads: the caller's own threads, pinned ones first, then by the newest message. On a worker. */
 #include "threads/threads.h"
 
 sw_status get_threads(sw_request *req)

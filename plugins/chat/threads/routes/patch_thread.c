@@ -1,10 +1,11 @@
-/* PATCH /api/chat/threads/:thread_id: title, summary, pinned, archived. */
+/* PATCH /api/chat/threads/:thread_id: changes the title, summary, pinned or archived of an own thread. A worker reads
+ * the body; the write step applies it. */
 #include "threads/threads.h"
 
 typedef struct {
     int64_t id, owner_id;
-    const char *title, *summary; /* NULL: stays    */
-    int pinned, archived;        /* -1: stays      */
+    const char *title, *summary; /* NULL when it stays */
+    int pinned, archived;        /* -1 when it stays */
 } thread_patch;
 
 static sw_status apply(sw_tx *tx, void *arg)

@@ -1,4 +1,5 @@
-/* POST /api/chat/threads: a further thread of the caller with an agent or Butler. */
+/* POST /api/chat/threads: the caller begins a further thread with an agent or Butler. A worker checks it; the write
+ * step stores it. */
 #include "threads/threads.h"
 
 #include <string.h>
