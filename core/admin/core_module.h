@@ -2,7 +2,7 @@
 #ifndef CORE_ADMIN_CORE_MODULE_H
 #define CORE_ADMIN_CORE_MODULE_H
 
-#include "core/plugin/module.h"
+#include "core/plugin/registry.h"
 
 extern const sw_plugin CORE_MODULE;
 

@@ -3,10 +3,11 @@
 
 #include "core/base/files.h"
 #include "core/base/log.h"
-#include "core/plugin/module.h"
+#include "core/plugin/registry.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,7 @@ static const char FILE_NAME[] = "initial-admin-password";
 
 static bool owns_users(const sw_host *host)
 {
-    const module *m = module_of(host);
-    return m && module_provides(m, "users/1");
+    return plugin_provides(host->plugin, "users/1");
 }
 
 static bool file_path(const runtime *rt, char out[PATH_MAX])

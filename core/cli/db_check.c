@@ -5,7 +5,7 @@
 #include "core/cli/place.h"
 #include "core/cli/server.h"
 #include "core/db/examine.h"
-#include "core/plugin/module.h"
+#include "core/plugin/registry.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -87,20 +87,17 @@ static void compare_plugin(check *c, const char *name)
 {
     char error[256];
     unsigned missing = 0;
-    const registry *r = c->plugins ? c->plugins->plugins : NULL;
-    for (unsigned i = 1; r && i < r->count; i++) {
-        const module *m = r->modules[i];
-        if (strcmp(m->host.name, name) != 0 || module_out(m))
-            continue;
-        sw_status status =
-            store_migrations_missing(snapshot_raw(c->store), name, m->plugin.migrations, &missing, error, sizeof error);
-        if (status != SW_OK)
-            problem(c, error);
-        else if (missing)
-            printf(", %u more at the next start", missing);
+    const sw_host *m = c->plugins && c->plugins->plugins ? registry_find(c->plugins->plugins, name) : NULL;
+    if (!m || m->status == MODULE_QUARANTINED) {
+        printf(", of a plugin that is not loaded");
         return;
     }
-    printf(", of a plugin that is not loaded");
+    sw_status status =
+        store_migrations_missing(snapshot_raw(c->store), name, m->plugin->migrations, &missing, error, sizeof error);
+    if (status != SW_OK)
+        problem(c, error);
+    else if (missing)
+        printf(", %u more at the next start", missing);
 }
 
 static void tell_plugin(void *arg, const char *plugin, int64_t count, const char *latest)

@@ -3,7 +3,8 @@
  * Threads: events_publish on the writer, events_socket on a loop. The table of subscribers is fixed before either. */
 #include "core/crash/crash_scope.h"
 #include "core/plugin/event_copy.h"
-#include "core/plugin/module.h"
+#include "core/plugin/plugin_internal.h"
+#include "core/plugin/registry.h"
 #include "core/runtime/thread.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* What the host offers plugins besides requests: <steward/host.h>. Any thread. */
-#include "core/plugin/module.h"
+#include "core/plugin/plugin_internal.h"
 
 #include "core/base/log.h"
 

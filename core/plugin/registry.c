@@ -1,5 +1,6 @@
-/* The list of modules and their states. The phases of a start are in start.c. */
-#include "core/plugin/module.h"
+/* The list of modules and their states. Main thread, but where registry.h says otherwise. */
+#include "core/plugin/registry.h"
+#include "core/plugin/plugin_internal.h"
 
 #include "core/base/log.h"
 
@@ -154,12 +155,14 @@ void registry_offer(registry *r, const sw_plugin *const *linked)
     r->linked = linked;
 }
 
-const sw_plugin *registry_linked(const registry *r, const char *name)
+http_server *registry_http(const registry *r)
 {
-    for (size_t i = 0; r->linked && r->linked[i]; i++)
-        if (strcmp(r->linked[i]->name, name) == 0)
-            return r->linked[i];
-    return NULL;
+    return r->http;
+}
+
+crash_tally registry_crashes(const sw_host *host)
+{
+    return crashes_tally(host->rt->registry->crashes, host);
 }
 
 bool registry_knows(void *arg, const char *plugin)
@@ -170,70 +173,4 @@ bool registry_knows(void *arg, const char *plugin)
     char path[PATH_MAX];
     int len = snprintf(path, sizeof path, "%s/%s.so", r->dir, plugin);
     return plugin_name_valid(plugin) && len > 0 && (size_t)len < sizeof path && access(path, F_OK) == 0;
-}
-
-/* An enabled plugin that cannot do without `m`; NULL: none. */
-static const module *dependent_of(const registry *r, const module *m)
-{
-    for (unsigned i = 0; i < r->order_count; i++) {
-        const module *other = r->order[i];
-        const sw_need *need = other->plugin.needs.rows;
-        if (other == m || other->host.status != MODULE_ENABLED)
-            continue;
-        for (uint32_t k = 0; k < other->plugin.needs.count; k++)
-            if (!need[k].optional && module_provides(m, need[k].name))
-                return other;
-    }
-    return NULL;
-}
-
-/* Its routes, frames, events, timers and housekeeping end; its state and its object stay, so what still runs is safe.
- */
-sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size)
-{
-    module *m = (module *)registry_find(r, name);
-    if (!m)
-        return SW_NOT_FOUND;
-    const module *dependent = dependent_of(r, m);
-    if (dependent) {
-        snprintf(error, error_size, "%s is needed by %s", name, dependent->host.name);
-        return SW_CONFLICT;
-    }
-    int enabled = MODULE_ENABLED;
-    int after = m->host.in_flight ? MODULE_DRAINING : MODULE_DISABLED;
-    if (atomic_compare_exchange_strong(&m->host.status, &enabled, after)) {
-        log_info("plugins", "plugin %s is disabled", name);
-        module_tell_switched(m, false);
-    } else if (enabled == MODULE_QUARANTINED || enabled == MODULE_LOADED) {
-        snprintf(error, error_size, "%s is not enabled", name);
-        return SW_CONFLICT;
-    }
-    return SW_OK;
-}
-
-sw_status registry_enable(registry *r, const char *name, char *error, size_t error_size)
-{
-    module *m = (module *)registry_find(r, name);
-    if (!m)
-        return SW_NOT_FOUND;
-    const sw_need *need = m->plugin.needs.rows;
-    for (uint32_t i = 0; i < m->plugin.needs.count; i++) {
-        const module *provider = service_provider(r, need[i].name, NULL);
-        if (!need[i].optional && (!provider || provider->host.status != MODULE_ENABLED)) {
-            snprintf(error, error_size, "%s needs %s, which no enabled plugin provides", name, need[i].name);
-            return SW_CONFLICT;
-        }
-    }
-    int before = m->callable ? (int)m->host.status : MODULE_QUARANTINED;
-    while (before == MODULE_DISABLED || before == MODULE_DRAINING)
-        if (atomic_compare_exchange_weak(&m->host.status, &before, MODULE_ENABLED)) {
-            log_info("plugins", "plugin %s is enabled", name);
-            module_tell_switched(m, true);
-            return SW_OK;
-        }
-    if (before != MODULE_ENABLED) {
-        snprintf(error, error_size, "%s does not run: %s", name, m->host.error);
-        return SW_CONFLICT;
-    }
-    return SW_OK;
 }

@@ -54,16 +54,27 @@ void registry_stop(registry *r);
 /* After registry_stop. Shared objects stay mapped: other memory may point into them. */
 void registry_free(registry *r);
 
-/* The first required plugin that does not run, NULL: none. */
+/* The first required plugin that does not run, or NULL. */
 const sw_host *registry_failed(const registry *r);
 /* How many plugins are quarantined, and how many run. */
 unsigned registry_quarantined(const registry *r);
 unsigned registry_running(const registry *r);
 /* By name; NULL when there is none. Any thread. */
 sw_host *registry_find(const registry *r, const char *name);
+/* The plugin that provides that service and is not quarantined, or NULL. Any thread. */
+const sw_host *registry_service(const registry *r, const char *name, const void **ret_table);
+/* Does its descriptor name that service? */
+bool plugin_provides(const sw_plugin *p, const char *name);
+/* The server that registry_start() was given, or NULL. Any thread. */
+http_server *registry_http(const registry *r);
+/* What counted against a plugin when the server started. Any thread. */
+crash_tally registry_crashes(const sw_host *host);
 /* Live switches, any thread. SW_NOT_FOUND; SW_CONFLICT: `error` says why (needed by another, quarantined). */
 sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size);
 sw_status registry_enable(registry *r, const char *name, char *error, size_t error_size);
+
+/* sw_publish(), by way of rt->publish: to the subscribers of the plugins. On the writer. */
+sw_status events_publish(sw_tx *tx, const char *event, const void *data, size_t len);
 
 /* http_authenticate through the service auth/1. */
 sw_status registry_authenticate(runtime *rt, sw_db *db, const char *token, size_t len, sw_principal *ret);

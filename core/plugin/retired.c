@@ -1,4 +1,6 @@
-#include "core/plugin/retired.h"
+/* Plugins that production never runs, and what a development server may have left behind of them in the store. Main
+ * thread, before the writer runs. */
+#include "core/plugin/plugin_internal.h"
 
 #include "core/base/log.h"
 
@@ -20,8 +22,15 @@ static const struct {
      "PRAGMA wal_checkpoint(TRUNCATE);"},
 };
 
-bool retired_in_production(const char *plugin)
+static bool production(const registry *r)
 {
+    return strcmp(config_text(r->rt->config, "server.env"), "production") == 0;
+}
+
+bool retired_here(const registry *r, const char *plugin)
+{
+    if (!production(r))
+        return false;
     for (size_t i = 0; i < sizeof RETIRED / sizeof RETIRED[0]; i++)
         if (strcmp(RETIRED[i].plugin, plugin) == 0)
             return true;
@@ -36,9 +45,11 @@ static bool exists(sqlite3 *raw, const char *sql)
     return found;
 }
 
-void retired_drop(sw_db *writer)
+void retired_settle(const registry *r, sw_db *db)
 {
-    sqlite3 *raw = db_raw(writer);
+    sqlite3 *raw = db_raw(db);
+    if (!production(r))
+        return;
     for (size_t i = 0; i < sizeof RETIRED / sizeof RETIRED[0]; i++) {
         if (!exists(raw, RETIRED[i].exists))
             continue;

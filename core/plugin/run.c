@@ -1,14 +1,31 @@
-/* What runs: timers and housekeeping, reloads, the tick, and the end. Main thread. */
-#include "core/plugin/module.h"
+/* What runs: timers and housekeeping, reloads, live switches, the tick, and the end. Main thread, but for the switches:
+ * any. */
+#include "core/plugin/plugin_internal.h"
+#include "core/plugin/registry.h"
 
 #include "core/base/log.h"
+#include "core/crash/crash_scope.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
+
+/* Without this one (NULL: nobody), and what it needs, nobody can sign in: crashes_vital(). Needs in a circle have been
+ * quarantined. */
+static void mark_vital(registry *r, const module *m)
+{
+    const sw_need *need = m ? m->plugin.needs.rows : NULL;
+    if (!m || m->host.status != MODULE_ENABLED)
+        return;
+    crashes_vital(r->crashes, &m->host);
+    for (uint32_t i = 0; i < m->plugin.needs.count; i++)
+        if (!need[i].optional)
+            mark_vital(r, service_provider(r, need[i].name, NULL));
+}
 
 void registry_run(registry *r)
 {
     runtime *rt = r->rt;
-    module_mark_vital(r, r->auth);
+    mark_vital(r, r->auth);
     for (unsigned i = 0; i < r->order_count; i++) {
         module *m = r->order[i];
         if (m->host.status != MODULE_ENABLED)
@@ -24,10 +41,20 @@ void registry_run(registry *r)
     }
 }
 
+/* Live options have changed. */
+static void reconfigure(module *m)
+{
+    if (!m->callable || !m->plugin.reconfigure)
+        return;
+    crash_scope before = crash_enter(&m->host, "reconfigure", NULL, NULL);
+    m->plugin.reconfigure(&m->host, m->host.state);
+    crash_leave(before);
+}
+
 void registry_reconfigure(registry *r)
 {
     for (unsigned i = 0; i < r->order_count; i++)
-        module_reconfigure(r->order[i]);
+        reconfigure(r->order[i]);
 }
 
 void registry_tick(registry *r)
@@ -60,6 +87,15 @@ void registry_drain(registry *r)
     }
 }
 
+void module_stop(const module *m)
+{
+    if (!m->plugin.stop)
+        return;
+    crash_scope before = crash_enter(&m->host, "stop", NULL, NULL);
+    m->plugin.stop(m->host.state);
+    crash_leave(before);
+}
+
 void registry_stop(registry *r)
 {
     events_drop(r);
@@ -69,4 +105,81 @@ void registry_stop(registry *r)
             module_stop(m);
         m->callable = false;
     }
+}
+
+/* ---- live switches ---- */
+
+static void tell_switched(module *m, bool enabled)
+{
+    if (!m->callable || !m->plugin.switched)
+        return;
+    crash_scope before = crash_enter(&m->host, "switch", NULL, NULL);
+    m->plugin.switched(&m->host, m->host.state, enabled);
+    crash_leave(before);
+}
+
+/* An enabled plugin that cannot do without `m`; NULL: none. */
+static const module *dependent_of(const registry *r, const module *m)
+{
+    for (unsigned i = 0; i < r->order_count; i++) {
+        const module *other = r->order[i];
+        const sw_need *need = other->plugin.needs.rows;
+        if (other == m || other->host.status != MODULE_ENABLED)
+            continue;
+        for (uint32_t k = 0; k < other->plugin.needs.count; k++)
+            if (!need[k].optional && plugin_provides(&m->plugin, need[k].name))
+                return other;
+    }
+    return NULL;
+}
+
+/* Its routes, frames, events, timers and housekeeping end; its state and its object stay, so what still runs is safe.
+ */
+sw_status registry_disable(registry *r, const char *name, char *error, size_t error_size)
+{
+    module *m = (module *)registry_find(r, name);
+    if (!m)
+        return SW_NOT_FOUND;
+    const module *dependent = dependent_of(r, m);
+    if (dependent) {
+        snprintf(error, error_size, "%s is needed by %s", name, dependent->host.name);
+        return SW_CONFLICT;
+    }
+    int enabled = MODULE_ENABLED;
+    int after = m->host.in_flight ? MODULE_DRAINING : MODULE_DISABLED;
+    if (atomic_compare_exchange_strong(&m->host.status, &enabled, after)) {
+        log_info("plugins", "plugin %s is disabled", name);
+        tell_switched(m, false);
+    } else if (enabled == MODULE_QUARANTINED || enabled == MODULE_LOADED) {
+        snprintf(error, error_size, "%s is not enabled", name);
+        return SW_CONFLICT;
+    }
+    return SW_OK;
+}
+
+sw_status registry_enable(registry *r, const char *name, char *error, size_t error_size)
+{
+    module *m = (module *)registry_find(r, name);
+    if (!m)
+        return SW_NOT_FOUND;
+    const sw_need *need = m->plugin.needs.rows;
+    for (uint32_t i = 0; i < m->plugin.needs.count; i++) {
+        const module *provider = service_provider(r, need[i].name, NULL);
+        if (!need[i].optional && (!provider || provider->host.status != MODULE_ENABLED)) {
+            snprintf(error, error_size, "%s needs %s, which no enabled plugin provides", name, need[i].name);
+            return SW_CONFLICT;
+        }
+    }
+    int before = m->callable ? (int)m->host.status : MODULE_QUARANTINED;
+    while (before == MODULE_DISABLED || before == MODULE_DRAINING)
+        if (atomic_compare_exchange_weak(&m->host.status, &before, MODULE_ENABLED)) {
+            log_info("plugins", "plugin %s is enabled", name);
+            tell_switched(m, true);
+            return SW_OK;
+        }
+    if (before != MODULE_ENABLED) {
+        snprintf(error, error_size, "%s does not run: %s", name, m->host.error);
+        return SW_CONFLICT;
+    }
+    return SW_OK;
 }

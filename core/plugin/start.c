@@ -1,100 +1,14 @@
-/* The phases of a start, up to plugins that answer: main thread. What follows is in run.c. */
-#include "core/plugin/module.h"
+/* The fourth phase: start() and prepare() of every plugin in start order, then its routes and frames. Main thread, but
+ * for prepare(), which the writer calls. */
+#include "core/plugin/plugin_internal.h"
+#include "core/plugin/registry.h"
 
 #include "core/base/log.h"
-#include "core/plugin/retired.h"
+#include "core/crash/crash_scope.h"
 #include "core/runtime/latch.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-void module_load(registry *r, const char *name)
-{
-    char error[CRASHES_WHY_MAX] = "";
-    if (strcmp(name, "core") == 0 || registry_find(r, name)) {
-        config_value_error(r->rt->config, "plugins.enabled",
-                           "plugins.enabled: \"%s\" stands there twice, or is the server's own name", name);
-        return;
-    }
-    module *m = module_new(r, name);
-    if (!m) {
-        config_add_error(r->rt->config, "plugins.enabled: no room for more than %d plugins", RUNTIME_MODULES_MAX - 1);
-        return;
-    }
-    const sw_plugin *linked = registry_linked(r, name);
-    if (linked ? !loader_copy(linked, name, &m->memory, &m->plugin, error) : !module_open(r, m, error)) {
-        m->plugin = (sw_plugin){.name = m->host.name};
-        module_quarantine(m, "%s", error);
-        return;
-    }
-    const sw_table *options = &m->plugin.options;
-    (void)config_declare(r->rt->config, name, options->rows, options->row_size,
-                         options->count); /* see config_errors() */
-}
-
-void registry_load(registry *r, const char *dir)
-{
-    snprintf(r->dir, sizeof r->dir, "%s", dir);
-    const config *c = r->rt->config;
-    if (r->rt->safe_mode) {
-        registry_load_safe(r);
-        return;
-    }
-    for (size_t i = 0; i < config_list_count(c, "plugins.enabled"); i++)
-        module_load(r, config_list_item(c, "plugins.enabled", i));
-    for (size_t i = 0; i < config_list_count(c, "plugins.required"); i++) {
-        const char *name = config_list_item(c, "plugins.required", i);
-        if (!config_list_has(c, "plugins.enabled", name))
-            config_value_error(r->rt->config, "plugins.required", "plugins.required: \"%s\" is not enabled", name);
-    }
-}
-
-void registry_resolve(registry *r)
-{
-    for (unsigned i = 1; i < r->count; i++)
-        r->modules[i]->required = config_plugin_required(r->rt->config, r->modules[i]->host.name);
-    clash_resolve(r);
-    order_resolve(r);
-    const void *table = NULL;
-    r->auth = service_provider(r, "auth/1", &table);
-    if (r->auth) {
-        uint32_t size;
-        memcpy(&size, table, sizeof size);
-        memcpy(&r->auth_service, table, size < sizeof r->auth_service ? size : sizeof r->auth_service);
-    }
-}
-
-void registry_add_statements(registry *r, store *s)
-{
-    for (unsigned i = 0; i < r->order_count; i++) {
-        const sw_plugin *p = &r->order[i]->plugin;
-        bool good = store_add_statements(s, r->order[i]->host.name, p->statements) == SW_OK;
-        for (unsigned k = 0; good && p->statement_tables && p->statement_tables[k]; k++)
-            good = store_add_statements(s, r->order[i]->host.name, *p->statement_tables[k]) == SW_OK;
-        if (!good)
-            module_quarantine(r->order[i], "has statements that the store refuses");
-    }
-}
-
-static bool production(const registry *r)
-{
-    return strcmp(config_text(r->rt->config, "server.env"), "production") == 0;
-}
-
-void registry_migrate(registry *r, store *s, sw_db *db)
-{
-    for (unsigned i = 0; i < r->order_count; i++) {
-        module *m = r->order[i];
-        char error[256] = "";
-        if (module_quarantined(m) || (production(r) && retired_in_production(m->host.name)))
-            continue;
-        if (store_migrate(s, db, m->host.name, m->plugin.migrations, error, sizeof error) != SW_OK)
-            module_quarantine(m, "could not be migrated: %s", error);
-    }
-    if (production(r))
-        retired_drop(db);
-}
 
 /* ---- start() and prepare() ---- */
 
@@ -109,7 +23,9 @@ typedef struct {
 static sw_status prepare_step(sw_tx *tx, void *arg)
 {
     preparation *p = arg;
-    sw_status status = module_prepare(p->module, tx);
+    crash_scope before = crash_enter(&p->module->host, "prepare", NULL, NULL);
+    sw_status status = p->module->plugin.prepare(tx);
+    crash_leave(before);
     const char *text = tx->req->failure.text;
     snprintf(p->text, sizeof p->text, "%s", text ? text : "");
     return status;
@@ -150,11 +66,21 @@ static const char *need_missing(const registry *r, const module *m, const module
             continue;
         *ret_provider = provider;
         for (unsigned k = 1; k < r->count && !provider; k++)
-            if (module_provides(r->modules[k], rows[i].name))
+            if (plugin_provides(&r->modules[k]->plugin, rows[i].name))
                 *ret_provider = r->modules[k];
         return rows[i].name;
     }
     return NULL;
+}
+
+static sw_status call_start(module *m)
+{
+    if (!m->plugin.start)
+        return SW_OK;
+    crash_scope before = crash_enter(&m->host, "start", NULL, NULL);
+    sw_status status = m->plugin.start(&m->host, &m->host.state);
+    crash_leave(before);
+    return status;
 }
 
 static bool start_module(registry *r, module *m)
@@ -170,7 +96,7 @@ static bool start_module(registry *r, module *m)
         return false;
     }
     m->starting = true;
-    sw_status status = module_start(m);
+    sw_status status = call_start(m);
     m->callable = status == SW_OK;
     if (status != SW_OK && !m->host.error[0])
         snprintf(m->host.error, sizeof m->host.error, "could not start (%s)", failure_code(status));
@@ -222,7 +148,7 @@ void registry_start(registry *r, http_server *http, hub *h)
             continue;
         if (!start_module(r, m)) {
             memcpy(error, m->host.error, sizeof error);
-            if (production(r) && retired_in_production(m->host.name))
+            if (retired_here(r, m->host.name))
                 module_refused(m);
             else if (!module_quarantined(m))
                 abandon(m, error);

@@ -1,5 +1,5 @@
 /* Behind the door: work that the test has the server do, and waits for. */
-#include "core/plugin/module.h"
+#include "core/plugin/registry.h"
 #include "core/runtime/latch.h"
 #include "core/runtime/write_internal.h"
 #include "core/testhost/testhost.h"

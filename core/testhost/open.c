@@ -1,5 +1,5 @@
 /* A host from its options to its end. */
-#include "core/plugin/module.h"
+#include "core/plugin/loader.h"
 #include "core/testhost/testhost.h"
 
 #include "core/base/str.h"

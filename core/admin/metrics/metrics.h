@@ -3,7 +3,7 @@
 #define CORE_ADMIN_METRICS_H
 
 #include "common/buf.h"
-#include "core/plugin/module.h"
+#include "core/plugin/registry.h"
 
 /* "# HELP" and "# TYPE" of a family; its samples follow at once. */
 void metric_family(buf *out, const char *name, const char *type, const char *help);

@@ -38,7 +38,7 @@ static double in_flight_of(const sw_host *m)
 
 static double crashes_of(const sw_host *m)
 {
-    return crashes_tally(m->rt->registry->crashes, m).count;
+    return registry_crashes(m).count;
 }
 
 static double enabled_of(const sw_host *m)

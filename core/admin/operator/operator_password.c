@@ -1,7 +1,7 @@
 #include "core/admin/operator/operator_password.h"
 
 #include "core/base/log.h"
-#include "core/plugin/module.h"
+#include "core/plugin/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,13 +93,13 @@ static sw_status hash(sw_request *req)
 static sw_status find_service(sw_request *req, change *c)
 {
     const void *table = NULL;
-    const module *provider = service_provider(req->host->rt->registry, "users/1", &table);
-    if (!provider || provider->host.status != MODULE_ENABLED)
+    const sw_host *provider = registry_service(req->host->rt->registry, "users/1", &table);
+    if (!provider || provider->status != MODULE_ENABLED)
         return sw_fail(req, SW_UNAVAILABLE, NULL, "the plugin that keeps the users does not run");
     c->users = table;
-    c->self = provider->host.state;
+    c->self = provider->state;
     if (!SW_HAS(c->users, change_password) || !c->users->change_password)
-        return sw_fail(req, SW_UNSUPPORTED, NULL, "plugin %s keeps the users, and no passwords", provider->host.name);
+        return sw_fail(req, SW_UNSUPPORTED, NULL, "plugin %s keeps the users, and no passwords", provider->name);
     return SW_OK;
 }
 

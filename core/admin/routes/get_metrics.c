@@ -10,7 +10,7 @@ sw_status get_metrics(sw_request *req)
     buf out;
     buf_init(&out, METRICS_MAX);
     metrics_process(&out, rt);
-    metrics_http(&out, rt->registry->http);
+    metrics_http(&out, registry_http(rt->registry));
     metrics_sockets(&out, rt->hub);
     metrics_runtime(&out, rt);
     metrics_plugins(&out, req);

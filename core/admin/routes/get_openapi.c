@@ -169,11 +169,10 @@ static const char COMPONENTS[] =
 
 sw_status get_openapi(sw_request *req)
 {
-    const registry *r = req->host->rt->registry;
     listing *all = sw_alloc(req, 1, sizeof *all);
     if (!all)
         return SW_NO_MEMORY;
-    http_each_route(r->http, collect, all);
+    http_each_route(registry_http(req->host->rt->registry), collect, all);
     qsort(all->entries, all->count, sizeof all->entries[0], by_path);
 
     sw_json *j = sw_reply_json(req, 200);

@@ -34,7 +34,7 @@ static void write_routes(sw_json *out, const sw_plugin *p)
 static void write_crashes(sw_json *out, const sw_host *m)
 {
     char text[CRASH_TEXT_MAX];
-    crash_tally t = crashes_tally(m->rt->registry->crashes, m);
+    crash_tally t = registry_crashes(m);
     if (t.count == 0)
         return;
     crash_describe(t.last, text);
@@ -79,11 +79,11 @@ static void write_plugin(sw_json *out, const sw_host *m)
 
 sw_status get_plugins(sw_request *req)
 {
-    const registry *r = req->host->rt->registry;
+    const runtime *rt = req->host->rt;
     sw_json *out = sw_reply_json(req, 200);
     sw_json_array_begin(out, NULL);
-    for (unsigned i = 1; i < r->count; i++)
-        write_plugin(out, &r->modules[i]->host);
+    for (unsigned i = 1; i < rt->module_count; i++) /* module 0 is the core */
+        write_plugin(out, rt->modules[i]);
     sw_json_array_end(out);
     return SW_OK;
 }

@@ -115,9 +115,9 @@ END_TEST
 START_TEST(the_version_names_the_abi)
 {
     ck_assert_int_eq(run("version", NULL, NULL), CLI_OK);
-    says("(plugin ABI 1.1)");
+    says("(plugin ABI 1.2)");
     ck_assert_int_eq(run("--version", NULL, NULL), CLI_OK);
-    says("(plugin ABI 1.1)");
+    says("(plugin ABI 1.2)");
 }
 END_TEST
 

@@ -3,7 +3,8 @@
 #define TESTS_UNIT_PLUGIN_HARNESS_H
 
 #include "core/base/log.h"
-#include "core/plugin/module.h"
+#include "core/plugin/plugin_internal.h"
+#include "core/plugin/registry.h"
 #include "tests/unit/run_tests.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* Options as a plugin reads them: its own, and the core's but for secrets. Any thread. */
-#include "core/plugin/module.h"
+#include "core/plugin/plugin_internal.h"
 
 #include <assert.h>
 #include <stdio.h>
