@@ -3,7 +3,7 @@
 #ifndef CORE_WS_BACKLOG_H
 #define CORE_WS_BACKLOG_H
 
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 struct evbuffer;
 

@@ -2,7 +2,7 @@
 #ifndef CORE_WS_DELIVER_H
 #define CORE_WS_DELIVER_H
 
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 /* One frame on its way to an audience. */
 typedef struct delivery delivery;

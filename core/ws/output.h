@@ -3,7 +3,7 @@
 #ifndef CORE_WS_OUTPUT_H
 #define CORE_WS_OUTPUT_H
 
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 /* Queues a sealed frame. A droppable one is left out when the queue is seven eighths full; over ws.queue the socket is
  * closed with 4008. */

@@ -2,7 +2,7 @@
 #ifndef CORE_WS_OUTPUT_WRITE_H
 #define CORE_WS_OUTPUT_WRITE_H
 
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 /* Writes until the queue is empty, or waits for the peer, and gives the receipts that are due. A broken connection ends
  * the socket. */

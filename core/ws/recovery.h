@@ -3,7 +3,7 @@
 #ifndef CORE_WS_RECOVERY_H
 #define CORE_WS_RECOVERY_H
 
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 typedef struct recovery recovery;
 

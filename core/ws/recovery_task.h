@@ -3,7 +3,7 @@
 #ifndef CORE_WS_RECOVERY_TASK_H
 #define CORE_WS_RECOVERY_TASK_H
 
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 typedef struct {
     sw_frame *first, **last;

@@ -2,7 +2,7 @@
 #ifndef CORE_WS_SOCKET_H
 #define CORE_WS_SOCKET_H
 
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 typedef struct {
     struct evhttp_connection *connection;

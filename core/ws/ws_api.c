@@ -3,7 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/base/table.h"
-#include "core/ws/hub_types.h"
+#include "core/ws/ws_internal.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* A frame being built, then immutable: encoded once, counted, shared by every socket and loop that sends it. */
-#ifndef CORE_WS_FRAME_H
-#define CORE_WS_FRAME_H
+#ifndef CORE_WS_WS_FRAME_H
+#define CORE_WS_WS_FRAME_H
 
 #include "core/base/json_write.h"
 #include "core/ws/deflate.h"

@@ -1,4 +1,4 @@
-#include "core/ws/frame.h"
+#include "core/ws/ws_frame.h"
 
 #include "core/ws/codec.h"
 

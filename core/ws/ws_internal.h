@@ -1,17 +1,17 @@
 /* What the files of core/ws share: the hub, its part on each loop, and one socket. */
-#ifndef CORE_WS_HUB_TYPES_H
-#define CORE_WS_HUB_TYPES_H
+#ifndef CORE_WS_WS_INTERNAL_H
+#define CORE_WS_WS_INTERNAL_H
 
 #include "core/runtime/presence.h"
 #include "core/ws/codec.h"
 #include "core/ws/deflate.h"
 #include "core/ws/envelope.h"
-#include "core/ws/frame.h"
 #include "core/ws/frame_types.h"
 #include "core/ws/hub.h"
 #include "core/ws/pipeline.h"
 #include "core/ws/replay.h"
 #include "core/ws/wheel.h"
+#include "core/ws/ws_frame.h"
 #include <stdatomic.h>
 
 struct bufferevent;
