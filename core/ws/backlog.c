@@ -1,3 +1,4 @@
+/* A list of frame lengths beside a send queue. On the loop of the socket that owns it. */
 #include "core/ws/backlog.h"
 
 #include <event2/buffer.h>
@@ -34,7 +35,7 @@ bool backlog_add(backlog *b, size_t len)
     return true;
 }
 
-/* The length of the server frame that begins at `at`; 0: it is not whole. */
+/* The length of the server frame that begins at `at`; 0 when it is not whole. */
 static size_t frame_length(struct evbuffer *queue, const struct evbuffer_ptr *at)
 {
     uint8_t head[10];

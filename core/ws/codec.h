@@ -15,7 +15,7 @@ typedef enum {
     CODEC_TEXT,     /* a whole message                          */
     CODEC_PING,
     CODEC_PONG,
-    CODEC_CLOSE, /* code (1005: none given), at/len: the reason */
+    CODEC_CLOSE, /* code (1005 when none was given); at/len is the reason */
     CODEC_FAIL   /* the rules are broken: close with code; feed nothing more */
 } codec_kind;
 
@@ -51,7 +51,7 @@ typedef struct {
 size_t codec_feed(codec *c, const codec_rules *rules, uint8_t *data, size_t len, codec_event *out, size_t *ret_want);
 /* Gives the memory of a gathered message back. */
 void codec_message_done(codec *c);
-/* The same, but the gathered bytes become the caller's (free()); NULL: the message lay in `data`. */
+/* The same, but the gathered bytes become the caller's (free()). Returns NULL when the message lay in `data`. */
 uint8_t *codec_message_take(codec *c);
 /* Bytes it holds now. */
 static inline size_t codec_held(const codec *c)
@@ -68,7 +68,7 @@ typedef enum { OP_CONTINUE = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PIN
 size_t codec_header(uint8_t out[CODEC_HEADER_MAX], codec_op op, bool compressed, size_t len);
 /* A whole control frame (2..127 bytes); its length. */
 size_t codec_control(uint8_t out[2 + CODEC_CONTROL_MAX], codec_op op, const void *payload, size_t len);
-/* A whole close frame; 1005: without a code. The reason is cut to what fits. */
+/* A whole close frame, without a code for 1005. The reason is cut to what fits. Returns its length. */
 size_t codec_close_frame(uint8_t out[2 + CODEC_CONTROL_MAX], uint16_t code, const char *reason);
 
 #endif

@@ -1,3 +1,4 @@
+/* permessage-deflate by zlib. A deflater is its loop's alone. */
 #include "core/ws/deflate.h"
 
 #include "core/base/str.h"

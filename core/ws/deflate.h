@@ -9,7 +9,7 @@
 
 typedef struct deflater deflater;
 
-/* Streams are made at first use. NULL: no memory. */
+/* Streams are made at first use. Returns NULL when there is no memory. */
 deflater *deflater_new(void);
 void deflater_free(deflater *d);
 
@@ -17,11 +17,10 @@ typedef enum { INFLATE_OK = 0, INFLATE_BAD, INFLATE_TOO_LARGE } inflate_result;
 
 /* A message without its 00 00 FF FF tail → *ret (free()). At most `max` bytes come out. */
 inflate_result deflater_inflate(deflater *d, const uint8_t *at, size_t len, size_t max, uint8_t **ret, size_t *ret_len);
-/* The reverse; NULL: no memory, or not smaller than it was. free(). */
+/* The reverse. Returns NULL when there is no memory, or when it would not become smaller. free(). */
 uint8_t *deflater_deflate(deflater *d, const uint8_t *at, size_t len, size_t *ret_len);
 
-/* Looks through a Sec-WebSocket-Extensions header for an offer that fits: false: none. What to answer is always
- * DEFLATE_ANSWER. */
+/* Does a Sec-WebSocket-Extensions header offer something that we can do? The answer to it is always DEFLATE_ANSWER. */
 bool deflate_offered(sw_str header);
 #define DEFLATE_ANSWER "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 

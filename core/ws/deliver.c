@@ -1,7 +1,10 @@
+/* A frame's way to its audience. A delivery is counted: one reference for whoever makes it, and one for each loop that
+ * it is posted to. It is made on any thread; the sockets are served by their own loops. */
 #include "core/ws/deliver.h"
 
 #include "core/ws/output.h"
 #include "core/ws/recovery.h"
+#include "core/ws/socket.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,7 @@ struct delivery {
     delivery_part parts[]; /* one a loop */
 };
 
-void deliver_to(ws_socket *s, sw_frame *f)
+static void deliver_to(ws_socket *s, sw_frame *f)
 {
     if (s->state != SOCKET_OPEN)
         return;
@@ -73,7 +76,7 @@ static void deliver_here(hub_loop *hl, sw_frame *f, const sw_audience *to)
         }
     }
     for (uint32_t i = 0; i < to->user_count; i++)
-        deliver_each(hl, to->users[i], deliver_to_user, &each);
+        socket_each_of_user(hl, to->users[i], deliver_to_user, &each);
 }
 
 /* ---- between threads ---- */
@@ -121,8 +124,8 @@ delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_soc
 {
     if (!frame_seal(f, &h->types))
         return NULL;
-    size_t parts = sizeof(delivery_part) * (!origin ? h->loop_count : 1);
-    size_t users = !origin ? sizeof(int64_t) * to->user_count : 0;
+    size_t parts = sizeof(delivery_part) * (origin ? 1 : h->loop_count);
+    size_t users = origin ? 0 : sizeof(int64_t) * to->user_count;
     delivery *d = malloc(sizeof *d + parts + users);
     if (!d)
         return NULL;

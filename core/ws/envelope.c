@@ -1,3 +1,4 @@
+/* The envelope's members, found by one scan without a tree. No state; on the socket's loop. */
 #include "core/ws/envelope.h"
 
 #include "core/base/json_scan.h"

@@ -11,15 +11,15 @@ typedef struct {
     char local[ENVELOPE_LOCAL_MAX]; /* local_id, decoded      */
     uint8_t type_len, local_len;
     bool has_local, ack;
-    sw_str local_raw;  /* with quotes; at NULL: absent or unusable */
-    sw_str stream;     /* with quotes; at NULL: absent             */
-    sw_str payload;    /* raw; at NULL: absent                     */
+    sw_str local_raw;  /* with quotes; `at` is NULL when absent or unusable */
+    sw_str stream;     /* with quotes; `at` is NULL when absent */
+    sw_str payload;    /* raw; `at` is NULL when absent */
     char payload_kind; /* as json_member.kind                      */
     int64_t target, conversation;
 } envelope;
 
-/* NULL: all is well. Otherwise the ERROR's code, and *ret_error its text (both literals); local_id is set whenever it
- * could be read. `payload_max`: bytes of the payload, decoded for strings. */
+/* Returns NULL when all is well, otherwise the ERROR's code, and *ret_error its text (both literals); local_id is set
+ * whenever it could be read. `payload_max`: bytes of the payload, decoded for strings. */
 const char *envelope_read(envelope *e, const char *text, size_t len, size_t payload_max, const char **ret_error);
 /* The frame's bytes have moved: makes the spans point to the copy. */
 void envelope_rebase(envelope *e, const char *from, const char *to);

@@ -3,7 +3,8 @@
 #include "core/base/crypto.h"
 #include "core/base/str.h"
 #include "core/http/uri.h"
-#include "core/ws/socket.h"
+#include "core/ws/connection.h"
+#include "core/ws/hub.h"
 
 #include <event2/http.h>
 #include <stdio.h>
@@ -23,8 +24,8 @@ static void accept_of(const char *key, char out[ACCEPT_LEN + 1])
     out[base64(digest, sizeof digest, out)] = '\0';
 }
 
-/* The value of a query parameter, decoded and trimmed into `out`; false: absent or empty, or too long for a value
- * that could be right (then *ret_long). */
+/* The value of a query parameter, decoded and trimmed into `out`. Returns false when it is absent, empty, or too long
+ * for a value that could be right (then *ret_long). */
 static bool query_value(const char *query, const char *name, char *out, size_t size, bool *ret_long)
 {
     sw_str raw;
@@ -54,8 +55,8 @@ static bool read_since(const char *text, int64_t *ret)
     return true;
 }
 
-/* false: since_id is no number from 0 on. */
-static bool read_query(const char *query, socket_opening *o)
+/* Returns false when since_id is not a number from 0 on. */
+static bool read_query(const char *query, connection_opening *o)
 {
     char value[32];
     bool too_long;
@@ -84,7 +85,7 @@ static size_t write_head(char head[HEAD_MAX], const http_upgrade *up, const char
                        "Sec-WebSocket-Accept: %s\r\n%s%s%s%.64s\r\n\r\n",
                        accept, up->token_in_protocol ? "Sec-WebSocket-Protocol: bearer\r\n" : "",
                        deflate ? "Sec-WebSocket-Extensions: " DEFLATE_ANSWER "\r\n" : "",
-                       "X-Request-Id: ", !up->request_id ? "" : up->request_id);
+                       "X-Request-Id: ", up->request_id ? up->request_id : "");
     return len > 0 && len < HEAD_MAX ? (size_t)len : 0;
 }
 
@@ -95,9 +96,9 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const char *key = evhttp_find_header(headers, "Sec-WebSocket-Key");
     char head[HEAD_MAX];
-    socket_opening o = {.connection = evhttp_request_get_connection(request), .up = up, .head = head};
+    connection_opening o = {.connection = evhttp_request_get_connection(request), .up = up, .head = head};
     hub_now(hl);
-    if (!read_query(!up->query ? "" : up->query, &o)) {
+    if (!read_query(up->query ? up->query : "", &o)) {
         http_refuse(l, request, SW_INVALID, "invalid_parameter", "invalid since_id");
         return;
     }
@@ -113,7 +114,7 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
     }
     o.deflate = h->o.compression && hl->deflate && offers_deflate(request);
     o.head_len = write_head(head, up, trimmed.at, o.deflate);
-    if (!socket_open(hl, &o)) {
+    if (!connection_open(hl, &o)) {
         http_refuse(l, request, SW_NO_MEMORY, NULL, NULL);
         return;
     }

@@ -1,85 +1,96 @@
+/* The hub as the rest of the core sees it: opened and closed, told of the modules, asked to close sockets, asked for
+ * its metrics. What happens on a loop is in connection.c. Opened and closed by the main thread; the rest says for
+ * itself. */
+#include "core/ws/hub.h"
+
 #include "core/base/log.h"
 #include "core/base/table.h"
+#include "core/ws/connection.h"
+#include "core/ws/output.h"
 #include "core/ws/socket.h"
-#include "core/ws/ws_event.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Room in a frame for what is written around a payload. */
 enum { FRAME_ROOM = 64 * 1024, MEMORY_SHARES = 4 };
 
-/* ---- one loop ---- */
+static void read_options(struct hub *h);
+static void close_user(runtime *rt, int64_t user_id, int code, const char *reason);
+static void close_all(runtime *rt, int code, const char *reason);
 
-int64_t hub_now(hub_loop *hl)
-{
-    return hl->now_ms = sw_monotonic_ms();
-}
+/* ---- opening and closing ---- */
 
-void hub_arm(hub_loop *hl, int64_t due_ms)
+hub *hub_open(runtime *rt)
 {
-    if (!hl->timer || (hl->timer_ms != 0 && hl->timer_ms <= due_ms))
-        return;
-    int64_t in = due_ms > hl->now_ms ? due_ms - hl->now_ms : 0;
-    struct timeval wait = {.tv_sec = (time_t)(in / 1000), .tv_usec = (suseconds_t)(in % 1000 * 1000)};
-    hl->timer_ms = due_ms;
-    event_add(hl->timer, &wait);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    hub_loop *hl = arg;
-    hl->timer_ms = 0;
-    hub_now(hl);
-    for (wheel_node *n; (n = wheel_expire(&hl->wheel, hl->now_ms));)
-        socket_tick((ws_socket *)(void *)((char *)n - offsetof(ws_socket, timer)));
-    int64_t next = wheel_next(&hl->wheel);
-    if (next >= 0)
-        hub_arm(hl, next);
-}
-
-static void on_chores(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    hub_now(arg);
-    socket_run_chores(arg);
-}
-
-static bool loop_init(struct hub *h, hub_loop *hl, loop *l)
-{
-    hl->hub = h;
-    hl->loop = l;
-    hl->chores_end = &hl->chores;
-    wheel_init(&hl->wheel, hub_now(hl));
-    hl->timer = event_new(l->base, -1, 0, on_timer, hl);
-    hl->chores_event = event_new(l->base, -1, 0, on_chores, hl);
-    hl->spare = calloc(1, sizeof *hl->spare);
-    hl->deflate = h->o.compression ? deflater_new() : NULL;
-    l->ws = hl;
-    return hl->timer && hl->chores_event && hl->spare;
-}
-
-static void loop_done(hub_loop *hl)
-{
-    if (hl->chores_event)
-        event_free(hl->chores_event);
-    if (hl->timer)
-        event_free(hl->timer);
-    hl->chores_event = hl->timer = NULL;
-    for (ws_socket *s = hl->all, *next; s; s = next) {
-        next = s->next;
-        socket_ref(s);
-        ws_event_drop_waiting(s);
-        socket_end(s);
-        socket_unref(s);
+    struct hub *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->rt = rt;
+    h->loop_count = rt->loop_count;
+    h->loops = calloc(h->loop_count, sizeof *h->loops);
+    h->presence = presence_new(h->loop_count);
+    h->self = (sw_host){.rt = rt, .name = "core"};
+    atomic_init(&h->self.status, MODULE_ENABLED);
+    frame_types_init(&h->types);
+    h->ack_type = frame_types_find(&h->types, "ACK", 3);
+    bool ok = h->loops && h->presence;
+    if (ok)
+        read_options(h);
+    for (unsigned i = 0; ok && i < h->loop_count; i++)
+        ok = connection_loop_open(h, &h->loops[i], &rt->loops[i]);
+    if (!ok) {
+        hub_close(h);
+        return NULL;
     }
-    socket_run_chores(hl);
-    free(hl->buckets);
-    free(hl->spare);
-    deflater_free(hl->deflate);
-    if (hl->loop)
-        hl->loop->ws = NULL;
+    rt->hub = h;
+    rt->close_user = close_user;
+    rt->close_all = close_all;
+    return h;
+}
+
+void hub_close(hub *h)
+{
+    if (!h)
+        return;
+    h->on_socket = NULL;
+    for (unsigned i = 0; h->loops && i < h->loop_count; i++)
+        if (h->loops[i].hub)
+            connection_loop_close(&h->loops[i]);
+    if (h->rt->hub == h) {
+        h->rt->hub = NULL;
+        h->rt->close_user = NULL;
+        h->rt->close_all = NULL;
+    }
+    presence_free(h->presence);
+    free(h->loops);
+    free(h);
+}
+
+static void read_options(struct hub *h)
+{
+    const config *c = h->rt->config;
+    h->o = (hub_options){
+        .message = (size_t)config_int(c, "ws.message"),
+        .payload = (size_t)config_int(c, "ws.payload"),
+        .queue = (size_t)config_int(c, "ws.queue"),
+        .in_flight_bytes = (size_t)config_int(c, "ws.in_flight_bytes"),
+        .in_flight_frames = (uint32_t)config_int(c, "ws.in_flight_frames"),
+        .errors_per_minute = (uint32_t)config_int(c, "ws.errors_per_minute"),
+        .sockets = (uint32_t)config_int(c, "ws.sockets"),
+        .writer_queue = (uint32_t)(config_int(c, "storage.queue") * 3 / 4),
+        .ping_ms = config_int(c, "ws.ping_interval"),
+        .dead_ms = config_int(c, "ws.dead_after"),
+        .rate_frames = config_int(c, "ws.rate_frames"),
+        .rate_bytes = config_int(c, "ws.rate_bytes"),
+        .burst_ms = config_int(c, "ws.rate_burst"),
+        .rate_close_ms = config_int(c, "ws.rate_close_after"),
+        .compression = config_bool(c, "ws.compression"),
+    };
+    /* A relayed payload may be as long as a message, and an escaped text six times as long as it was. */
+    h->o.frame_limit = (h->o.message > 6 * h->o.payload ? h->o.message : 6 * h->o.payload) + FRAME_ROOM;
+    h->o.share = (size_t)config_int(c, "limits.memory") / MEMORY_SHARES / h->loop_count;
 }
 
 /* ---- modules ---- */
@@ -110,31 +121,74 @@ bool hub_add_module(struct hub *h, sw_host *module, char *error, size_t error_si
     return true;
 }
 
-/* ---- the whole ---- */
-
-static void read_options(struct hub *h)
+void hub_on_socket(hub *h, hub_socket_event fn)
 {
-    const config *c = h->rt->config;
-    h->o = (hub_options){
-        .message = (size_t)config_int(c, "ws.message"),
-        .payload = (size_t)config_int(c, "ws.payload"),
-        .queue = (size_t)config_int(c, "ws.queue"),
-        .in_flight_bytes = (size_t)config_int(c, "ws.in_flight_bytes"),
-        .in_flight_frames = (uint32_t)config_int(c, "ws.in_flight_frames"),
-        .errors_per_minute = (uint32_t)config_int(c, "ws.errors_per_minute"),
-        .sockets = (uint32_t)config_int(c, "ws.sockets"),
-        .writer_queue = (uint32_t)(config_int(c, "storage.queue") * 3 / 4),
-        .ping_ms = config_int(c, "ws.ping_interval"),
-        .dead_ms = config_int(c, "ws.dead_after"),
-        .rate_frames = config_int(c, "ws.rate_frames"),
-        .rate_bytes = config_int(c, "ws.rate_bytes"),
-        .burst_ms = config_int(c, "ws.rate_burst"),
-        .rate_close_ms = config_int(c, "ws.rate_close_after"),
-        .compression = config_bool(c, "ws.compression"),
-    };
-    /* A relayed payload may be as long as a message, and an escaped text six times as long as it was. */
-    h->o.frame_limit = (h->o.message > 6 * h->o.payload ? h->o.message : 6 * h->o.payload) + FRAME_ROOM;
-    h->o.share = (size_t)config_int(c, "limits.memory") / MEMORY_SHARES / h->loop_count;
+    h->on_socket = fn;
+}
+
+/* ---- closing sockets, from any thread: by mail to every loop ---- */
+
+enum { REASON_MAX = 124 };
+
+typedef struct {
+    mail mail;
+    int64_t user_id;    /* 0 for everybody */
+    sw_frame *farewell; /* sent before; NULL when there is none. A reference */
+    uint16_t code;
+    char reason[REASON_MAX];
+} close_mail;
+
+static void close_one(ws_socket *s, void *arg)
+{
+    const close_mail *c = arg;
+    if (c->farewell)
+        output_frame(s, c->farewell);
+    output_close(s, c->code, c->reason);
+}
+
+static void on_close_mail(mail *m, loop *l)
+{
+    close_mail *c = (close_mail *)m;
+    hub_loop *hl = l->ws;
+    if (hl) {
+        hub_now(hl);
+        if (c->user_id != 0)
+            socket_each_of_user(hl, c->user_id, close_one, c);
+        else
+            for (ws_socket *s = hl->all; s; s = s->next)
+                close_one(s, c);
+    }
+    frame_unref(c->farewell);
+    free(c);
+}
+
+static void post(struct hub *h, unsigned loop_index, int64_t user_id, sw_frame *farewell, int code, const char *reason)
+{
+    close_mail *c = calloc(1, sizeof *c);
+    if (!c) {
+        log_error("ws", "no memory to close sockets");
+        return; /* revoked ones end at their next frame all the same */
+    }
+    c->mail.run = on_close_mail;
+    c->user_id = user_id;
+    c->farewell = farewell ? frame_ref(farewell) : NULL;
+    c->code = (uint16_t)code;
+    snprintf(c->reason, sizeof c->reason, "%s", reason ? reason : "");
+    loop_post(h->loops[loop_index].loop, &c->mail);
+}
+
+void hub_close_user(hub *h, int64_t user_id, int code, const char *reason)
+{
+    uint64_t loops = presence_loops(h->presence, user_id);
+    for (unsigned i = 0; i < h->loop_count; i++)
+        if ((loops >> (i % 64) & 1) != 0)
+            post(h, i, user_id, NULL, code, reason);
+}
+
+void hub_close_all(hub *h, int code, const char *reason)
+{
+    for (unsigned i = 0; i < h->loop_count; i++)
+        post(h, i, 0, NULL, code, reason);
 }
 
 static void close_user(runtime *rt, int64_t user_id, int code, const char *reason)
@@ -147,70 +201,39 @@ static void close_all(runtime *rt, int code, const char *reason)
     hub_close_all(rt->hub, code, reason);
 }
 
-hub *hub_open(runtime *rt)
+/* {"type":"SHUTDOWN",…}: a new reference. */
+static sw_frame *shutdown_frame(struct hub *h, int64_t restart_expected_ms)
 {
-    struct hub *h = calloc(1, sizeof *h);
-    if (!h)
-        return NULL;
-    h->rt = rt;
-    h->loop_count = rt->loop_count;
-    h->loops = calloc(h->loop_count, sizeof *h->loops);
-    h->presence = presence_new(h->loop_count);
-    h->self = (sw_host){.rt = rt, .name = "core"};
-    atomic_init(&h->self.status, MODULE_ENABLED);
-    frame_types_init(&h->types);
-    h->ack_type = frame_types_find(&h->types, "ACK", 3);
-    bool ok = h->loops && h->presence;
-    if (ok)
-        read_options(h);
-    for (unsigned i = 0; ok && i < h->loop_count; i++)
-        ok = loop_init(h, &h->loops[i], &rt->loops[i]);
-    if (!ok) {
-        hub_close(h);
-        return NULL;
-    }
-    rt->hub = h;
-    rt->close_user = close_user;
-    rt->close_all = close_all;
-    return h;
+    sw_frame *f = frame_new(h->o.frame_limit);
+    sw_json *j = &f->json;
+    sw_json_text(j, "type", "SHUTDOWN");
+    sw_json_object_begin(j, "payload");
+    sw_json_int(j, "restart_expected_ms", restart_expected_ms);
+    sw_json_object_end(j);
+    sw_json_time(j, "timestamp", sw_now_ms());
+    frame_seal(f, &h->types);
+    return f;
 }
 
-void hub_close(hub *h)
+void hub_shutdown(hub *h, int64_t restart_expected_ms)
 {
-    if (!h)
-        return;
-    h->on_socket = NULL;
-    for (unsigned i = 0; h->loops && i < h->loop_count; i++)
-        if (h->loops[i].hub)
-            loop_done(&h->loops[i]);
-    if (h->rt->hub == h) {
-        h->rt->hub = NULL;
-        h->rt->close_user = NULL;
-        h->rt->close_all = NULL;
-    }
-    presence_free(h->presence);
-    free(h->loops);
-    free(h);
+    atomic_store(&h->stopping, true);
+    sw_frame *farewell = shutdown_frame(h, restart_expected_ms);
+    for (unsigned i = 0; i < h->loop_count; i++)
+        post(h, i, 0, farewell, 1001, "shutting down");
+    frame_unref(farewell);
 }
 
-void hub_on_socket(hub *h, hub_socket_event fn)
-{
-    h->on_socket = fn;
-}
+/* ---- metrics, from any thread ---- */
 
 unsigned hub_open_sockets(const hub *h)
 {
     return atomic_load(&h->open);
 }
 
-bool hub_user_online(const hub *h, int64_t user_id)
+hub_metrics hub_read_metrics(const hub *h)
 {
-    return presence_loops(h->presence, user_id) != 0;
-}
-
-hub_numbers hub_read_numbers(const hub *h)
-{
-    hub_numbers n = {
+    hub_metrics n = {
         .open = atomic_load(&h->open),
         .slow_closed = atomic_load(&h->slow_closed),
         .dropped = atomic_load(&h->dropped),

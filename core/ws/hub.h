@@ -6,15 +6,14 @@
 
 typedef struct hub hub;
 
-/* Before loops_start. Sets rt->hub, close_user and close_all. NULL: no memory. */
+/* Before loops_start. Sets rt->hub, close_user and close_all. Returns NULL when there is no memory. */
 hub *hub_open(runtime *rt);
 /* http's take_over. */
 void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up);
-/* Adds the frame handlers and the recovery of a module. A type taken twice: false. Before loops_start. */
+/* Adds the frame types and the recovery of a module. Returns false, with the error, when another module has one of
+ * them. Before loops_start. */
 bool hub_add_module(hub *h, sw_host *module, char *error, size_t error_size);
-/* Any thread. */
-bool hub_user_online(const hub *h, int64_t user_id);
-/* The same for closing the sockets of a user, and all: by mail to each loop. */
+/* Any thread: closes the sockets of a user, or all, by mail to each loop. */
 void hub_close_user(hub *h, int64_t user_id, int code, const char *reason);
 void hub_close_all(hub *h, int code, const char *reason);
 /* SHUTDOWN frame, then 1001, to all. */
@@ -26,14 +25,14 @@ void hub_close(hub *h);
 typedef void (*hub_socket_event)(runtime *rt, bool opened, int64_t user_id, sw_role role, bool last);
 void hub_on_socket(hub *h, hub_socket_event fn);
 
-/* ---- numbers, for the metrics; any thread ---- */
+/* ---- metrics; any thread ---- */
 
 typedef struct {
     uint32_t open;                         /* sockets, closing ones too */
     uint32_t by_role[SW_ROLE_BUTLER + 1];  /* registered ones           */
     uint64_t slow_closed, dropped, errors; /* sockets closed with 4008; stream pieces not sent; ERROR frames */
-} hub_numbers;
-hub_numbers hub_read_numbers(const hub *h);
+} hub_metrics;
+hub_metrics hub_read_metrics(const hub *h);
 /* Frames in and out by type; "other": every type that is not listed. */
 void hub_each_type(const hub *h, void (*each)(void *arg, const char *type, uint64_t in, uint64_t out), void *arg);
 

@@ -1,3 +1,5 @@
+/* Bytes to frames to ws_event_take(), within the rate that a client may send at. On the socket's loop; the bytes stay
+ * in the bufferevent's input, incomplete messages in the socket's codec. */
 #include "core/ws/input.h"
 
 #include "core/ws/output.h"
@@ -33,7 +35,7 @@ static void charge(ws_socket *s, int64_t frames, int64_t bytes)
         s->over_since_ms = now_ms;
     s->over_last_ms = now_ms + over / 1000 + REST_MS;
     if (now_ms - s->over_since_ms >= o->rate_close_ms) {
-        socket_close(s, 4029, "too many frames");
+        output_close(s, 4029, "too many frames");
         return;
     }
     socket_pause(s, PAUSE_RATE);
@@ -47,14 +49,14 @@ static void inflate_text(ws_socket *s, const codec_event *e)
     size_t len = 0;
     switch (deflater_inflate(s->home->deflate, e->at, e->len, s->home->hub->o.message, &text, &len)) {
     case INFLATE_BAD:
-        socket_fail(s, 1002, "bad compressed data");
+        output_fail(s, 1002, "bad compressed data");
         break;
     case INFLATE_TOO_LARGE:
-        socket_fail(s, 1009, "message too large");
+        output_fail(s, 1009, "message too large");
         break;
     case INFLATE_OK:
         if (!utf8_valid((const char *)text, len))
-            socket_fail(s, 1007, "invalid UTF-8");
+            output_fail(s, 1007, "invalid UTF-8");
         else
             ws_event_take(s, (const char *)text, len);
         break;
@@ -79,10 +81,10 @@ static void take_event(ws_socket *s, const codec_event *e)
             output_control(s, frame, codec_control(frame, OP_PONG, e->at, e->len));
         break;
     case CODEC_CLOSE:
-        socket_peer_close(s, e->code);
+        output_peer_close(s, e->code);
         break;
     case CODEC_FAIL:
-        socket_fail(s, e->code, e->reason);
+        output_fail(s, e->code, e->reason);
         break;
     case CODEC_PONG:
     case CODEC_MORE:
@@ -126,7 +128,7 @@ static void watch_message(ws_socket *s, size_t before)
 {
     size_t held = codec_held(&s->codec);
     if (s->state == SOCKET_OPEN && held > before && s->home->gathered + held - before > s->home->hub->o.share)
-        socket_fail(s, 1013, "try again later");
+        output_fail(s, 1013, "try again later");
     if (s->state == SOCKET_DISCARD) {
         codec_done(&s->codec); /* nothing will be made of it */
         held = 0;

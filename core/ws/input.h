@@ -1,4 +1,4 @@
-/* What comes from a socket: bytes to frames to dispatch.h, within the rate. */
+/* What comes from a socket: bytes to frames to ws_event.h, within the rate. */
 #ifndef CORE_WS_INPUT_H
 #define CORE_WS_INPUT_H
 

@@ -1,3 +1,4 @@
+/* One socket's queue of events, and the counts that hold it back. On the socket's loop; the items are the caller's. */
 #include "core/ws/pipeline.h"
 
 void pipeline_push(pipeline *p, pipeline_item *item)

@@ -20,7 +20,7 @@ typedef struct {
     pipeline_item *first, *last; /* waiting */
     uint32_t count;              /* in flight: waiting, in the batch, on a lane, at the writer */
     size_t bytes;                /* of them */
-    int blocked;                 /* events away on another lane; -1: one came back before its batch did */
+    int blocked;                 /* events away on another lane; -1 when one came back before its batch did */
     bool batch;                  /* a batch is out */
 } pipeline;
 
@@ -30,7 +30,8 @@ static inline bool pipeline_idle(const pipeline *p)
     return p->count == 0;
 }
 void pipeline_push(pipeline *p, pipeline_item *item);
-/* The next batch of at most `max` events (linked, NULL-ended); NULL: nothing to do, or one is out, or held back. */
+/* The next batch of at most `max` events (linked, NULL-ended). Returns NULL when nothing waits, a batch is out, or
+ * the events are held back. */
 pipeline_item *pipeline_take(pipeline *p, unsigned max);
 /* The batch is over. `rest`: its events that have not been run, in order. `left_lane`: its last event that was run went
  * to another lane. */

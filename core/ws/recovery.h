@@ -7,14 +7,12 @@
 
 typedef struct recovery recovery;
 
-/* The socket has been registered. `since` -1: no recovery. Plain sockets are live at once. */
+/* The socket has been registered. `since` is -1 when no recovery was asked for. Plain sockets are live at once. */
 void recovery_begin(ws_socket *s, int64_t since);
 /* A frame for the audience of a socket that is not live yet. */
 void recovery_frame(ws_socket *s, sw_frame *f);
 /* Asks for the next page when there is room for it. */
 void recovery_run(ws_socket *s);
-/* The bytes of a frame with SW_FRAME_RECEIPT have left. */
-void recovery_receipt(ws_socket *s, int64_t tag);
 void recovery_done(ws_socket *s);
 
 #endif

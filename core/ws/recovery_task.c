@@ -1,3 +1,5 @@
+/* A question to the module that owns stored frames: made on the loop, answered on a worker, handed back by mail. It
+ * belongs to the thread that has it, and keeps its socket alive. */
 #include "core/ws/recovery_task.h"
 
 #include "core/ws/socket.h"
@@ -6,41 +8,6 @@
 #include <stdlib.h>
 
 enum { PAGE_FRAMES_MAX = 512, TASK_MEMORY = 64 * 1024 * 1024 };
-
-/* ---- lists of frames ---- */
-
-void frame_list_init(frame_list *l)
-{
-    *l = (frame_list){.first = NULL};
-    l->last = &l->first;
-}
-
-void frame_list_add(frame_list *l, sw_frame *f)
-{
-    f->next = NULL;
-    *l->last = f;
-    l->last = &f->next;
-    if (f->id > l->last_id)
-        l->last_id = f->id;
-}
-
-sw_frame *frame_list_take(frame_list *l)
-{
-    sw_frame *f = l->first;
-    if (!f)
-        return NULL;
-    l->first = f->next;
-    if (!l->first)
-        l->last = &l->first;
-    f->next = NULL;
-    return f;
-}
-
-void frame_list_clear(frame_list *l)
-{
-    for (sw_frame *f; (f = frame_list_take(l));)
-        frame_unref(f);
-}
 
 /* ---- what the module writes ---- */
 
@@ -71,7 +38,7 @@ sw_json *sw_replay_frame(sw_replay_out *out, int64_t id, uint32_t flags, int64_t
 
 bool sw_replay_full(const sw_replay_out *out)
 {
-    size_t open = !out->open ? 0 : sw_json_length(&out->open->json);
+    size_t open = out->open ? sw_json_length(&out->open->json) : 0;
     return out->bytes + open >= out->budget || out->count + (open > 0) >= PAGE_FRAMES_MAX;
 }
 

@@ -5,18 +5,6 @@
 
 #include "core/ws/ws_internal.h"
 
-typedef struct {
-    sw_frame *first, **last;
-    int64_t last_id; /* the highest */
-} frame_list;
-
-void frame_list_init(frame_list *l);
-/* Takes over a reference. */
-void frame_list_add(frame_list *l, sw_frame *f);
-/* NULL: empty. The reference becomes the caller's. */
-sw_frame *frame_list_take(frame_list *l);
-void frame_list_clear(frame_list *l);
-
 struct sw_replay_out {
     struct hub *hub;
     frame_list frames;
@@ -47,9 +35,9 @@ struct recovery_task {
     sw_replay_out out;
 };
 
-/* false: no room; nothing was begun. */
+/* Returns false when the lane has no room; then nothing was begun. */
 bool recovery_task_start(recovery_task *t);
-/* NULL: no memory. */
+/* Returns NULL when there is no memory. */
 recovery_task *recovery_task_new(ws_socket *s, recovery_kind kind, recovery_answer answer, size_t budget);
 void recovery_task_free(recovery_task *t);
 

@@ -1,3 +1,4 @@
+/* The rules of recovery as a state machine without I/O. On the socket's loop. */
 #include "core/ws/replay.h"
 
 replay_phase replay_begin(replay *r, bool hello, int64_t since, bool greet)

@@ -1,49 +1,57 @@
+/* One WebSocket on its loop: references, its place in the maps, what stops its reading, what falls due, its end. On
+ * that loop alone. What is done for it (reading, writing, recovery) is in files above this one. */
 #include "core/ws/socket.h"
 
-#include "core/base/log.h"
-#include "core/ws/deliver.h"
-#include "core/ws/input.h"
-#include "core/ws/output.h"
-#include "core/ws/recovery.h"
-#include "core/ws/ws_event.h"
+#include "core/runtime/presence.h"
 
-#include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
+#include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
-/* What the kernel may hold of unsent bytes: bounded, so that ours tells who is slow; widened for a last close frame. */
-enum { KERNEL_UNSENT = 512 * 1024 };
+enum { FIRST_BUCKETS = 64 };
 
-static void on_read(struct bufferevent *stream, void *arg)
+static void link_all(ws_socket *s);
+static void unlink_all(ws_socket *s);
+
+ws_socket *socket_new(hub_loop *hl)
 {
-    (void)stream;
-    ws_socket *s = arg;
-    s->last_in_ms = hub_now(s->home);
-    input_run(s);
+    ws_socket *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->home = hl;
+    s->refs = 1;
+    s->state = SOCKET_OPEN;
+    atomic_init(&s->running, 0);
+    link_all(s);
+    atomic_fetch_add(&hl->hub->open, 1);
+    return s;
 }
 
-static void on_write(struct bufferevent *stream, void *arg)
+void socket_ref(ws_socket *s)
 {
-    (void)stream;
-    ws_socket *s = arg;
-    hub_now(s->home);
-    output_went(s);
+    s->refs++;
 }
 
-static void on_event(struct bufferevent *stream, short what, void *arg)
+void socket_unref(ws_socket *s)
 {
-    (void)stream;
-    ws_socket *s = arg;
-    hub_now(s->home);
-    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
-        socket_end(s);
+    if (--s->refs > 0)
+        return;
+    wheel_remove(&s->home->wheel, &s->timer);
+    unlink_all(s);
+    atomic_fetch_sub(&s->home->hub->open, 1);
+    free(s);
+}
+
+void socket_end(ws_socket *s)
+{
+    if (s->state == SOCKET_ENDED)
+        return;
+    s->state = SOCKET_ENDED;
+    socket_unregister(s);
+    wheel_remove(&s->home->wheel, &s->timer);
+    if (s->stream)
+        bufferevent_disable(s->stream, EV_READ | EV_WRITE);
+    socket_chores(s, CHORE_END);
 }
 
 static void link_all(ws_socket *s)
@@ -63,176 +71,115 @@ static void unlink_all(ws_socket *s)
         s->next->at = s->at;
 }
 
-static void take_stream(ws_socket *s)
+/* ---- the maps: by user and by role; and presence, which all threads see ---- */
+
+static uint32_t bucket_of(const hub_loop *hl, int64_t user_id)
 {
-    int on = 1, unsent = KERNEL_UNSENT;
-    evutil_socket_t fd = bufferevent_getfd(s->stream);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-    bufferevent_setcb(s->stream, on_read, on_write, on_event, s);
-    bufferevent_set_timeouts(s->stream, NULL, NULL);
-    bufferevent_setwatermark(s->stream, EV_READ, 0, 0);
-    bufferevent_setwatermark(s->stream, EV_WRITE, SIZE_MAX, 0); /* on_write after every write */
-    bufferevent_disable(s->stream, EV_WRITE);                   /* written by output.c, until that blocks */
+    uint64_t x = (uint64_t)user_id * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(x >> 32) & (hl->bucket_count - 1);
 }
 
-/* The 101 goes out before anything else, in one piece: the connection is idle. */
-static bool send_head(ws_socket *s, const char *head, size_t len)
+static void link_user(hub_loop *hl, ws_socket *s)
 {
-    ssize_t sent = send(bufferevent_getfd(s->stream), head, len, MSG_NOSIGNAL);
-    return sent == (ssize_t)len;
+    ws_socket **head = &hl->buckets[bucket_of(hl, s->who.user_id)];
+    s->user_next = *head;
+    s->user_at = head;
+    if (s->user_next)
+        s->user_next->user_at = &s->user_next;
+    *head = s;
 }
 
-bool socket_open(hub_loop *hl, const socket_opening *o)
+/* Keeps the chains short; without memory they grow longer. */
+static bool grow(hub_loop *hl)
 {
-    struct hub *h = hl->hub;
-    ws_socket *s = calloc(1, sizeof *s);
-    if (!s)
-        return false;
-    s->home = hl;
-    s->connection = o->connection;
-    s->stream = evhttp_connection_get_bufferevent(o->connection);
-    s->refs = 1;
-    s->state = SOCKET_OPEN;
-    s->deflate = o->deflate;
-    s->hello = o->hello || o->since >= 0;
-    s->generation = o->up->generation;
-    s->who = *o->up->who;
-    s->who.opened_ms = sw_now_ms();
-    snprintf(s->address, sizeof s->address, "%s", !o->up->address ? "" : o->up->address);
-    s->last_in_ms = hub_now(hl);
-    s->next_ping_ms = hl->now_ms + h->o.ping_ms;
-    atomic_init(&s->running, 0);
-    link_all(s);
-    atomic_fetch_add(&h->open, 1);
-    take_stream(s);
-    /* Registered before the client can see the 101: what anybody sends to it from then on arrives. What comes by other
-     * threads waits in the mailbox of this loop, behind the head. */
-    bool registered = deliver_register(s);
-    if (!send_head(s, o->head, o->head_len)) {
-        socket_end(s);
+    if (hl->registered < hl->bucket_count)
         return true;
-    }
-    if (!registered) {
-        socket_close(s, 1013, "try again later");
-        return true;
-    }
-    /* After the registration: a change of credentials either is seen here, or finds the socket registered. */
-    if (!principal_current(h->rt->principals, s->who.user_id, s->generation))
-        socket_close(s, 4003, "token revoked");
-    else
-        recovery_begin(s, o->since);
-    bufferevent_enable(s->stream, EV_READ);
-    socket_chores(s, CHORE_INPUT); /* frames glued to the head */
-    socket_schedule(s);
+    uint32_t count = hl->bucket_count == 0 ? FIRST_BUCKETS : hl->bucket_count * 2;
+    ws_socket **old = hl->buckets, **buckets = calloc(count, sizeof(ws_socket *));
+    if (!buckets)
+        return old != NULL;
+    uint32_t old_count = hl->bucket_count;
+    hl->buckets = buckets;
+    hl->bucket_count = count;
+    for (uint32_t i = 0; i < old_count; i++)
+        for (ws_socket *s = old[i], *next; s; s = next) {
+            next = s->user_next;
+            link_user(hl, s);
+        }
+    free(old);
     return true;
 }
 
-/* The close frame, once; afterwards nothing is queued. Whoever sees it is offline already. */
-static void send_close(ws_socket *s, uint16_t code, const char *reason)
+static void link_role(hub_loop *hl, ws_socket *s)
 {
-    uint8_t frame[2 + CODEC_CONTROL_MAX];
-    deliver_unregister(s);
-    output_last(s, frame, codec_close_frame(frame, code, reason));
+    s->role_next = hl->by_role[s->who.role];
+    s->role_at = &hl->by_role[s->who.role];
+    if (s->role_next)
+        s->role_next->role_at = &s->role_next;
+    hl->by_role[s->who.role] = s;
 }
 
-static void begin_closing(ws_socket *s, socket_state state)
+static void tell(ws_socket *s, bool opened, bool last)
 {
-    if (s->state == SOCKET_ENDED)
-        return; /* the close frame found the connection broken */
-    s->state = state;
-    s->close_by_ms = s->home->now_ms + SOCKET_CLOSE_WAIT_MS;
-    socket_schedule(s);
-    /* Whatever had stopped the reading: the peer's close is awaited. */
-    if (s->paused != 0) {
-        s->paused = 0;
-        bufferevent_enable(s->stream, EV_READ);
-        socket_chores(s, CHORE_INPUT);
+    struct hub *h = s->home->hub;
+    if (h->on_socket)
+        h->on_socket(h->rt, opened, s->who.user_id, s->who.role, last);
+}
+
+bool socket_register(ws_socket *s)
+{
+    hub_loop *hl = s->home;
+    if ((unsigned)s->who.role >= ROLE_COUNT || !grow(hl) ||
+        !presence_enter(hl->hub->presence, s->who.user_id, hl->loop->index))
+        return false;
+    link_user(hl, s);
+    link_role(hl, s);
+    hl->registered++;
+    /* Sequentially consistent: a frame committed before a recovery reads, or a sender that sees this count. */
+    atomic_fetch_add(&hl->role_count[s->who.role], 1);
+    tell(s, true, false);
+    return true;
+}
+
+static bool any_left(const hub_loop *hl, int64_t user_id)
+{
+    for (const ws_socket *s = hl->buckets[bucket_of(hl, user_id)]; s; s = s->user_next)
+        if (s->who.user_id == user_id)
+            return true;
+    return false;
+}
+
+void socket_unregister(ws_socket *s)
+{
+    hub_loop *hl = s->home;
+    if (!s->user_at)
+        return;
+    *s->user_at = s->user_next;
+    if (s->user_next)
+        s->user_next->user_at = s->user_at;
+    *s->role_at = s->role_next;
+    if (s->role_next)
+        s->role_next->role_at = s->role_at;
+    /* Its own next pointers stay: whoever goes along the list past it still can. */
+    s->user_at = s->role_at = NULL;
+    hl->registered--;
+    atomic_fetch_sub(&hl->role_count[s->who.role], 1);
+    uint32_t left = presence_leave(hl->hub->presence, s->who.user_id, hl->loop->index, !any_left(hl, s->who.user_id));
+    tell(s, false, left == 0);
+}
+
+void socket_each_of_user(hub_loop *hl, int64_t user_id, void (*each)(ws_socket *s, void *arg), void *arg)
+{
+    if (hl->bucket_count == 0)
+        return;
+    for (ws_socket *s = hl->buckets[bucket_of(hl, user_id)], *next; s; s = next) {
+        next = s->user_next;
+        if (s->who.user_id == user_id)
+            each(s, arg);
     }
 }
 
-void socket_close(ws_socket *s, uint16_t code, const char *reason)
-{
-    if (s->state != SOCKET_OPEN)
-        return;
-    send_close(s, code, reason);
-    begin_closing(s, SOCKET_CLOSING);
-}
-
-void socket_fail(ws_socket *s, uint16_t code, const char *reason)
-{
-    if (s->state == SOCKET_OPEN)
-        send_close(s, code, reason);
-    else if (s->state != SOCKET_CLOSING)
-        return;
-    begin_closing(s, SOCKET_DISCARD);
-    if (s->state == SOCKET_DISCARD && !s->blocked)
-        shutdown(bufferevent_getfd(s->stream), SHUT_WR);
-}
-
-void socket_peer_close(ws_socket *s, uint16_t code)
-{
-    if (s->state == SOCKET_OPEN) {
-        send_close(s, code, NULL);
-        begin_closing(s, SOCKET_ENDING);
-    }
-    if (s->state == SOCKET_CLOSING)
-        s->state = SOCKET_ENDING;
-    if (s->state == SOCKET_ENDING && !s->blocked)
-        socket_end(s);
-}
-
-void socket_end(ws_socket *s)
-{
-    if (s->state == SOCKET_ENDED)
-        return;
-    s->state = SOCKET_ENDED;
-    deliver_unregister(s);
-    wheel_remove(&s->home->wheel, &s->timer);
-    if (s->stream)
-        bufferevent_disable(s->stream, EV_READ | EV_WRITE);
-    socket_chores(s, CHORE_END);
-}
-
-/* What the peer has sent and nobody read would turn our close into a reset, which may overtake the close frame. */
-static void read_rest(ws_socket *s)
-{
-    char waste[4096];
-    for (int i = 0; i < 64; i++)
-        if (recv(bufferevent_getfd(s->stream), waste, sizeof waste, MSG_DONTWAIT) <= 0)
-            return;
-}
-
-static void finish_end(ws_socket *s)
-{
-    if (s->connection) {
-        read_rest(s);
-        bufferevent_setcb(s->stream, NULL, NULL, NULL, NULL);
-        evhttp_connection_free(s->connection);
-        s->connection = NULL;
-        s->stream = NULL;
-    }
-    s->home->gathered -= codec_held(&s->codec);
-    codec_done(&s->codec);
-    output_done(s);
-    recovery_done(s);
-    socket_unref(s);
-}
-
-void socket_ref(ws_socket *s)
-{
-    s->refs++;
-}
-
-void socket_unref(ws_socket *s)
-{
-    if (--s->refs > 0)
-        return;
-    wheel_remove(&s->home->wheel, &s->timer);
-    unlink_all(s);
-    atomic_fetch_sub(&s->home->hub->open, 1);
-    free(s);
-}
+/* ---- reading, chores ---- */
 
 void socket_pause(ws_socket *s, uint8_t reason)
 {
@@ -270,23 +217,54 @@ void socket_chores(ws_socket *s, uint8_t what)
     hl->chores_end = &s->chores_next;
 }
 
-void socket_run_chores(hub_loop *hl)
+/* ---- what falls due: one place in the wheel of the loop for all of it ---- */
+
+static int64_t earlier(int64_t a, int64_t b)
 {
-    while (hl->chores) {
-        ws_socket *s = hl->chores;
-        hl->chores = s->chores_next;
-        if (!hl->chores)
-            hl->chores_end = &hl->chores;
-        uint8_t what = s->chores;
-        s->chores = 0;
-        if (s->state == SOCKET_ENDED) {
-            if ((what & CHORE_END) != 0)
-                finish_end(s);
-            continue;
+    return b > 0 && b < a ? b : a;
+}
+
+void socket_schedule(ws_socket *s)
+{
+    hub_loop *hl = s->home;
+    if (s->state == SOCKET_ENDED)
+        return;
+    int64_t due = earlier(s->close_by_ms, s->retry_ms);
+    if (s->state == SOCKET_OPEN) {
+        due = earlier(s->next_ping_ms, s->retry_ms);
+        if (s->paused == 0)
+            due = earlier(due, s->last_in_ms + hl->hub->o.dead_ms);
+        due = earlier(due, s->resume_ms);
+        due = earlier(due, s->message_by_ms);
+        if (s->who.expires_ms > 0) {
+            int64_t left = s->who.expires_ms - sw_now_ms();
+            due = earlier(due, hl->now_ms + (left < 1 ? 1 : left));
         }
-        if ((what & CHORE_INPUT) != 0)
-            input_run(s);
-        if ((what & CHORE_FLUSH) != 0)
-            output_flush(s);
     }
+    if (due <= hl->now_ms)
+        due = hl->now_ms + 1;
+    wheel_set(&hl->wheel, &s->timer, due);
+    socket_arm_timer(hl, due);
+}
+
+void socket_retry(ws_socket *s, int64_t after_ms)
+{
+    hub_loop *hl = s->home;
+    s->retry_ms = hl->now_ms + after_ms;
+    if (s->state != SOCKET_ENDED) {
+        socket_schedule(s);
+        return;
+    }
+    wheel_set(&hl->wheel, &s->timer, s->retry_ms);
+    socket_arm_timer(hl, s->retry_ms);
+}
+
+void socket_arm_timer(hub_loop *hl, int64_t due_ms)
+{
+    if (!hl->timer || (hl->timer_ms != 0 && hl->timer_ms <= due_ms))
+        return;
+    int64_t in = due_ms > hl->now_ms ? due_ms - hl->now_ms : 0;
+    struct timeval wait = {.tv_sec = (time_t)(in / 1000), .tv_usec = (suseconds_t)(in % 1000 * 1000)};
+    hl->timer_ms = due_ms;
+    event_add(hl->timer, &wait);
 }

@@ -1,3 +1,4 @@
+/* The timer wheel of a loop. Nodes belong to whoever files them. */
 #include "core/ws/wheel.h"
 
 #include <stddef.h>
@@ -107,7 +108,7 @@ int64_t wheel_next(const wheel *w)
     for (int64_t t = w->tick; t < w->tick + WHEEL_SLOTS; t++) {
         unsigned slot = (unsigned)(t % WHEEL_SLOTS);
         if (w->used[slot / 64] == 0) {
-            t |= 63; /* slots and ticks have the same low bits: nothing in this word */
+            t |= 63; /* slots and ticks have the same low bits; this word is empty */
             continue;
         }
         if ((w->used[slot / 64] >> (slot % 64) & 1) != 0)

@@ -9,7 +9,7 @@ enum { WHEEL_SLOTS = 1024, WHEEL_TICK_MS = 10 };
 
 /* Embedded. Zeroed: in no wheel. */
 typedef struct wheel_node {
-    struct wheel_node *next, **at; /* at: what points to this node; NULL: in no wheel */
+    struct wheel_node *next, **at; /* at: what points to this node; NULL when it is in no wheel */
     int64_t due_ms;
 } wheel_node;
 
@@ -24,9 +24,9 @@ void wheel_init(wheel *w, int64_t now_ms);
 /* Files the node, or files it anew. Due times in the past come out at the next look. */
 void wheel_set(wheel *w, wheel_node *n, int64_t due_ms);
 void wheel_remove(wheel *w, wheel_node *n);
-/* Takes out one node that is due, NULL: no more. Call it until it gives NULL. */
+/* Takes out one node that is due. Call it until it returns NULL. */
 wheel_node *wheel_expire(wheel *w, int64_t now_ms);
-/* When to look next, -1: the wheel is empty. */
+/* When to look next; -1 when the wheel is empty. */
 int64_t wheel_next(const wheel *w);
 
 #endif

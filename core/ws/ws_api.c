@@ -12,37 +12,37 @@
 sw_str sw_frame_type(const sw_request *req)
 {
     const ws_event *ev = ws_event_of(req);
-    return !ev ? (sw_str){NULL, 0} : (sw_str){ev->env.type, ev->env.type_len};
+    return ev ? (sw_str){ev->env.type, ev->env.type_len} : (sw_str){NULL, 0};
 }
 
 sw_str sw_frame_local_id(const sw_request *req)
 {
     const ws_event *ev = ws_event_of(req);
-    return !ev || !ev->env.has_local ? (sw_str){NULL, 0} : (sw_str){ev->env.local, ev->env.local_len};
+    return ev && ev->env.has_local ? (sw_str){ev->env.local, ev->env.local_len} : (sw_str){NULL, 0};
 }
 
 sw_str sw_frame_stream_id(const sw_request *req)
 {
     const ws_event *ev = ws_event_of(req);
-    return !ev ? (sw_str){NULL, 0} : ev->env.stream;
+    return ev ? ev->env.stream : (sw_str){NULL, 0};
 }
 
 int64_t sw_frame_target(const sw_request *req)
 {
     const ws_event *ev = ws_event_of(req);
-    return !ev ? 0 : ev->env.target;
+    return ev ? ev->env.target : 0;
 }
 
 int64_t sw_frame_conversation(const sw_request *req)
 {
     const ws_event *ev = ws_event_of(req);
-    return !ev ? 0 : ev->env.conversation;
+    return ev ? ev->env.conversation : 0;
 }
 
 sw_str sw_frame_payload(const sw_request *req)
 {
     const ws_event *ev = ws_event_of(req);
-    return !ev ? (sw_str){NULL, 0} : ev->env.payload;
+    return ev ? ev->env.payload : (sw_str){NULL, 0};
 }
 
 static const sw_value *read_object(sw_request *req, sw_str text)
@@ -86,7 +86,7 @@ static sw_frame *in_arena(sw_frame *f, arena *a)
 static size_t frame_limit(const sw_host *host)
 {
     const struct hub *h = host->rt->hub;
-    return !h ? 1 : h->o.frame_limit;
+    return h ? h->o.frame_limit : 1;
 }
 
 sw_frame *sw_frame_new(sw_request *req)
@@ -196,5 +196,5 @@ sw_status sw_send_origin(sw_request *req, sw_frame *frame)
 bool sw_user_online(const sw_host *host, int64_t user_id)
 {
     const struct hub *h = host->rt->hub;
-    return h && hub_user_online(h, user_id);
+    return h && presence_loops(h->presence, user_id) != 0;
 }

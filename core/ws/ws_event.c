@@ -58,11 +58,11 @@ void ws_event_take(ws_socket *s, const char *text, size_t len)
     envelope *e = &s->home->spare->env;
     const char *error = NULL;
     if (!principal_current(h->rt->principals, s->who.user_id, s->generation)) {
-        socket_close(s, 4003, "token revoked");
+        output_close(s, 4003, "token revoked");
         return;
     }
     const char *code = envelope_read(e, text, len, h->o.payload, &error);
-    uint16_t type = !code ? frame_types_find(&h->types, e->type, e->type_len) : 0;
+    uint16_t type = code ? 0 : frame_types_find(&h->types, e->type, e->type_len);
     frame_type *t = &h->types.all[type];
     atomic_fetch_add_explicit(&t->in, 1, memory_order_relaxed);
     /* Counted before the state is looked at: a module that is being disabled waits for this count. */
@@ -422,7 +422,7 @@ static void answer(ws_socket *s, const ws_event *ev, sw_status status)
         if (ev->env.ack)
             answer_ack(s, ev);
     } else if (status == SW_UNAUTHENTICATED)
-        socket_close(s, 4003, "token revoked");
+        output_close(s, 4003, "token revoked");
     else
         answer_error(s, &ev->env, code_of(&ev->req.failure, status), ev->req.failure.text);
 }
@@ -474,7 +474,7 @@ static void answer_error(ws_socket *s, const envelope *e, const char *code, cons
     sw_json *j = begin(f, "ERROR", e);
     sw_json_object_begin(j, "payload");
     sw_json_text(j, "code", code);
-    sw_json_text(j, "error", !text ? code : text);
+    sw_json_text(j, "error", text ? text : code);
     sw_json_object_end(j);
     sw_json_time(j, "timestamp", sw_now_ms());
     send_and_forget(s, f);
@@ -486,5 +486,5 @@ static void answer_error(ws_socket *s, const envelope *e, const char *code, cons
         s->errors_since_ms = s->home->now_ms;
     }
     if (++s->errors >= h->o.errors_per_minute && h->o.errors_per_minute > 0)
-        socket_close(s, 1008, "too many invalid frames");
+        output_close(s, 1008, "too many invalid frames");
 }

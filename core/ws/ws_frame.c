@@ -1,3 +1,5 @@
+/* Frames that the server sends. One is built by one thread, sealed, and only then shared and counted: any thread may
+ * give up its reference. */
 #include "core/ws/ws_frame.h"
 
 #include "core/ws/codec.h"
@@ -92,4 +94,39 @@ const frame_image *frame_packed(sw_frame *f, deflater *d)
         image = before;
     }
     return image->len > 0 ? image : NULL;
+}
+
+/* ---- lists of frames ---- */
+
+void frame_list_init(frame_list *l)
+{
+    *l = (frame_list){.first = NULL};
+    l->last = &l->first;
+}
+
+void frame_list_add(frame_list *l, sw_frame *f)
+{
+    f->next = NULL;
+    *l->last = f;
+    l->last = &f->next;
+    if (f->id > l->last_id)
+        l->last_id = f->id;
+}
+
+sw_frame *frame_list_take(frame_list *l)
+{
+    sw_frame *f = l->first;
+    if (!f)
+        return NULL;
+    l->first = f->next;
+    if (!l->first)
+        l->last = &l->first;
+    f->next = NULL;
+    return f;
+}
+
+void frame_list_clear(frame_list *l)
+{
+    for (sw_frame *f; (f = frame_list_take(l));)
+        frame_unref(f);
 }

@@ -26,13 +26,28 @@ struct sw_frame {
     bool failed;   /* no memory or too large: it goes nowhere */
 };
 
-/* A frame with one reference, its envelope object open. Never NULL: without memory it is a frame that goes nowhere. */
+/* A frame with one reference and an open envelope object. Never NULL: without memory it is a frame that goes nowhere.
+ */
 sw_frame *frame_new(size_t limit);
 sw_frame *frame_ref(sw_frame *f);
 void frame_unref(sw_frame *f);
-/* Closes the envelope and puts the header before it. Before the frame is shared; again: nothing. false: failed. */
+/* Closes the envelope and puts the header before it; must be called before the frame is shared. A second call does
+ * nothing. Returns false when the frame has failed. */
 bool frame_seal(sw_frame *f, const frame_types *types);
-/* The compressed image, NULL: send the plain one. Any loop, with its own deflater. */
+/* The compressed image; NULL when the plain one must be sent. Any loop, with its own deflater. */
 const frame_image *frame_packed(sw_frame *f, deflater *d);
+
+/* Frames in order, a reference each. */
+typedef struct {
+    sw_frame *first, **last;
+    int64_t last_id; /* the highest */
+} frame_list;
+
+void frame_list_init(frame_list *l);
+/* Takes over a reference. */
+void frame_list_add(frame_list *l, sw_frame *f);
+/* The first; NULL when the list is empty. The reference becomes the caller's. */
+sw_frame *frame_list_take(frame_list *l);
+void frame_list_clear(frame_list *l);
 
 #endif

@@ -1,23 +1,28 @@
-/* What the files of core/ws share: the hub, its part on each loop, and one socket. */
+/* What the files of core/ws share: the hub, its part on each loop, and one socket.
+ *
+ * The room is built in layers, and each file uses those below it alone: at the bottom codec, deflate, envelope, wheel,
+ * pipeline, replay, backlog (sans-IO) and frame_types, ws_frame; then this header; then socket, recovery_task,
+ * receipts, output, recovery, deliver, ws_event, ws_api, input, connection, handshake and hub. */
 #ifndef CORE_WS_WS_INTERNAL_H
 #define CORE_WS_WS_INTERNAL_H
 
 #include "core/runtime/presence.h"
+#include "core/ws/backlog.h"
 #include "core/ws/codec.h"
 #include "core/ws/deflate.h"
 #include "core/ws/envelope.h"
 #include "core/ws/frame_types.h"
-#include "core/ws/hub.h"
 #include "core/ws/pipeline.h"
 #include "core/ws/replay.h"
 #include "core/ws/wheel.h"
 #include "core/ws/ws_frame.h"
 #include <stdatomic.h>
+#include <steward/host.h>
 
 struct bufferevent;
 struct evhttp_connection;
-struct evkeyvalq;
 
+typedef struct hub hub; /* as in hub.h, the door for the other folders */
 typedef struct hub_loop hub_loop;
 typedef struct ws_socket ws_socket;
 typedef struct ws_event ws_event;
@@ -41,8 +46,8 @@ struct hub {
     hub_options o;
     frame_types types;
     sw_recovery recovery;   /* zero-filled to our size */
-    sw_host *recovery_host; /* NULL: none */
-    hub_socket_event on_socket;
+    sw_host *recovery_host; /* NULL when no module has recovery */
+    void (*on_socket)(runtime *rt, bool opened, int64_t user_id, sw_role role, bool last); /* see hub.h */
     _Atomic uint32_t open;      /* sockets that have not been freed */
     _Atomic uint32_t unsettled; /* receipts and ACKs on their way to be noted: greetings wait for them */
     uint16_t ack_type;
@@ -62,7 +67,7 @@ struct hub_loop {
     _Atomic uint32_t role_count[ROLE_COUNT];
     wheel wheel;
     struct event *timer;
-    int64_t timer_ms;           /* when it is set to fire, 0: it is not */
+    int64_t timer_ms;           /* when it is set to fire; 0 when it is not set */
     struct event *chores_event; /* runs the list below before the loop sleeps */
     ws_socket *chores, **chores_end;
     int64_t now_ms;                 /* monotonic, of the latest call into this loop */
@@ -83,20 +88,6 @@ typedef enum {
 enum { CHORE_INPUT = 1, CHORE_FLUSH = 2, CHORE_END = 4, CHORE_LISTED = 8 };
 enum { PAUSE_WORK = 1, PAUSE_RATE = 2, PAUSE_HELLO = 4 };
 
-/* Sizes of the frames that wait in a queue that did not go out at once. */
-typedef struct {
-    uint32_t *sizes;
-    uint32_t first, count, cap;
-    size_t front_left; /* bytes of sizes[first] that are still in the queue */
-    size_t left;       /* bytes of all that are */
-} backlog;
-
-typedef struct receipt {
-    struct receipt *next;
-    uint64_t end; /* of the frame, in bytes ever queued */
-    int64_t tag;
-} receipt;
-
 /* A batch of events at a worker. */
 typedef struct {
     job job;
@@ -111,7 +102,7 @@ struct ws_socket {
     struct evhttp_connection *connection; /* owned until ENDED */
     struct bufferevent *stream;           /* the connection's */
     ws_socket *next, **at;                /* of home->all */
-    ws_socket *user_next, **user_at;      /* of its bucket; user_at NULL: not registered */
+    ws_socket *user_next, **user_at;      /* of its bucket; user_at is NULL when not registered */
     ws_socket *role_next, **role_at;
     ws_socket *chores_next;
     wheel_node timer;
@@ -123,17 +114,17 @@ struct ws_socket {
     uint32_t generation;
     size_t waiting; /* bytes counted in home->waiting */
     codec codec;
-    int64_t last_in_ms, next_ping_ms, close_by_ms, retry_ms, resume_ms; /* 0: not due */
-    int64_t message_by_ms;             /* an incomplete message must be whole by then, 0: none */
+    int64_t last_in_ms, next_ping_ms, close_by_ms, retry_ms, resume_ms; /* 0 when not due */
+    int64_t message_by_ms;             /* an incomplete message must be whole by then; 0 when there is none */
     int64_t frames_at_us, bytes_at_us; /* token buckets: when each would be full again */
     int64_t over_since_ms, over_last_ms;
     int64_t errors_since_ms;
     uint32_t errors;
     uint64_t queued_total;     /* bytes ever queued */
     int64_t seen_id;           /* stored frames up to it were replayed */
-    backlog *backlog;          /* NULL: nothing waits */
-    receipt *receipts;         /* in order */
-    struct recovery *recovery; /* NULL: live */
+    backlog *backlog;          /* NULL when nothing waits */
+    struct receipt *receipts;  /* in order */
+    struct recovery *recovery; /* NULL when live */
     pipeline work;
     socket_batch batch;
     _Atomic uint32_t running; /* events begun off the loop and not finished */
@@ -142,8 +133,9 @@ struct ws_socket {
 };
 
 /* The monotonic clock, kept in hl->now_ms. */
-int64_t hub_now(hub_loop *hl);
-/* Something in the wheel is due then: makes sure that the loop's timer fires. */
-void hub_arm(hub_loop *hl, int64_t due_ms);
+static inline int64_t hub_now(hub_loop *hl)
+{
+    return hl->now_ms = sw_monotonic_ms();
+}
 
 #endif

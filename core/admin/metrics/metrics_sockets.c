@@ -17,7 +17,7 @@ static void write_type(void *arg, const char *type, uint64_t in, uint64_t out)
 
 void metrics_sockets(buf *out, const hub *h)
 {
-    hub_numbers n = hub_read_numbers(h);
+    hub_metrics n = hub_read_metrics(h);
     metric_single(out, "sockets", "gauge", "Open WebSockets, closing ones too.", n.open);
     metric_family(out, "sockets_by_role", "gauge", "Registered WebSockets.");
     for (sw_role role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)

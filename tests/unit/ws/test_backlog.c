@@ -1,4 +1,5 @@
 #include "core/ws/backlog.h"
+#include "core/ws/codec.h"
 #include "tests/unit/run_tests.h"
 
 #include <event2/buffer.h>

@@ -326,14 +326,14 @@ START_TEST(the_sockets_of_a_user_are_closed_and_it_is_offline)
     for (int i = 0; i < 4; i++)
         ws_connect(&one[i], t.port, "member-7", "");
     ws_connect(&other, t.port, "member-8", "");
-    ck_assert(hub_user_online(t.rt.hub, 7));
+    ck_assert(sw_user_online(&t.module, 7));
     t.rt.close_user(&t.rt, 7, 4003, "token revoked");
     for (int i = 0; i < 4; i++) {
         ck_assert_uint_eq(ws_close_code(&one[i]), 4003);
         ws_done(&one[i]);
     }
-    ck_assert(!hub_user_online(t.rt.hub, 7));
-    ck_assert(hub_user_online(t.rt.hub, 8));
+    ck_assert(!sw_user_online(&t.module, 7));
+    ck_assert(sw_user_online(&t.module, 8));
     principal_raise(t.rt.principals, 8);
     ws_say(&other, "{\"type\":\"STORE\",\"target_id\":8,\"payload\":1}");
     ck_assert_uint_eq(ws_close_code(&other), 4003);
