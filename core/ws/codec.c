@@ -255,17 +255,11 @@ size_t codec_feed(codec *c, const codec_rules *rules, uint8_t *data, size_t len,
 
 void codec_message_done(codec *c)
 {
-    free(codec_message_take(c));
-}
-
-uint8_t *codec_message_take(codec *c)
-{
-    uint8_t *at = c->message;
     if (c->in_message)
-        return NULL; /* a control or small frame between the fragments of another */
+        return; /* a control or small frame between the fragments of another */
+    free(c->message);
     c->message = NULL;
     c->len = c->cap = 0;
-    return at;
 }
 
 void codec_done(codec *c)

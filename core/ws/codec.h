@@ -51,8 +51,6 @@ typedef struct {
 size_t codec_feed(codec *c, const codec_rules *rules, uint8_t *data, size_t len, codec_event *out, size_t *ret_want);
 /* Gives the memory of a gathered message back. */
 void codec_message_done(codec *c);
-/* The same, but the gathered bytes become the caller's (free()). Returns NULL when the message lay in `data`. */
-uint8_t *codec_message_take(codec *c);
 /* Bytes it holds now. */
 static inline size_t codec_held(const codec *c)
 {
