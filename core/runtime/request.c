@@ -1,4 +1,5 @@
-/* Running a request: the handler, and what it asked for. */
+/* The turn of a request: its handler is called, and then what the handler asked for is done. On the thread that has the
+ * request, which owns it until it hands it on. */
 #include "core/runtime/request.h"
 
 #include "core/base/log.h"
@@ -12,117 +13,6 @@
 #include <string.h>
 
 enum { TASK_ARENA = 64 * 1024 * 1024, RETRY_AFTER_S = 1, DEFAULT_REPLY_LIMIT = 32 * 1024 * 1024 };
-
-/* By status: what a client is told when the handler gave no text of its own. */
-static const struct {
-    int http;
-    const char *code, *text;
-} MEANING[] = {
-    [SW_OK] = {200, "", ""},
-    [SW_INVALID] = {400, "invalid_request", "invalid request"},
-    [SW_UNAUTHENTICATED] = {401, "unauthenticated", "invalid token"},
-    [SW_FORBIDDEN] = {403, "forbidden", "not allowed"},
-    [SW_NOT_FOUND] = {404, "not_found", "not found"},
-    [SW_CONFLICT] = {409, "conflict", "conflict with what is stored"},
-    [SW_EXPIRED] = {410, "expired", "expired"},
-    [SW_TOO_LARGE] = {413, "too_large", "too large"},
-    [SW_UNSUPPORTED] = {415, "unsupported_media_type", "unsupported media type"},
-    [SW_RATE_LIMITED] = {429, "rate_limited", "too many requests"},
-    [SW_BUSY] = {503, "unavailable", "the server is busy"},
-    [SW_UNAVAILABLE] = {503, "unavailable", "storage is unavailable"},
-    [SW_NO_MEMORY] = {500, "internal", "internal error"},
-    [SW_INTERNAL] = {500, "internal", "internal error"},
-    [SW_TIMED_OUT] = {503, "unavailable", "no answer in time"},
-};
-
-static unsigned row_of(sw_status status)
-{
-    unsigned i = (unsigned)status;
-    return i < sizeof MEANING / sizeof *MEANING ? i : SW_INTERNAL;
-}
-
-int failure_http_status(sw_status status)
-{
-    return MEANING[row_of(status)].http;
-}
-
-const char *failure_code(sw_status status)
-{
-    return MEANING[row_of(status)].code;
-}
-
-void request_fill_failure(sw_request *req, sw_status status)
-{
-    failure *f = &req->failure;
-    if (f->status != status) { /* what was noted belongs to another outcome */
-        f->code = f->text = f->detail = NULL;
-        f->status = status;
-    }
-    if (!f->code)
-        f->code = failure_code(status);
-    if (!f->text)
-        f->text = MEANING[row_of(status)].text;
-    int http = failure_http_status(status);
-    if (f->retry_after <= 0 && (http == 429 || http == 503))
-        f->retry_after = RETRY_AFTER_S;
-}
-
-static void drop_reply(sw_request *req)
-{
-    json_done(&req->reply);
-    req->http_status = 0;
-    req->content_type = NULL;
-    req->headers = NULL;
-    req->acked = false;
-}
-
-void request_finish(sw_request *req, sw_status status)
-{
-    if (req->defer_handle != 0)
-        defer_forget(req);
-    if (status != SW_OK) {
-        drop_reply(req);
-        request_fill_failure(req, status);
-    }
-    if (req->counted) {
-        req->counted = false;
-        atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
-    }
-    req->finish(req, status);
-}
-
-sw_status request_check_reply(sw_request *req)
-{
-    if (json_failed(&req->reply))
-        return SW_NO_MEMORY;
-    if (req->kind != REQUEST_HTTP || req->http_status != 0)
-        return SW_OK;
-    log_error(req->host->name, "a handler or step ended well without a reply");
-    return SW_INTERNAL;
-}
-
-void request_count(sw_request *req)
-{
-    if (req->counted)
-        return;
-    req->counted = true;
-    atomic_fetch_add_explicit(&req->host->in_flight, 1, memory_order_relaxed);
-}
-
-void request_hand_over(sw_request *req, sw_host *host)
-{
-    if (req->counted) {
-        atomic_fetch_add_explicit(&host->in_flight, 1, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
-    }
-    req->host = host;
-}
-
-void host_count_call(sw_host *host, int64_t began_ns)
-{
-    atomic_fetch_add_explicit(&host->calls, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&host->nanoseconds, (uint64_t)(now_ns() - began_ns), memory_order_relaxed);
-}
 
 void request_run(sw_request *req, sw_db *db)
 {
@@ -179,6 +69,133 @@ void request_proceed(sw_request *req, sw_status status)
     request_finish(req, status);
 }
 
+static void drop_reply(sw_request *req)
+{
+    json_done(&req->reply);
+    req->http_status = 0;
+    req->content_type = NULL;
+    req->headers = NULL;
+    req->acked = false;
+}
+
+void request_finish(sw_request *req, sw_status status)
+{
+    if (req->defer_handle != 0)
+        defer_forget(req);
+    if (status != SW_OK) {
+        drop_reply(req);
+        request_fill_failure(req, status);
+    }
+    if (req->counted) {
+        req->counted = false;
+        atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
+    }
+    req->finish(req, status);
+}
+
+sw_status request_check_reply(sw_request *req)
+{
+    if (json_failed(&req->reply))
+        return SW_NO_MEMORY;
+    if (req->kind != REQUEST_HTTP || req->http_status != 0)
+        return SW_OK;
+    log_error(req->host->name, "a handler or step ended well without a reply");
+    return SW_INTERNAL;
+}
+
+size_t request_reply_limit(const sw_request *req)
+{
+    size_t limit = req->host->rt->reply_limit;
+    return limit != 0 ? limit : DEFAULT_REPLY_LIMIT;
+}
+
+void request_done(sw_request *req)
+{
+    json_done(&req->reply);
+    arena_done(&req->arena);
+}
+
+/* ---- whose work it is ---- */
+
+void request_count(sw_request *req)
+{
+    if (req->counted)
+        return;
+    req->counted = true;
+    atomic_fetch_add_explicit(&req->host->in_flight, 1, memory_order_relaxed);
+}
+
+void request_hand_over(sw_request *req, sw_host *host)
+{
+    if (req->counted) {
+        atomic_fetch_add_explicit(&host->in_flight, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
+    }
+    req->host = host;
+}
+
+void host_count_call(sw_host *host, int64_t began_ns)
+{
+    atomic_fetch_add_explicit(&host->calls, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&host->nanoseconds, (uint64_t)(now_ns() - began_ns), memory_order_relaxed);
+}
+
+/* ---- failures ---- */
+
+/* By status: what a client is told when the handler gave no text of its own. */
+static const struct {
+    int http;
+    const char *code, *text;
+} MEANING[] = {
+    [SW_OK] = {200, "", ""},
+    [SW_INVALID] = {400, "invalid_request", "invalid request"},
+    [SW_UNAUTHENTICATED] = {401, "unauthenticated", "invalid token"},
+    [SW_FORBIDDEN] = {403, "forbidden", "not allowed"},
+    [SW_NOT_FOUND] = {404, "not_found", "not found"},
+    [SW_CONFLICT] = {409, "conflict", "conflict with what is stored"},
+    [SW_EXPIRED] = {410, "expired", "expired"},
+    [SW_TOO_LARGE] = {413, "too_large", "too large"},
+    [SW_UNSUPPORTED] = {415, "unsupported_media_type", "unsupported media type"},
+    [SW_RATE_LIMITED] = {429, "rate_limited", "too many requests"},
+    [SW_BUSY] = {503, "unavailable", "the server is busy"},
+    [SW_UNAVAILABLE] = {503, "unavailable", "storage is unavailable"},
+    [SW_NO_MEMORY] = {500, "internal", "internal error"},
+    [SW_INTERNAL] = {500, "internal", "internal error"},
+    [SW_TIMED_OUT] = {503, "unavailable", "no answer in time"},
+};
+
+static unsigned row_of(sw_status status)
+{
+    unsigned i = (unsigned)status;
+    return i < sizeof MEANING / sizeof *MEANING ? i : SW_INTERNAL;
+}
+
+int failure_http_status(sw_status status)
+{
+    return MEANING[row_of(status)].http;
+}
+
+const char *failure_code(sw_status status)
+{
+    return MEANING[row_of(status)].code;
+}
+
+void request_fill_failure(sw_request *req, sw_status status)
+{
+    failure *f = &req->failure;
+    if (f->status != status) { /* what was noted belongs to another outcome */
+        f->code = f->text = f->detail = NULL;
+        f->status = status;
+    }
+    if (!f->code)
+        f->code = failure_code(status);
+    if (!f->text)
+        f->text = MEANING[row_of(status)].text;
+    int http = failure_http_status(status);
+    if (f->retry_after <= 0 && (http == 429 || http == 503))
+        f->retry_after = RETRY_AFTER_S;
+}
+
 /* ---- tasks ---- */
 
 static void task_finish(sw_request *req, sw_status status)
@@ -213,12 +230,6 @@ void task_free(sw_request *task)
     free(task);
 }
 
-void request_done(sw_request *req)
-{
-    json_done(&req->reply);
-    arena_done(&req->arena);
-}
-
 bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag)
 {
     sw_request *req = task_new(host->rt, host, handler, tag);
@@ -231,10 +242,4 @@ bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag)
     request_done(req);
     free(req);
     return false;
-}
-
-size_t request_reply_limit(const sw_request *req)
-{
-    size_t limit = req->host->rt->reply_limit;
-    return limit != 0 ? limit : DEFAULT_REPLY_LIMIT;
 }

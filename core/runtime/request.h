@@ -33,7 +33,7 @@ typedef struct {
     int retry_after;
 } failure;
 
-/* First member of http_exchange (core/http) and ws_event (core/ws). One thread at a time: loop → worker → writer →
+/* First member of exchange (core/http) and ws_event (core/ws). One thread at a time: loop → worker → writer →
  * loop. */
 struct sw_request {
     job job;   /* while queued on a lane or at the writer */
@@ -60,16 +60,16 @@ struct sw_request {
     const void *data;       /* an event's data, for `after` subscribers */
 
     failure failure;
-    failure sticky;           /* the first parameter error; status 0: none */
-    int http_status;          /* 0: no reply yet */
+    failure sticky;           /* the first parameter error; status 0 when there is none */
+    int http_status;          /* 0 until there is a reply */
     sw_json reply;            /* body; reply.out is taken by http */
-    const char *content_type; /* NULL: application/json */
+    const char *content_type; /* NULL for application/json */
     reply_header *headers;
     int64_t ack_id, ack_at; /* sw_tx_ack */
     bool acked;
     uint64_t defer_handle;
     int64_t started_ns;
-    loop *home;   /* sw_move(SW_LANE_LOOP) goes there; NULL: loop 0 */
+    loop *home;   /* sw_move(SW_LANE_LOOP) goes there; NULL for loop 0 */
     bool counted; /* in host->in_flight */
 
     /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a
@@ -78,7 +78,9 @@ struct sw_request {
     void *owner; /* of finish */
 };
 
-/* The turn of a request on this thread: request_call(), then request_proceed(). */
+/* ---- its turn, on the thread that has it ---- */
+
+/* request_call(), then request_proceed(). */
 void request_run(sw_request *req, sw_db *db);
 /* Runs req->handler with `db` (may be NULL). Returns its status; on SW_OK req->next says what it asked for. The request
  * still belongs to the caller. */
@@ -86,27 +88,37 @@ sw_status request_call(sw_request *req, sw_db *db);
 /* Acts on what a call returned: finishes the request, or hands it to a lane, to the writer, or to those that wait for a
  * deferred answer. Another thread may have the request before this returns. */
 void request_proceed(sw_request *req, sw_status status);
-/* Fills failure from status where the handler gave none: HTTP status and code by status. */
-int failure_http_status(sw_status status);
-const char *failure_code(sw_status status);
-void request_fill_failure(sw_request *req, sw_status status);
 /* Ends a request with its outcome: fills the failure, drops the reply of a failed one, calls finish. Any thread. */
 void request_finish(sw_request *req, sw_status status);
-/* A task: arena of its own, freed after it ran. NULL: no memory. */
-sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
-/* One that has never run and never will. */
-void task_free(sw_request *task);
-/* May it be answered with what it holds? SW_NO_MEMORY: the reply failed; SW_INTERNAL: an HTTP request without a reply.
- */
+/* May it be answered with what it holds? SW_NO_MEMORY when the reply has failed, SW_INTERNAL when it is an HTTP request
+ * without a reply. */
 sw_status request_check_reply(sw_request *req);
+size_t request_reply_limit(const sw_request *req);
+/* Frees arena and reply of a request, not the struct. */
+void request_done(sw_request *req);
+
+/* ---- whose work it is ---- */
+
 /* Counts it as work of its module, once; request_finish() ends that. */
 void request_count(sw_request *req);
 /* It is another module's work from here on. On the thread that runs it. */
 void request_hand_over(sw_request *req, sw_host *host);
 /* Adds a call into the module, and its time since `began_ns`. */
 void host_count_call(sw_host *host, int64_t began_ns);
-size_t request_reply_limit(const sw_request *req);
-/* Frees arena and reply of a request (not the struct). */
-void request_done(sw_request *req);
+
+/* ---- failures ---- */
+
+/* What a status is to a client of HTTP. */
+int failure_http_status(sw_status status);
+const char *failure_code(sw_status status);
+/* Fills req->failure by the status where the handler gave nothing. */
+void request_fill_failure(sw_request *req, sw_status status);
+
+/* ---- tasks ---- */
+
+/* A request of nobody, with an arena of its own; it is freed after it has run. Returns NULL when there is no memory. */
+sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
+/* For a task that has never run and never will. */
+void task_free(sw_request *task);
 
 #endif

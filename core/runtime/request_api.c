@@ -75,8 +75,8 @@ char *sw_printf(sw_request *req, const char *format, ...)
     return text;
 }
 
-/* ---- what comes next: done by request_run() when the handler has returned, so that no other thread gets the request
- * while the handler still uses it ---- */
+/* ---- what comes next: done by request_proceed() when the handler has returned, so that no other thread gets the
+ * request while the handler still uses it ---- */
 
 sw_status sw_move(sw_request *req, sw_lane lane, sw_handler next)
 {
