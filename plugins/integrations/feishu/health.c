@@ -1,5 +1,5 @@
 /* What /api/health and /metrics tell. It is well when the connection that is wanted stands, and is heard. */
-#include "store.h"
+#include "feishu.h"
 
 enum { GRACE_MS = 60 * 1000 };
 

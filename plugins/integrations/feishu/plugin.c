@@ -1,41 +1,89 @@
-/* feishu: read this file first. Tables of what the plugin declares; the rest is said in feishu.h and README.md. */
-#include "store.h"
+/* feishu: read this file first. It holds the tables of what the plugin declares, and makes and ends its state on the
+ * main thread. feishu.h and README.md say the rest. */
+#include "feishu.h"
 #include <stdlib.h>
 
 static const sw_option OPTIONS[] = {
-    {"ws_enabled", SW_OPTION_BOOL, "false",
+    {.name = "ws_enabled",
+     .type = SW_OPTION_BOOL,
+     .default_value = "false",
      .summary = "Whether to connect to Feishu or Lark at all; the connector must be enabled too.",
-     .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT, .env = "FEISHU_WS_ENABLED"},
-    {"ws_url", SW_OPTION_STRING, "wss://open.feishu.cn/open-apis/ws/v2",
+     .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT,
+     .env = "FEISHU_WS_ENABLED"},
+    {.name = "ws_url",
+     .type = SW_OPTION_STRING,
+     .default_value = "wss://open.feishu.cn/open-apis/ws/v2",
      .summary =
          "Only its host counts, for all calls: open.feishu.cn, or open.larksuite.com for Lark; ws:// and http:// with"
          " a loopback host speak plain http, for tests.",
-     .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT, .env = "FEISHU_WS_URL"},
-    {"ws_reconnect_interval", SW_OPTION_DURATION, "5s", .min = 0, .max = 3600000,
+     .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT,
+     .env = "FEISHU_WS_URL"},
+    {.name = "ws_reconnect_interval",
+     .type = SW_OPTION_DURATION,
+     .default_value = "5s",
+     .min = 0,
+     .max = 3600000,
      .summary = "How often the connector is looked at besides when it changes; the waits between connections are the"
                 " service's.",
-     .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT, .env = "FEISHU_WS_RECONNECT_INTERVAL"},
-    {"pong_timeout", SW_OPTION_DURATION, "10s", .min = 100, .max = 300000,
+     .flags = SW_OPTION_LIVE | SW_OPTION_LENIENT,
+     .env = "FEISHU_WS_RECONNECT_INTERVAL"},
+    {.name = "pong_timeout",
+     .type = SW_OPTION_DURATION,
+     .default_value = "10s",
+     .min = 100,
+     .max = 300000,
      .summary = "A connection on which nothing was heard for so long after a ping is given up.",
      .flags = SW_OPTION_LIVE},
-    {"connection_max_age", SW_OPTION_DURATION, "0", .min = 0, .max = 604800000,
+    {.name = "connection_max_age",
+     .type = SW_OPTION_DURATION,
+     .default_value = "0",
+     .min = 0,
+     .max = 604800000,
      .summary = "A connection this old is replaced, against a service that keeps it open but sends nothing more on it"
                 " (6h to 12h, say); 0: never.",
      .flags = SW_OPTION_LIVE},
-    {"api_timeout", SW_OPTION_DURATION, "10s", .min = 100, .max = 300000,
-     .summary = "How long a call of the Feishu API may take.", .flags = SW_OPTION_LIVE},
-    {"text_max", SW_OPTION_SIZE, "140K", .min = 2048, .max = 150000,
+    {.name = "api_timeout",
+     .type = SW_OPTION_DURATION,
+     .default_value = "10s",
+     .min = 100,
+     .max = 300000,
+     .summary = "How long a call of the Feishu API may take.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "text_max",
+     .type = SW_OPTION_SIZE,
+     .default_value = "140K",
+     .min = 2048,
+     .max = 150000,
      .summary = "Longest request with a text message; longer replies go in pieces. Feishu takes 150 KB.",
      .flags = SW_OPTION_LIVE},
-    {"retention", SW_OPTION_DURATION, "30d", .min = 28800000, .max = INT64_C(315360000000),
+    {.name = "retention",
+     .type = SW_OPTION_DURATION,
+     .default_value = "30d",
+     .min = 28800000,
+     .max = INT64_C(315360000000),
      .summary = "How long messages are remembered as seen, and sent ones as sent; Feishu repeats for seven hours.",
      .flags = SW_OPTION_LIVE},
-    {"log_retention", SW_OPTION_DURATION, "90d", .min = 3600000, .max = INT64_C(315360000000),
-     .summary = "How long rows of the integration log are kept.", .flags = SW_OPTION_LIVE},
+    {.name = "log_retention",
+     .type = SW_OPTION_DURATION,
+     .default_value = "90d",
+     .min = 3600000,
+     .max = INT64_C(315360000000),
+     .summary = "How long rows of the integration log are kept.",
+     .flags = SW_OPTION_LIVE},
 };
 
 static const sw_migration MIGRATIONS[] = {
 #include "migrations.inc"
+};
+
+static const sw_table *const STATEMENT_TABLES[] = {
+    &STORE_CONNECTOR_STATEMENTS,
+    &STORE_LOG_STATEMENTS,
+    &STORE_INBOUND_STATEMENTS,
+    &STORE_OUTBOX_STATEMENTS,
+    &STORE_RETENTION_STATEMENTS,
+    &STORE_RESET_STATEMENTS,
+    NULL,
 };
 
 #define EXAMPLE                                                                                                      \
@@ -48,52 +96,87 @@ static const sw_migration MIGRATIONS[] = {
     "\"2026-03-05T21:42:08.123Z\",\"updated_at\":\"2026-03-05T21:42:08.123Z\"}"
 
 static const sw_route ROUTES[] = {
-    {SW_GET, "/api/integrations/feishu", SW_ADMIN, SW_LANE_WORKER, get_connector,
-     "The connector; its defaults before there"
-     " is one.",
+    {.method = SW_GET,
+     .path = "/api/integrations/feishu",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_connector,
+     .summary = "The connector; its defaults before there is one.",
      .response = EXAMPLE},
-    {SW_POST, "/api/integrations/feishu", SW_ADMIN, SW_LANE_WORKER, post_connector, "Make a connector.",
-     .request = "{\"app_id\":\"cli_9f5343c580712544\",\"app_secret\":\"…\"}", .response = EXAMPLE},
-    {SW_PATCH, "/api/integrations/feishu/:id", SW_ADMIN, SW_LANE_WORKER, patch_connector,
-     "Change the connector; other credentials must be verified again.", .request = "{\"user_whitelist\":[\"ou_1\"]}",
+    {.method = SW_POST,
+     .path = "/api/integrations/feishu",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_connector,
+     .summary = "Make a connector.",
+     .request = "{\"app_id\":\"cli_9f5343c580712544\",\"app_secret\":\"…\"}",
      .response = EXAMPLE},
-    {SW_POST, "/api/integrations/feishu/:id/verify-callback", SW_ADMIN, SW_LANE_SLOW, post_verify,
-     "Ask Feishu whether the credentials are good.", .response = "{\"ok\":true,\"message\":\"callback verified\"}"},
-    {SW_POST, "/api/integrations/feishu/:id/test-message", SW_ADMIN, SW_LANE_SLOW, post_test_message,
-     "Send a message to a chat.", .request = "{\"target_chat_id\":\"oc_1\",\"text\":\"hello\"}",
+    {.method = SW_PATCH,
+     .path = "/api/integrations/feishu/:id",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = patch_connector,
+     .summary = "Change the connector; other credentials must be verified again.",
+     .request = "{\"user_whitelist\":[\"ou_1\"]}",
+     .response = EXAMPLE},
+    {.method = SW_POST,
+     .path = "/api/integrations/feishu/:id/verify-callback",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_SLOW,
+     .handle = post_verify,
+     .summary = "Ask Feishu whether the credentials are good.",
+     .response = "{\"ok\":true,\"message\":\"callback verified\"}"},
+    {.method = SW_POST,
+     .path = "/api/integrations/feishu/:id/test-message",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_SLOW,
+     .handle = post_test_message,
+     .summary = "Send a message to a chat.",
+     .request = "{\"target_chat_id\":\"oc_1\",\"text\":\"hello\"}",
      .response =
          "{\"ok\":true,\"message\":\"test message sent\",\"trace_id\":\"feishu-test-1\",\"message_id\":\"om_1\"}"},
-    {SW_PATCH, "/api/integrations/feishu/:id/enable", SW_ADMIN, SW_LANE_WORKER, patch_enable,
-     "Switch the connector on or off.", .request = "{\"enabled\":true}", .response = EXAMPLE},
-    {SW_GET, "/api/integrations/feishu/:id/logs", SW_ADMIN, SW_LANE_WORKER, get_logs, "What happened, newest first.",
+    {.method = SW_PATCH,
+     .path = "/api/integrations/feishu/:id/enable",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = patch_enable,
+     .summary = "Switch the connector on or off.",
+     .request = "{\"enabled\":true}",
+     .response = EXAMPLE},
+    {.method = SW_GET,
+     .path = "/api/integrations/feishu/:id/logs",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_logs,
+     .summary = "What happened, newest first.",
      .response =
          "{\"items\":[{\"id\":\"7\",\"level\":\"success\",\"action\":\"ws_routed\",\"detail\":\"…\",\"timestamp\":"
          "\"2026-03-05T21:42:08.123Z\"}],\"cursor\":\"\"}"},
 };
 
 static const sw_subscription SUBSCRIPTIONS[] = {
-    {SW_EVENT_CHAT_STORED, .in_tx = on_chat_stored},
-    {SW_EVENT_APPROVAL_REQUESTED, .in_tx = on_approval_requested},
-    {SW_EVENT_APPROVAL_DECIDED, .in_tx = on_approval_decided},
-    {SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
+    {.event = SW_EVENT_CHAT_STORED, .in_tx = on_chat_stored},
+    {.event = SW_EVENT_APPROVAL_REQUESTED, .in_tx = on_approval_requested},
+    {.event = SW_EVENT_APPROVAL_DECIDED, .in_tx = on_approval_decided},
+    {.event = SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
 };
 
 static const sw_housekeeping HOUSEKEEPING[] = {
-    {"retention", 60 * 1000, upkeep_step},
+    {.name = "retention", .every_ms = 60 * 1000, .step = retention_step},
 };
 
 static const sw_timer TIMERS[] = {
-    {"connection", FEISHU_TICK_MS, supervise_tick},
+    {.name = "connection", .every_ms = 100, .run = supervise_tick},
 };
 
 static const sw_provided PROVIDES[] = {
-    {"feishu/1", &FEISHU_SERVICE},
+    {.name = "feishu/1", .table = &FEISHU_SERVICE},
 };
 
 static const sw_need NEEDS[] = {
-    {"users/1", .optional = false},
-    {"chat/1", .optional = false},
-    {"approvals/1", .optional = false},
+    {.name = "users/1", .optional = false},
+    {.name = "chat/1", .optional = false},
+    {.name = "approvals/1", .optional = false},
 };
 
 static void stop(void *state)
@@ -124,7 +207,7 @@ static sw_status start(sw_host *host, void **ret_state)
     f->client.config = link_config_default();
     f->inbox.last = &f->inbox.first;
     f->look = true;
-    f->sender.wake_ms = 1; /* what an earlier run left */
+    f->sender.wake_ms = 1; /* at once: an earlier run may have left rows */
     if (!f->users || !f->chat || !f->approvals || !f->client.parts) {
         stop(f);
         return SW_UNAVAILABLE;
@@ -139,7 +222,7 @@ static void reconfigure(sw_host *host, void *state)
     supervise_changed(state);
 }
 
-/* Disabled: nobody would store what comes, so nothing shall come. */
+/* While the plugin is disabled, nobody would store what comes: so the connection ends. */
 static void switched(sw_host *host, void *state, bool enabled)
 {
     feishu *f = state;
@@ -164,7 +247,7 @@ const sw_plugin sw_plugin_v1 = {
     .summary = "A Feishu or Lark app as a door to the Butler: messages, answers, and approvals by card.",
     .options = SW_TABLE(OPTIONS),
     .migrations = SW_TABLE(MIGRATIONS),
-    .statements = {FEISHU_STATEMENTS, (uint32_t)sizeof(sw_statement), ST_COUNT},
+    .statement_tables = STATEMENT_TABLES,
     .routes = SW_TABLE(ROUTES),
     .subscriptions = SW_TABLE(SUBSCRIPTIONS),
     .housekeeping = SW_TABLE(HOUSEKEEPING),

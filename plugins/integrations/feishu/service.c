@@ -1,5 +1,5 @@
 /* Service "feishu/1": the integration log, for others. `self` is this plugin's state. */
-#include "store.h"
+#include "feishu.h"
 
 static sw_status add_log(void *self, sw_tx *tx, const char *level, const char *action, const char *detail)
 {

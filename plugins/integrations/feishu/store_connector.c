@@ -1,6 +1,37 @@
-/* The table of connectors; its secrets are sealed with a key from master.key, under a label each. */
-#include "store.h"
+/* The table of connectors. Each secret is sealed with a key from master.key, under a label of its own. */
+#include "feishu.h"
 #include <string.h>
+
+enum { NEWEST, ADD, CHANGE, VERIFIED, ENABLE };
+
+static const sw_statement STATEMENTS[] = {
+    [NEWEST] = {.name = "connector_newest",
+                .sql = "SELECT id, connector_name, enabled, app_id, app_secret, verification_token, encrypt_key,"
+                       " allow_dm, allow_group_mention, mention_required, prefix_command, ignore_bot_messages,"
+                       " rate_limit_per_minute, callback_url, allowed_chat_ids, user_whitelist, callback_verified,"
+                       " last_verified_ms, created_ms, updated_ms FROM feishu_connectors ORDER BY id DESC LIMIT 1"},
+    [ADD] = {.name = "connector_add",
+             .sql = "INSERT INTO feishu_connectors (connector_name, enabled, app_id, app_secret, verification_token,"
+                    " encrypt_key, allow_dm, allow_group_mention, mention_required, prefix_command,"
+                    " ignore_bot_messages, rate_limit_per_minute, callback_url, allowed_chat_ids, user_whitelist,"
+                    " created_ms, updated_ms)"
+                    " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)"},
+    [CHANGE] = {.name = "connector_change",
+                .sql = "UPDATE feishu_connectors SET connector_name = ?2, enabled = ?3, app_id = ?4, app_secret = ?5,"
+                       " verification_token = ?6, encrypt_key = ?7, allow_dm = ?8, allow_group_mention = ?9,"
+                       " mention_required = ?10, prefix_command = ?11, ignore_bot_messages = ?12,"
+                       " rate_limit_per_minute = ?13, callback_url = ?14, allowed_chat_ids = ?15,"
+                       " user_whitelist = ?16, callback_verified = ?17, last_verified_ms = NULLIF(?18, 0),"
+                       " updated_ms = ?19"
+                       " WHERE id = ?1"},
+    [VERIFIED] = {.name = "connector_verified",
+                  .sql = "UPDATE feishu_connectors SET callback_verified = 1, last_verified_ms = ?2, updated_ms = ?2"
+                         " WHERE id = ?1"},
+    [ENABLE] = {.name = "connector_enable",
+                .sql = "UPDATE feishu_connectors SET enabled = ?2, updated_ms = ?3 WHERE id = ?1"},
+};
+
+const sw_table STORE_CONNECTOR_STATEMENTS = SW_TABLE(STATEMENTS);
 
 enum { SEAL_OVERHEAD = 28 };
 
@@ -10,7 +41,7 @@ static const char LABEL_ENCRYPT[] = "feishu.encrypt_key";
 
 /* ---- secrets ---- */
 
-/* at NULL for an empty text: stored as NULL. */
+/* An empty text is stored as NULL: *ret has no bytes then. */
 static sw_status seal(feishu *f, sw_db *db, const char *label, const char *plain, sw_str *ret)
 {
     size_t len = strlen(plain);
@@ -58,12 +89,6 @@ static sw_status seal_three(feishu *f, sw_tx *tx, const connector *c, sealed_thr
 
 /* ---- reading ---- */
 
-const char SQL_CONNECTOR_NEWEST[] =
-    "SELECT id, connector_name, enabled, app_id, app_secret, verification_token, encrypt_key, allow_dm,"
-    " allow_group_mention, mention_required, prefix_command, ignore_bot_messages, rate_limit_per_minute, callback_url,"
-    " allowed_chat_ids, user_whitelist, callback_verified, last_verified_ms, created_ms, updated_ms"
-    " FROM feishu_connectors ORDER BY id DESC LIMIT 1";
-
 static sw_status read_row(feishu *f, sw_db *db, const sw_rows *row, connector *ret)
 {
     *ret = (connector){
@@ -96,7 +121,7 @@ sw_status connector_newest(feishu *f, sw_db *db, connector *ret)
     connector found;
     sw_status status = SW_NOT_FOUND;
 
-    SW_TRY(RUN(db, ST_CONNECTOR_NEWEST, &rows, ""));
+    SW_TRY(sw_db_query(db, &STATEMENTS[NEWEST], 0, &rows, ""));
     if (sw_rows_next(rows))
         status = read_row(f, db, rows, &found);
     SW_TRY(sw_rows_done(rows));
@@ -105,31 +130,19 @@ sw_status connector_newest(feishu *f, sw_db *db, connector *ret)
     return status;
 }
 
-sw_status connector_find(feishu *f, sw_db *db, int64_t id, connector *ret)
-{
-    connector newest;
-
-    SW_TRY(connector_newest(f, db, &newest));
-    if (newest.id != id)
-        return SW_NOT_FOUND;
-    *ret = newest;
-    return SW_OK;
-}
-
 sw_status connector_named(feishu *f, sw_request *req, sw_db *db, int64_t id, connector *ret)
 {
-    sw_status found = connector_find(f, db, id, ret);
+    connector newest = {.id = 0};
+    sw_status found = connector_newest(f, db, &newest);
 
-    return found == SW_NOT_FOUND ? sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found") : found;
+    if (found == SW_NOT_FOUND || (found == SW_OK && newest.id != id))
+        return sw_fail(req, SW_NOT_FOUND, NULL, "feishu connector not found");
+    if (found == SW_OK)
+        *ret = newest;
+    return found;
 }
 
 /* ---- writing ---- */
-
-const char SQL_CONNECTOR_ADD[] =
-    "INSERT INTO feishu_connectors (connector_name, enabled, app_id, app_secret, verification_token, encrypt_key, allow_dm,"
-    " allow_group_mention, mention_required, prefix_command, ignore_bot_messages, rate_limit_per_minute, callback_url,"
-    " allowed_chat_ids, user_whitelist, created_ms, updated_ms)"
-    " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)";
 
 sw_status connector_add(feishu *f, sw_tx *tx, connector *c)
 {
@@ -137,19 +150,13 @@ sw_status connector_add(feishu *f, sw_tx *tx, connector *c)
 
     SW_TRY(seal_three(f, tx, c, &s));
     c->created_ms = c->updated_ms = sw_tx_now(tx);
-    SW_TRY(EXEC(tx, ST_CONNECTOR_ADD, NULL, "ssbbbiiisiisssi", c->name, c->app_id, (const void *)s.secret.at,
-                s.secret.len, (const void *)s.token.at, s.token.len, (const void *)s.encrypt.at, s.encrypt.len,
-                (int64_t)c->allow_dm, (int64_t)c->allow_group, (int64_t)c->mention_required, c->prefix,
-                (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats, c->people, c->created_ms));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "ssbbbiiisiisssi", c->name, c->app_id, (const void *)s.secret.at,
+                      s.secret.len, (const void *)s.token.at, s.token.len, (const void *)s.encrypt.at, s.encrypt.len,
+                      (int64_t)c->allow_dm, (int64_t)c->allow_group, (int64_t)c->mention_required, c->prefix,
+                      (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats, c->people, c->created_ms));
     c->id = sw_tx_last_id(tx);
     return SW_OK;
 }
-
-const char SQL_CONNECTOR_CHANGE[] =
-    "UPDATE feishu_connectors SET connector_name = ?2, enabled = ?3, app_id = ?4, app_secret = ?5, verification_token = ?6,"
-    " encrypt_key = ?7, allow_dm = ?8, allow_group_mention = ?9, mention_required = ?10, prefix_command = ?11,"
-    " ignore_bot_messages = ?12, rate_limit_per_minute = ?13, callback_url = ?14, allowed_chat_ids = ?15,"
-    " user_whitelist = ?16, callback_verified = ?17, last_verified_ms = NULLIF(?18, 0), updated_ms = ?19 WHERE id = ?1";
 
 sw_status connector_change(feishu *f, sw_tx *tx, connector *c)
 {
@@ -157,24 +164,19 @@ sw_status connector_change(feishu *f, sw_tx *tx, connector *c)
 
     SW_TRY(seal_three(f, tx, c, &s));
     c->updated_ms = sw_tx_now(tx);
-    return EXEC(tx, ST_CONNECTOR_CHANGE, NULL, "isisbbbiiisiisssiii", c->id, c->name, (int64_t)c->enabled, c->app_id,
-                (const void *)s.secret.at, s.secret.len, (const void *)s.token.at, s.token.len,
-                (const void *)s.encrypt.at, s.encrypt.len, (int64_t)c->allow_dm, (int64_t)c->allow_group,
-                (int64_t)c->mention_required, c->prefix, (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats,
-                c->people, (int64_t)c->verified, c->verified_ms, c->updated_ms);
+    return sw_tx_exec(tx, &STATEMENTS[CHANGE], NULL, "isisbbbiiisiisssiii", c->id, c->name, (int64_t)c->enabled,
+                      c->app_id, (const void *)s.secret.at, s.secret.len, (const void *)s.token.at, s.token.len,
+                      (const void *)s.encrypt.at, s.encrypt.len, (int64_t)c->allow_dm, (int64_t)c->allow_group,
+                      (int64_t)c->mention_required, c->prefix, (int64_t)c->ignore_bots, c->rate, c->callback_url,
+                      c->chats, c->people, (int64_t)c->verified, c->verified_ms, c->updated_ms);
 }
-
-const char SQL_CONNECTOR_VERIFIED[] =
-    "UPDATE feishu_connectors SET callback_verified = 1, last_verified_ms = ?2, updated_ms = ?2 WHERE id = ?1";
 
 sw_status connector_set_verified(sw_tx *tx, int64_t id)
 {
-    return EXEC(tx, ST_CONNECTOR_VERIFIED, NULL, "ii", id, sw_tx_now(tx));
+    return sw_tx_exec(tx, &STATEMENTS[VERIFIED], NULL, "ii", id, sw_tx_now(tx));
 }
-
-const char SQL_CONNECTOR_ENABLE[] = "UPDATE feishu_connectors SET enabled = ?2, updated_ms = ?3 WHERE id = ?1";
 
 sw_status connector_set_enabled(sw_tx *tx, int64_t id, bool enabled)
 {
-    return EXEC(tx, ST_CONNECTOR_ENABLE, NULL, "iii", id, (int64_t)enabled, sw_tx_now(tx));
+    return sw_tx_exec(tx, &STATEMENTS[ENABLE], NULL, "iii", id, (int64_t)enabled, sw_tx_now(tx));
 }

@@ -1,37 +1,39 @@
-/* Rows that have had their time, and all rows. */
-#include "store.h"
+/* Housekeeping, on the writer: rows that are too old are removed, some at a time. */
+#include "feishu.h"
 
-enum { AT_ONCE = 200 };
+enum { LOGS, INBOUND, OUTBOX };
 
-const char SQL_LOG_PRUNE[] =
-    "DELETE FROM feishu_logs WHERE id IN (SELECT id FROM feishu_logs ORDER BY id LIMIT ?2) AND at_ms < ?1";
-const char SQL_INBOUND_PRUNE[] =
-    "DELETE FROM feishu_inbound WHERE id IN (SELECT id FROM feishu_inbound ORDER BY id LIMIT ?2) AND at_ms < ?1";
-const char SQL_OUTBOX_PRUNE[] =
-    "DELETE FROM feishu_outbox WHERE id IN (SELECT id FROM feishu_outbox WHERE done_ms < ?1 ORDER BY done_ms LIMIT ?2)";
+static const sw_statement STATEMENTS[] = {
+    [LOGS] = {.name = "log_prune",
+              .sql = "DELETE FROM feishu_logs WHERE id IN (SELECT id FROM feishu_logs ORDER BY id LIMIT ?2)"
+                     " AND at_ms < ?1"},
+    [INBOUND] = {.name = "inbound_prune",
+                 .sql = "DELETE FROM feishu_inbound WHERE id IN (SELECT id FROM feishu_inbound ORDER BY id LIMIT ?2)"
+                        " AND at_ms < ?1"},
+    [OUTBOX] = {.name = "outbox_prune",
+                .sql = "DELETE FROM feishu_outbox WHERE id IN (SELECT id FROM feishu_outbox WHERE done_ms < ?1"
+                       " ORDER BY done_ms LIMIT ?2)"},
+};
 
-sw_status store_prune(sw_tx *tx, int64_t inbound_before_ms, int64_t logs_before_ms, bool *ret_more)
+const sw_table STORE_RETENTION_STATEMENTS = SW_TABLE(STATEMENTS);
+
+enum {
+    AT_ONCE = 200,
+    INBOUND_LEAST_MS = 8 * 3600 * 1000 /* the platform repeats events for seven hours */
+};
+
+sw_status retention_step(sw_tx *tx, bool *ret_more)
 {
+    feishu *f = sw_tx_state(tx);
+    int64_t now = sw_tx_now(tx), keep = sw_option_int(f->host, "retention"),
+            keep_logs = sw_option_int(f->host, "log_retention");
     int64_t inbound = 0, logs = 0, outbox = 0;
 
-    SW_TRY(EXEC(tx, ST_INBOUND_PRUNE, &inbound, "ii", inbound_before_ms, (int64_t)AT_ONCE));
-    SW_TRY(EXEC(tx, ST_LOG_PRUNE, &logs, "ii", logs_before_ms, (int64_t)AT_ONCE));
-    SW_TRY(EXEC(tx, ST_OUTBOX_PRUNE, &outbox, "ii", inbound_before_ms, (int64_t)AT_ONCE));
+    if (keep < INBOUND_LEAST_MS)
+        keep = INBOUND_LEAST_MS;
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[INBOUND], &inbound, "ii", now - keep, (int64_t)AT_ONCE));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[LOGS], &logs, "ii", now - keep_logs, (int64_t)AT_ONCE));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[OUTBOX], &outbox, "ii", now - keep, (int64_t)AT_ONCE));
     *ret_more = inbound == AT_ONCE || logs == AT_ONCE || outbox == AT_ONCE;
-    return SW_OK;
-}
-
-const char SQL_CLEAR_CONNECTORS[] = "DELETE FROM feishu_connectors";
-const char SQL_CLEAR_LOGS[] = "DELETE FROM feishu_logs";
-const char SQL_CLEAR_INBOUND[] = "DELETE FROM feishu_inbound";
-const char SQL_CLEAR_THREADS[] = "DELETE FROM feishu_threads";
-const char SQL_CLEAR_OUTBOX[] = "DELETE FROM feishu_outbox";
-const char SQL_CLEAR_IDS[] = "DELETE FROM sqlite_sequence WHERE name IN"
-                             " ('feishu_connectors', 'feishu_logs', 'feishu_inbound', 'feishu_outbox')";
-
-sw_status store_clear(sw_tx *tx)
-{
-    for (int which = ST_CLEAR_CONNECTORS; which <= ST_CLEAR_IDS; which++)
-        SW_TRY(EXEC(tx, which, NULL, ""));
     return SW_OK;
 }

@@ -71,6 +71,11 @@ bool text_same(sw_str a, sw_str b)
     return true;
 }
 
+bool text_is(sw_str s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
+}
+
 bool list_has(const char *list, const char *value)
 {
     sw_str wanted = text_trim(value, strlen(value));

@@ -10,6 +10,7 @@ void mask_secret(const char *secret, char *out);
 
 /* Without white space (ASCII, and U+00A0) at both ends. */
 sw_str text_trim(const char *text, size_t len);
+bool text_is(sw_str s, const char *text);
 /* The same text, ASCII letters in any case? */
 bool text_same(sw_str a, sw_str b);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { URL_MAX = 1024, TEXT_MAX = 200, HTTP_UNAUTHORIZED = 401 };
+enum { URL_MAX = 1024, TEXT_MAX = 200, HTTP_UNAUTHORIZED = 401, HTTP_TOO_MANY = 429, CODE_TOO_MANY = 99991400 };
 enum { ANSWER_MAX = 1 << 20 };
 
 void api_read(sw_request *req, const sw_http_answer *answer, api_answer *ret)
@@ -56,6 +56,11 @@ bool api_token_bad(const api_answer *a)
     default:
         return a->http_status == HTTP_UNAUTHORIZED;
     }
+}
+
+bool api_too_many(const api_answer *a)
+{
+    return a->http_status == HTTP_TOO_MANY || a->code == CODE_TOO_MANY;
 }
 
 const char *api_failure(sw_request *req, const api_answer *a)

@@ -1,6 +1,6 @@
 /* The tenant_access_token: cached until five minutes before its end, fetched by one at a time, forgotten when the
  * platform says that it is no longer good. */
-#include "store.h"
+#include "feishu.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ enum {
     RETRY_MAX_MS = 60000,
     REFUSED_RETRY_MS = 60000
 };
-enum { HTTP_TOO_MANY = 429, HTTP_SERVER_ERROR = 500, CODE_TOO_MANY = 99991400 };
+enum { HTTP_SERVER_ERROR = 500 };
 
 static const char PATH[] = "/open-apis/auth/v3/tenant_access_token/internal";
 
@@ -102,8 +102,7 @@ sw_status token_get(sw_request *req, const connector *c, char out[FEISHU_TOKEN_M
 /* Wrong credentials do not get right by asking; a service in trouble does. */
 static bool refused(const api_answer *a)
 {
-    return a->http_status && a->http_status < HTTP_SERVER_ERROR && a->http_status != HTTP_TOO_MANY && a->code > 0 &&
-           a->code != CODE_TOO_MANY;
+    return a->http_status && a->http_status < HTTP_SERVER_ERROR && a->code > 0 && !api_too_many(a);
 }
 
 static void failed(feishu *f, int64_t connector_id, const api_answer *a, const char *text)

@@ -1,6 +1,6 @@
 /* Who this app's bot is, so that a mention of it can be told from others and its own messages are not heard; and how
  * many connections the app has, since each event goes to one of them. On the slow lane. */
-#include "store.h"
+#include "feishu.h"
 #include "words.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* A message, as one step on the writer: seen for the first time, allowed, within the rate, and posted to the Butler,
  * all or nothing. What goes no further is noted with its reason. */
 #include "common/utf8.h"
-#include "store.h"
+#include "feishu.h"
 #include "words.h"
 #include <string.h>
 
@@ -23,11 +23,6 @@ typedef struct {
 
 /* ---- filters ---- */
 
-static bool person_listed(const char *list, const event_person *p)
-{
-    return list_has(list, p->user_id) || list_has(list, p->open_id) || list_has(list, p->union_id);
-}
-
 /* NULL: it may pass. The order is part of the contract. */
 static const char *filter(const connector *c, const event *e)
 {
@@ -41,7 +36,7 @@ static const char *filter(const connector *c, const event *e)
         return "mention_required";
     if (*c->chats && !list_has(c->chats, e->chat_id))
         return "chat_not_allowed";
-    if (*c->people && !person_listed(c->people, &e->person))
+    if (*c->people && !event_person_listed(c->people, &e->person))
         return "user_not_whitelisted";
     return *e->text ? NULL : "empty_text";
 }

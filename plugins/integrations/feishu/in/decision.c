@@ -1,6 +1,6 @@
 /* A click on a card, as one step on the writer: who may, what is decided, and the answer that travels in the ack. */
+#include "feishu.h"
 #include "out/card.h"
-#include "store.h"
 #include "words.h"
 #include <stdlib.h>
 #include <string.h>
@@ -43,11 +43,6 @@ static sw_status say(sw_tx *tx, arrival *a, const char *type, const char *text)
 
 /* ---- who may ---- */
 
-static bool listed(const char *list, const event_person *p)
-{
-    return list_has(list, p->user_id) || list_has(list, p->open_id) || list_has(list, p->union_id);
-}
-
 /* NULL: this person may decide here. */
 static const char *objection(const connector *c, const event *e)
 {
@@ -55,7 +50,7 @@ static const char *objection(const connector *c, const event *e)
         return "the connector is disabled";
     if (!connector_token_good(c, e->token))
         return "invalid token";
-    if (!listed(c->people, &e->person))
+    if (!event_person_listed(c->people, &e->person))
         return "not on the user whitelist";
     if (*c->chats && !list_has(c->chats, e->chat_id))
         return "chat not allowed";

@@ -1,6 +1,5 @@
 /* See feishu_event.h. */
 #include "in/feishu_event.h"
-#include "in/feishu_text.h"
 #include "words.h"
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +79,11 @@ const char *event_person_id(const event_person *p)
     if (*p->user_id)
         return p->user_id;
     return *p->open_id ? p->open_id : p->union_id;
+}
+
+bool event_person_listed(const char *list, const event_person *p)
+{
+    return list_has(list, p->user_id) || list_has(list, p->open_id) || list_has(list, p->union_id);
 }
 
 /* ---- a message ---- */

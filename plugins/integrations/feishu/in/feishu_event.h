@@ -3,6 +3,7 @@
 #ifndef FEISHU_EVENT_H
 #define FEISHU_EVENT_H
 
+#include "common/buf.h"
 #include <steward/json.h>
 
 typedef enum { EVENT_OTHER = 0, EVENT_MESSAGE, EVENT_CARD } event_kind;
@@ -40,5 +41,15 @@ void event_done(event *e);
 
 /* The first of user_id, open_id, union_id that is not blank. */
 const char *event_person_id(const event_person *p);
+/* Is one of its ids on the list? */
+bool event_person_listed(const char *list, const event_person *p);
+
+/* ---- feishu_text.c ---- */
+
+/* Adds the text of a message: `type` as the platform names it, `content` its parsed content (NULL: no JSON, then `raw`
+ * is taken as it is), `mentions` its list. Mentions of `bot` (an open_id) vanish; while the bot is unknown (""), one
+ * that the text begins with. */
+void text_readable(buf *out, sw_str type, const sw_value *content, sw_str raw, const sw_value *mentions,
+                   const char *bot);
 
 #endif

@@ -1,5 +1,5 @@
-/* See feishu_text.h. */
-#include "in/feishu_text.h"
+/* See feishu_event.h. */
+#include "in/feishu_event.h"
 #include "words.h"
 #include <string.h>
 
@@ -16,11 +16,6 @@ static sw_str text_of(const sw_value *object, const char *key)
     const char *text = sw_value_text(sw_value_get(object, key), &len);
 
     return text ? (sw_str){text, len} : (sw_str){"", 0};
-}
-
-static bool is(sw_str s, const char *text)
-{
-    return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
 }
 
 static void put(reader *r, sw_str s)
@@ -70,7 +65,7 @@ static bool is_bot(const reader *r, const sw_value *mention)
 {
     sw_str open_id = text_of(sw_value_get(mention, "id"), "open_id");
 
-    return *r->bot ? is(open_id, r->bot) : nothing_before(r);
+    return *r->bot ? text_is(open_id, r->bot) : nothing_before(r);
 }
 
 static void put_mention(reader *r, const sw_value *mention, sw_str fallback)
@@ -128,9 +123,9 @@ static void put_at(reader *r, const sw_value *element)
     size_t len = 0;
     const sw_value *mention = user.len > 0 ? mention_of(r, user.at, user.len, &len) : NULL;
 
-    if (!mention && *r->bot && is(user, r->bot))
+    if (!mention && *r->bot && text_is(user, r->bot))
         return;
-    if (is(user, "all") || is(user, "@_all"))
+    if (text_is(user, "all") || text_is(user, "@_all"))
         buf_add_text(r->out, "@all");
     else
         put_mention(r, mention, name.len > 0 ? name : (sw_str){"?", 1});
@@ -140,20 +135,20 @@ static void put_element(reader *r, const sw_value *element)
 {
     sw_str tag = text_of(element, "tag");
 
-    if (is(tag, "at")) {
+    if (text_is(tag, "at")) {
         put_at(r, element);
-    } else if (is(tag, "img")) {
+    } else if (text_is(tag, "img")) {
         put_labelled(r, "图片", text_of(element, "image_key"));
-    } else if (is(tag, "media")) {
+    } else if (text_is(tag, "media")) {
         put_labelled(r, "视频", text_of(element, "file_key"));
-    } else if (is(tag, "emotion")) {
+    } else if (text_is(tag, "emotion")) {
         put_labelled(r, "表情", text_of(element, "emoji_type"));
-    } else if (is(tag, "hr")) {
+    } else if (text_is(tag, "hr")) {
         buf_add_text(r->out, "---");
     } else {
         sw_str href = text_of(element, "href");
         put_text(r, text_of(element, "text"));
-        if (is(tag, "a") && href.len > 0 && !is(href, text_of(element, "text").at)) {
+        if (text_is(tag, "a") && href.len > 0 && !text_is(href, text_of(element, "text").at)) {
             buf_add_text(r->out, " (");
             put(r, href);
             buf_add_text(r->out, ")");
@@ -226,7 +221,7 @@ static void put_other(reader *r, sw_str type, const sw_value *content)
 {
     for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
         const other_type *o = &OTHERS[i];
-        if (!is(type, o->type))
+        if (!text_is(type, o->type))
             continue;
         sw_str more = o->first ? text_of(content, o->first) : (sw_str){"", 0};
         if (more.len == 0 && o->second)
@@ -246,7 +241,7 @@ void text_readable(buf *out, sw_str type, const sw_value *content, sw_str raw, c
         put_text(&r, raw);
     else if (sw_value_type(sw_value_get(content, "text")) == SW_JSON_TEXT)
         put_text(&r, text_of(content, "text"));
-    else if (is(type, "post") || is_post(post_of(content)))
+    else if (text_is(type, "post") || is_post(post_of(content)))
         put_post(&r, content);
     else
         put_other(&r, type, content);

@@ -100,19 +100,20 @@ void inbound_done(feishu *f)
 
 /* ---- acks ---- */
 
-void client_ack(feishu *f, const arrival *a, const char *payload)
+/* Answers the frame that completed the event. When that connection is gone, the event comes again. */
+static void ack(feishu *f, const arrival *a, const char *payload)
 {
-    frame ack;
+    frame out;
     char took[24];
 
-    if (frame_decode(a->frame, a->frame_len, &ack))
+    if (frame_decode(a->frame, a->frame_len, &out))
         return;
     snprintf(took, sizeof took, "%lld", (long long)(sw_monotonic_ms() - a->came_ms));
-    (void)frame_header_add(&ack, "biz_rt", took);
-    ack.payload = (sw_str){payload, strlen(payload)};
-    uint8_t *encoded = malloc(frame_encoded_max(&ack));
+    (void)frame_header_add(&out, "biz_rt", took);
+    out.payload = (sw_str){payload, strlen(payload)};
+    uint8_t *encoded = malloc(frame_encoded_max(&out));
     if (encoded)
-        (void)sw_ws_send(f->host, a->handle, true, encoded, frame_encode(&ack, encoded)); /* gone: it comes again */
+        (void)sw_ws_send(f->host, a->handle, true, encoded, frame_encode(&out, encoded)); /* gone: it comes again */
     free(encoded);
 }
 
@@ -126,7 +127,7 @@ static void ack_with(feishu *f, const arrival *a, const char *answer)
     buf_add_text(&payload, "\"}");
     const char *text = buf_text(&payload);
     if (text)
-        client_ack(f, a, text);
+        ack(f, a, text);
     buf_done(&payload);
 }
 
@@ -149,7 +150,7 @@ static void stored(void *arg, sw_status outcome)
 
     if (try_again(a, outcome))
         return;
-    client_ack(a->f, a, outcome == SW_OK ? ACK_OK : ACK_FAILED);
+    ack(a->f, a, outcome == SW_OK ? ACK_OK : ACK_FAILED);
     arrival_free(a);
 }
 
@@ -179,7 +180,7 @@ static bool hand_on(feishu *f, arrival *a)
         taken = sw_write_later(f->host, decision_step, a, decided);
         break;
     default:
-        client_ack(f, a, ACK_OK); /* nothing for us: nobody shall send it again */
+        ack(f, a, ACK_OK); /* nothing for us: nobody shall send it again */
         arrival_free(a);
         break;
     }
@@ -202,14 +203,14 @@ static bool take_one(sw_request *req, feishu *f, arrival *a)
     const sw_value *root = sw_json_parse(req, a->payload, a->len);
     if (!root) {
         sw_log(f->host, SW_LOG_WARN, "an event of %zu bytes is no JSON: ignored", a->len);
-        client_ack(f, a, ACK_OK);
+        ack(f, a, ACK_OK);
         arrival_free(a);
         return true;
     }
     const char *content = event_content(root, &len);
     const sw_value *parsed = content ? sw_json_parse(req, content, len) : NULL;
     if (!event_read(&a->e, root, parsed, bot)) {
-        client_ack(f, a, ACK_FAILED);
+        ack(f, a, ACK_FAILED);
         arrival_free(a);
         return true;
     }

@@ -1,5 +1,5 @@
 /* Where to connect: every attempt asks the service for an address of its own. On the slow lane. */
-#include "store.h"
+#include "feishu.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,11 @@
-/* The connection's life: wanted, asked for, opened, pinged, lost, tried again. Everything here runs under the lock,
- * called by the tick, by callbacks of the socket and by discovery. One socket at a time: nobody dials before the last
- * one's `ended` has come. */
+/* The connection's life: wanted, asked for, opened, pinged, lost, tried again. Everything runs under the lock: the tick
+ * and discovery call on workers, the socket's callbacks on the outbound thread, which blocks nowhere and hands work on.
+ * There is one socket at a time: nobody dials before `ended` of the last one has come. */
 #include "feishu.h"
+#include "link/feishu_frame.h"
+#include "words.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -46,7 +49,8 @@ static void tell_ended(feishu *f, link_end how, const char *error, int64_t wait_
 
 /* ---- ends ---- */
 
-void client_hang_up(feishu *f, int code)
+/* Ends the socket; `ended` follows. */
+static void hang_up(feishu *f, int code)
 {
     client *c = &f->client;
 
@@ -110,7 +114,7 @@ void client_want(feishu *f, const client_target *target)
     }
     if (c->target.wanted)
         tell_stopped(f);
-    client_hang_up(f, CLOSE_NORMAL);
+    hang_up(f, CLOSE_NORMAL);
     c->attempt++; /* what is being asked now comes too late */
     c->target = *target;
     c->phase = target->wanted ? CLIENT_WAITING : CLIENT_OFF;
@@ -141,19 +145,19 @@ static void ask(feishu *f, int64_t now)
     c->due_ms = now + AGAIN_MS;
 }
 
-bool client_ping(feishu *f)
+static bool ping(feishu *f)
 {
     client *c = &f->client;
     uint8_t encoded[256];
-    frame ping;
+    frame out;
 
-    frame_ping(&ping, c->service);
+    frame_ping(&out, c->service);
     int64_t now = sw_monotonic_ms();
     if (!c->pinged_ms)
         c->pinged_ms = now;
     c->next_ping_ms = now + c->config.ping_ms;
-    return frame_encoded_max(&ping) <= sizeof encoded &&
-           sw_ws_send(f->host, c->handle, true, encoded, frame_encode(&ping, encoded));
+    return frame_encoded_max(&out) <= sizeof encoded &&
+           sw_ws_send(f->host, c->handle, true, encoded, frame_encode(&out, encoded));
 }
 
 /* Nothing heard since a ping, or a ping that cannot be sent: the connection is dead, whatever TCP says. */
@@ -167,13 +171,13 @@ static void look_after(feishu *f, int64_t now)
         client_ended(f, LINK_DROPPED, "it had reached its greatest age");
         c->failing = false;
         c->due_ms = now;
-        client_hang_up(f, CLOSE_NORMAL);
+        hang_up(f, CLOSE_NORMAL);
     } else if (c->pinged_ms && now - c->pinged_ms >= patience) {
         client_ended(f, LINK_DROPPED, "nothing was heard after a ping");
-        client_hang_up(f, 0);
-    } else if (now >= c->next_ping_ms && !client_ping(f)) {
+        hang_up(f, 0);
+    } else if (now >= c->next_ping_ms && !ping(f)) {
         client_ended(f, LINK_DROPPED, "a ping could not be sent");
-        client_hang_up(f, 0);
+        hang_up(f, 0);
     }
 }
 
@@ -210,7 +214,7 @@ void client_tick(feishu *f, int64_t now)
     if (slept(c, now)) {
         if (c->phase == CLIENT_OPEN) {
             client_ended(f, LINK_DROPPED, "this machine was asleep");
-            client_hang_up(f, 0);
+            hang_up(f, 0);
         }
         if (c->phase == CLIENT_WAITING && !c->failing)
             c->due_ms = now;
@@ -239,3 +243,185 @@ const char *client_status(feishu *f, const connector *k)
     pthread_mutex_unlock(&f->lock);
     return status;
 }
+
+/* ---- what the socket tells, on the outbound thread: nothing here blocks ---- */
+
+static bool mine(const feishu *f, uint64_t handle)
+{
+    return handle == f->client.handle;
+}
+
+static void on_opened(void *arg, uint64_t handle)
+{
+    feishu *f = arg;
+    client *c = &f->client;
+
+    pthread_mutex_lock(&f->lock);
+    if (mine(f, handle) && c->phase == CLIENT_OPENING) {
+        c->phase = CLIENT_OPEN;
+        c->opened_ms = c->heard_ms = sw_monotonic_ms();
+        c->pinged_ms = 0;
+        c->failing = false;
+        c->error[0] = c->told[0] = '\0';
+        c->connects++;
+        sw_log(f->host, SW_LOG_INFO, "connected");
+        note_later(f, c->target.connector_id, "success", "ws_connected", "Feishu WS client connected");
+        (void)ping(f); /* a failure shows as an end */
+        survey_wanted(f, c->opened_ms);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- its frames ---- */
+
+/* A pong may bring another configuration. It is a small JSON text; it is read as a task, since reading needs one. */
+static sw_status take_config(sw_request *req)
+{
+    feishu *f = sw_request_state(req);
+    char text[512];
+
+    pthread_mutex_lock(&f->lock);
+    snprintf(text, sizeof text, "%s", f->client.pong);
+    pthread_mutex_unlock(&f->lock);
+    const sw_value *v = sw_json_parse(req, text, strlen(text));
+    pthread_mutex_lock(&f->lock);
+    client *c = &f->client;
+    int64_t before = c->config.ping_ms;
+    link_config_take(&c->config, v);
+    if (c->config.ping_ms != before && c->next_ping_ms > sw_monotonic_ms() + c->config.ping_ms)
+        c->next_ping_ms = sw_monotonic_ms() + c->config.ping_ms;
+    pthread_mutex_unlock(&f->lock);
+    return SW_OK;
+}
+
+static void on_control(feishu *f, const frame *in)
+{
+    client *c = &f->client;
+
+    if (!text_is(frame_header_get(in, "type"), "pong") || in->payload.len == 0 || in->payload.len >= sizeof c->pong)
+        return;
+    if (strlen(c->pong) == in->payload.len && memcmp(c->pong, in->payload.at, in->payload.len) == 0)
+        return; /* as the last one */
+    memcpy(c->pong, in->payload.at, in->payload.len);
+    c->pong[in->payload.len] = '\0';
+    (void)sw_task_run(f->host, SW_LANE_WORKER, take_config, 0);
+}
+
+static char *copy(const void *from, size_t len)
+{
+    char *to = malloc(len + 1);
+
+    if (to) {
+        memcpy(to, from, len);
+        to[len] = '\0';
+    }
+    return to;
+}
+
+static void on_data(feishu *f, uint64_t handle, const frame *in, const void *data, size_t len)
+{
+    sw_str payload = {"", 0};
+    sw_str type = frame_header_get(in, "type");
+
+    if (!text_is(type, "event") && !text_is(type, "card"))
+        return;
+    fragments_answer answer = fragments_add(f->client.parts, in, sw_monotonic_ms(), &payload);
+    if (answer == FRAGMENTS_BAD)
+        sw_log(f->host, SW_LOG_WARN, "an event in parts makes no sense: dropped");
+    if (answer != FRAGMENTS_WHOLE)
+        return;
+    arrival *a = calloc(1, sizeof *a);
+    if (!a)
+        return;
+    *a = (arrival){.f = f,
+                   .handle = handle,
+                   .came_ms = sw_monotonic_ms(),
+                   .frame = copy(data, len),
+                   .frame_len = len,
+                   .payload = copy(payload.at, payload.len),
+                   .len = payload.len};
+    if (a->frame && a->payload)
+        inbound_push(f, a);
+    else
+        arrival_free(a);
+}
+
+static void on_message(void *arg, uint64_t handle, bool binary, const void *data, size_t len)
+{
+    feishu *f = arg;
+    client *c = &f->client;
+    frame in;
+
+    pthread_mutex_lock(&f->lock);
+    int64_t now = sw_monotonic_ms();
+    bool open = mine(f, handle) && c->phase == CLIENT_OPEN && !f->paused;
+    if (open) {
+        c->heard_ms = now;
+        c->pinged_ms = 0;
+    }
+    const char *error = open && binary ? frame_decode(data, len, &in) : NULL;
+    if (open && binary && !error && in.method == FRAME_CONTROL)
+        on_control(f, &in);
+    pthread_mutex_unlock(&f->lock);
+    if (!open)
+        return; /* not acknowledged: it comes again */
+    if (!binary)
+        sw_log(f->host, SW_LOG_DEBUG, "a text message was ignored");
+    else if (error)
+        sw_log(f->host, SW_LOG_WARN, "a frame cannot be read: %s", error);
+    else if (in.method == FRAME_DATA)
+        on_data(f, handle, &in, data, len);
+}
+
+/* ---- its end ---- */
+
+static link_end describe(const sw_ws_end *why, char out[FEISHU_ERROR_MAX])
+{
+    if (why->opened && why->close_code) {
+        snprintf(out, FEISHU_ERROR_MAX, "the service closed the connection (%d)", why->close_code);
+        return LINK_DROPPED;
+    }
+    if (why->opened) {
+        snprintf(out, FEISHU_ERROR_MAX, "the connection was lost");
+        return LINK_DROPPED;
+    }
+    int64_t status = *why->handshake_status ? strtoll(why->handshake_status, NULL, 10) : why->http_status;
+    int64_t code = strtoll(why->handshake_code, NULL, 10);
+    link_end how = link_class_of_handshake(status, code);
+    const char *text = how == LINK_CROWDED       ? "too many connections of this app"
+                       : how == LINK_REFUSED     ? "forbidden"
+                       : *why->handshake_message ? why->handshake_message
+                                                 : why->error;
+    if (status)
+        snprintf(out, FEISHU_ERROR_MAX, "connection refused: %s (status %lld, code %lld)", text, (long long)status,
+                 (long long)code);
+    else
+        snprintf(out, FEISHU_ERROR_MAX, "cannot connect: %s", text);
+    return how;
+}
+
+static void on_ended(void *arg, uint64_t handle, const sw_ws_end *why)
+{
+    feishu *f = arg;
+    client *c = &f->client;
+    char error[FEISHU_ERROR_MAX];
+
+    link_end how = describe(why, error);
+    pthread_mutex_lock(&f->lock);
+    if (mine(f, handle)) {
+        c->handle = 0;
+        c->closing_ms = 0;
+        if (c->phase == CLIENT_OPENING || c->phase == CLIENT_OPEN)
+            client_ended(f, how, error);
+        else if (c->phase == CLIENT_WAITING && c->due_ms == 0)
+            (void)sw_task_run(f->host, SW_LANE_WORKER, supervise_tick, 0); /* made room for another: at once */
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+const sw_ws_call CLIENT_CALLS = {
+    .size = sizeof CLIENT_CALLS,
+    .opened = on_opened,
+    .message = on_message,
+    .ended = on_ended,
+};

@@ -1,5 +1,6 @@
 /* The protobuf frame codec. See feishu_frame.h. */
 #include "link/feishu_frame.h"
+#include "words.h"
 #include <string.h>
 
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
@@ -258,15 +259,10 @@ size_t frame_encode(const frame *f, void *to)
 
 /* ---- headers ---- */
 
-bool frame_str_is(sw_str s, const char *text)
-{
-    return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
-}
-
 sw_str frame_header_get(const frame *f, const char *key)
 {
     for (size_t i = 0; i < f->header_count; i++)
-        if (frame_str_is(f->headers[i].key, key))
+        if (text_is(f->headers[i].key, key))
             return f->headers[i].value;
     return (sw_str){"", 0};
 }

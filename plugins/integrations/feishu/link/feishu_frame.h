@@ -40,7 +40,6 @@ size_t frame_encode(const frame *f, void *out);
 sw_str frame_header_get(const frame *f, const char *key);
 /* Adds one (the texts must outlive the frame); false: there are FRAME_HEADERS_MAX. */
 bool frame_header_add(frame *f, const char *key, const char *value);
-bool frame_str_is(sw_str s, const char *text);
 /* A decimal header such as sum or seq; -1: absent or no such number up to `max`. */
 int frame_header_number(const frame *f, const char *key, int max);
 

@@ -1,5 +1,6 @@
 /* Reassembly of events that came in parts. See fragments.h. */
 #include "link/fragments.h"
+#include "words.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +92,7 @@ static bool drop_oldest(fragments *g, const group *keep)
 static group *group_of(fragments *g, sw_str id, int sum, int64_t now_ms)
 {
     for (group *at = g->groups; at; at = at->next)
-        if (frame_str_is(id, at->id))
+        if (text_is(id, at->id))
             return at->sum == sum ? at : NULL;
     if (g->count == FRAGMENTS_GROUPS_MAX)
         (void)drop_oldest(g, NULL);

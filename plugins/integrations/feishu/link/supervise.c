@@ -1,6 +1,6 @@
 /* What the connection is to be: read from the connector and the options, when something changed and every few seconds.
  */
-#include "store.h"
+#include "feishu.h"
 #include <string.h>
 
 enum { LOOK_DEFAULT_MS = 5000 };

@@ -1,6 +1,5 @@
 /* See card.h. */
 #include "out/card.h"
-#include "out/escape.h"
 #include <string.h>
 #include <time.h>
 

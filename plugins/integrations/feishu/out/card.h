@@ -3,6 +3,7 @@
 #ifndef FEISHU_CARD_H
 #define FEISHU_CARD_H
 
+#include "common/buf.h"
 #include <steward/json.h>
 
 /* What a card's content may hold at the most. */
@@ -28,5 +29,12 @@ void card_write_result(sw_json *out, const char *key, const card_result *result)
 
 /* 已批准 and the like. */
 const char *card_status_text(const char *status);
+
+/* ---- escape.c ---- */
+
+/* Adds `text` so that a card shows it as it is: nothing in it makes a mention, a link, a font, a code block, a list or
+ * a heading, and no invisible or direction-changing character makes it look like another text (those are shown as
+ * <U+202E>). Line ends stay. */
+void escape_markdown(buf *out, const char *text);
 
 #endif

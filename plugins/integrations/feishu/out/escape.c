@@ -1,5 +1,5 @@
-/* See escape.h. */
-#include "out/escape.h"
+/* See card.h. */
+#include "out/card.h"
 #include <string.h>
 
 /* Escaped wherever they stand. '_' and '&' only where they could mean something: commands are full of them. */

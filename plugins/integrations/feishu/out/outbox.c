@@ -1,8 +1,8 @@
 /* What shall be sent, written in the transaction of what causes it: so nothing is lost, and nothing goes out of what
  * was rolled back. */
 #include "common/utf8.h"
+#include "feishu.h"
 #include "out/card.h"
-#include "store.h"
 #include "words.h"
 #include <stdio.h>
 #include <string.h>
@@ -135,7 +135,7 @@ static sw_status add_pieces(feishu *f, sw_tx *tx, const connector *c, const dest
     return SW_OK;
 }
 
-sw_status outbox_reply(feishu *f, sw_tx *tx, int64_t conversation_id, const char *text, size_t len)
+static sw_status reply(feishu *f, sw_tx *tx, int64_t conversation_id, const char *text, size_t len)
 {
     connector c;
     destination to;
@@ -152,13 +152,33 @@ sw_status outbox_reply(feishu *f, sw_tx *tx, int64_t conversation_id, const char
     return add_pieces(f, tx, &c, &to, text, len);
 }
 
+/* What the Butler says to an ADMIN also goes to the chat that its conversation came from. */
+sw_status on_chat_stored(sw_tx *tx, const void *data)
+{
+    const sw_chat_event *e = data;
+
+    if (e->sender_role != SW_ROLE_BUTLER || e->receiver_role != SW_ROLE_ADMIN || strcmp(e->type, "CHAT") != 0)
+        return SW_OK;
+    size_t len = strlen(e->payload);
+    const char *text = e->payload;
+    if (*text == '"') {
+        const sw_value *v = sw_json_parse_tx(tx, e->payload, len);
+        text = sw_value_text(v, &len);
+    }
+    if (!text || text_trim(text, len).len == 0)
+        return SW_OK;
+    return reply(sw_tx_state(tx), tx, e->conversation_id, text, len);
+}
+
 /* ---- cards ---- */
 
-sw_status outbox_card(feishu *f, sw_tx *tx, const sw_approval_event *a)
+/* Every authorization request goes out as a card. */
+sw_status on_approval_requested(sw_tx *tx, const void *data)
 {
+    const sw_approval_event *a = data;
     connector c;
     destination to;
-    sw_status found = connector_newest(f, sw_tx_db(tx), &c);
+    sw_status found = connector_newest(sw_tx_state(tx), sw_tx_db(tx), &c);
 
     if (found == SW_NOT_FOUND || (found == SW_OK && !c.enabled))
         return SW_OK;
@@ -196,16 +216,16 @@ static bool is(const outbox_row *row, const char *state)
     return strcmp(row->state, state) == 0;
 }
 
-/* The card of a decided request: changed before it goes out, or patched behind it. */
-sw_status outbox_result(feishu *f, sw_tx *tx, const sw_approval_event *a)
+/* The request was decided somewhere, or expired: its card is changed before it goes out, or patched behind it. */
+sw_status on_approval_decided(sw_tx *tx, const void *data)
 {
+    const sw_approval_event *a = data;
     outbox_row card, patch;
     char lane[SENDER_LANE_SIZE];
     sw_json *out = sw_json_new_tx(tx);
     card_result result = {.action_id = a->action_id, .status = a->status, .who = a->decided_by, .at_ms = a->at_ms};
     sw_status found = outbox_find_card(sw_tx_db(tx), a->action_id, &card);
 
-    (void)f;
     if (found == SW_NOT_FOUND)
         return SW_OK;
     SW_TRY(found);

@@ -1,22 +1,33 @@
-/* Sends what stands in the outbox. A task reads the first open row of each lane; each one that may go is claimed (a
- * durable step), sent by the HTTP client, and settled with its answer. Within a lane one after the other, several lanes
- * at once; no chat gets more than five in a second. */
-#include "out/sender.h"
+/* Sends what the outbox holds. A task reads the first open row of each lane; each one that may go is claimed in a write
+ * step, sent by the HTTP client, and settled with its answer (settle.c). Within a lane one goes after the other,
+ * several lanes go at once, and no chat gets more than five messages in a second. */
+#include "common/buf.h"
+#include "feishu.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 64, GIVE_UP_MS = 24 * 3600 * 1000 };
+enum {
+    ROWS_AT_ONCE = 64,
+    CALLS_AT_ONCE = 16,
+    AGAIN_MS = 1000, /* after a moment that took nothing */
+    GIVE_UP_MS = 24 * 3600 * 1000,
+    UUID_HOLDS_MS = 50 * 60 * 1000, /* a uuid sends once within an hour: we rely on less */
+    LANE_PER_SECOND = 5,
+    LANE_SECOND_MS = 1100 /* a second of theirs may be a little shorter than ours */
+};
 
 static sw_status pump(sw_request *req);
 
 /* ---- when ---- */
 
-void sender_wake_at(feishu *f, int64_t when)
+static void wake_at(feishu *f, int64_t when)
 {
     if (!f->sender.wake_ms || when < f->sender.wake_ms)
         f->sender.wake_ms = when;
 }
 
-void sender_kick_locked(feishu *f)
+static void kick_locked(feishu *f)
 {
     sender *s = &f->sender;
 
@@ -28,13 +39,13 @@ void sender_kick_locked(feishu *f)
     s->wake_ms = 0;
     s->pumping = sw_task_run(f->host, SW_LANE_WORKER, pump, 0);
     if (!s->pumping)
-        sender_wake_at(f, sw_monotonic_ms() + SENDER_AGAIN_MS);
+        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
 }
 
 void sender_kick(feishu *f)
 {
     pthread_mutex_lock(&f->lock);
-    sender_kick_locked(f);
+    kick_locked(f);
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -53,7 +64,201 @@ void sender_tick(feishu *f, int64_t now_ms)
 {
     settle_wake(f);
     if (f->sender.wake_ms && now_ms >= f->sender.wake_ms)
-        sender_kick_locked(f);
+        kick_locked(f);
+}
+
+/* ---- lanes, under the lock ---- */
+
+/* The place of the lane that was used least lately is given away. */
+static sender_lane *lane_of(feishu *f, const char *name)
+{
+    sender_lane *oldest = &f->sender.lanes[0];
+
+    for (unsigned i = 0; i < SENDER_LANES; i++) {
+        sender_lane *l = &f->sender.lanes[i];
+        if (strncmp(l->name, name, sizeof l->name - 1) == 0)
+            return l;
+        if (l->used_ms < oldest->used_ms)
+            oldest = l;
+    }
+    *oldest = (sender_lane){.next = 0};
+    snprintf(oldest->name, sizeof oldest->name, "%s", name);
+    return oldest;
+}
+
+/* When the lane may send: a monotonic time; 0 means now. */
+static int64_t lane_free_at(const sender_lane *l)
+{
+    int64_t oldest = l->started[l->next];
+
+    return oldest ? oldest + LANE_SECOND_MS : 0;
+}
+
+static void lane_note(sender_lane *l, int64_t now)
+{
+    l->started[l->next] = now;
+    l->next = (l->next + 1) % LANE_PER_SECOND;
+    l->used_ms = now;
+}
+
+/* Is a row of that lane on its way? */
+static bool lane_busy(const feishu *f, const char *name)
+{
+    for (const sending *s = f->sender.running; s; s = s->next)
+        if (strncmp(s->lane, name, sizeof s->lane - 1) == 0)
+            return true;
+    return false;
+}
+
+/* ---- a row on its way ---- */
+
+static char *copy(const char *text)
+{
+    return strdup(text ? text : "");
+}
+
+static void sending_free(sending *s)
+{
+    if (!s)
+        return;
+    free(s->kind);
+    free(s->target);
+    free(s->url);
+    free(s->body);
+    free(s->action_id);
+    free((char *)(uintptr_t)s->answer.body);
+    free((char *)(uintptr_t)s->answer.error);
+    free(s);
+}
+
+/* A copy of what the row says; NULL when there is no memory. */
+static sending *sending_new(feishu *f, const outbox_row *row)
+{
+    sending *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->f = f;
+    s->id = row->id;
+    s->connector_id = row->connector_id;
+    s->attempts = row->attempts;
+    s->first_try_ms = row->first_try_ms;
+    snprintf(s->uuid, sizeof s->uuid, "%s", row->uuid);
+    snprintf(s->lane, sizeof s->lane, "%s", row->lane);
+    s->kind = copy(row->kind);
+    s->target = copy(row->receive_id);
+    s->action_id = copy(row->action_id);
+    s->answer = (sw_http_answer){.size = sizeof s->answer, .unsent = true};
+    if (s->kind && s->target && s->action_id)
+        return s;
+    sending_free(s);
+    return NULL;
+}
+
+/* From now on it is among `running`. */
+static void sending_start(sending *s)
+{
+    feishu *f = s->f;
+
+    pthread_mutex_lock(&f->lock);
+    s->next = f->sender.running;
+    f->sender.running = s;
+    f->sender.running_count++;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void sending_end(sending *s, bool look)
+{
+    feishu *f = s->f;
+
+    pthread_mutex_lock(&f->lock);
+    for (sending **at = &f->sender.running; *at; at = &(*at)->next)
+        if (*at == s) {
+            *at = s->next;
+            f->sender.running_count--;
+            break;
+        }
+    if (look)
+        kick_locked(f);
+    else
+        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
+    pthread_mutex_unlock(&f->lock);
+    sending_free(s);
+}
+
+/* ---- the call ---- */
+
+/* May this id stand in a path? Anything but these characters would make it another address. */
+static bool path_segment(const char *id)
+{
+    return *id && id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] == '\0';
+}
+
+static bool write_call(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id)
+{
+    sw_json *out = sw_json_new(req);
+    buf url = {.at = NULL};
+    bool patch = strcmp(row->kind, KIND_PATCH) == 0, reply = *row->reply_to && path_segment(row->reply_to);
+
+    buf_printf(&url, "%s/open-apis/im/v1/messages", base);
+    sw_json_object_begin(out, NULL);
+    if (patch) {
+        buf_printf(&url, "/%s", message_id);
+    } else if (reply) {
+        buf_printf(&url, "/%s/reply", row->reply_to);
+    } else {
+        buf_printf(&url, "?receive_id_type=%s", row->receive_type);
+        sw_json_text(out, "receive_id", row->receive_id);
+    }
+    sw_json_text(out, "content", row->content);
+    if (!patch) {
+        sw_json_text(out, "msg_type", strcmp(row->kind, KIND_CARD) == 0 ? "interactive" : "text");
+        sw_json_text(out, "uuid", row->uuid);
+    }
+    sw_json_object_end(out);
+    s->method = patch ? "PATCH" : "POST";
+    s->url = buf_take(&url, NULL);
+    s->body = copy(sw_json_str(out).at);
+    return s->url && s->body && *s->body;
+}
+
+static sw_status claim_step(sw_tx *tx, void *arg)
+{
+    sending *s = arg;
+
+    return outbox_claim(tx, s->id, s->uuid, &s->claimed);
+}
+
+/* On the writer, after the commit: the row is marked, now it may leave. */
+static void claimed(void *arg, sw_status outcome)
+{
+    sending *s = arg;
+    feishu *f = s->f;
+    char authorization[FEISHU_TOKEN_MAX + 32];
+    const char *headers[] = {"Content-Type: application/json; charset=utf-8", authorization, NULL};
+
+    if (outcome != SW_OK || !s->claimed) {
+        sending_end(s, false);
+        return;
+    }
+    snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", s->token);
+    sw_http_call call = {.size = sizeof call,
+                         .method = s->method,
+                         .url = s->url,
+                         .headers = headers,
+                         .body = s->body,
+                         .body_len = strlen(s->body),
+                         .timeout_ms = (int)sw_option_int(f->host, "api_timeout"),
+                         .max_answer = 1 << 20};
+    if (sw_http_start(f->host, &call, settle_on_answer, s) != SW_OK)
+        settle_answered(s); /* as one that never left */
+}
+
+/* Claims the row, then sends it. `message_id`: of the card that a patch changes. */
+static void sending_begin(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id)
+{
+    if (!write_call(req, s, row, base, message_id) || !sw_write_later(s->f->host, claim_step, s, claimed))
+        claimed(s, SW_BUSY);
 }
 
 /* ---- the task ---- */
@@ -73,25 +278,25 @@ static bool may_start(round_of *r, const outbox_row *row)
     feishu *f = r->f;
     int64_t now = sw_monotonic_ms(), rest = row->next_ms - sw_now_ms();
 
-    if (f->sender.running_count >= SENDER_AT_ONCE) {
+    if (f->sender.running_count >= CALLS_AT_ONCE) {
         r->stop = true; /* one that ends looks again */
         return false;
     }
     if (lane_busy(f, row->lane))
         return false;
     if (rest > 0) {
-        sender_wake_at(f, now + rest);
+        wake_at(f, now + rest);
         return false;
     }
     sender_lane *lane = lane_of(f, row->lane);
     if (lane_free_at(lane) > now) {
-        sender_wake_at(f, lane_free_at(lane));
+        wake_at(f, lane_free_at(lane));
         return false;
     }
     if (!token_cached(f, r->target.key, now, r->token)) {
         token_wanted(f, now); /* looks again when it has one */
         if (!f->token.asking)
-            sender_wake_at(f, f->token.retry_ms);
+            wake_at(f, f->token.retry_ms);
         r->stop = true;
         return false;
     }
@@ -106,7 +311,7 @@ static const char *hopeless(const round_of *r, const outbox_row *row, const char
     bool patch = strcmp(row->kind, KIND_PATCH) == 0;
 
     *ret_state = "unknown";
-    if (!patch && row->first_try_ms && now - row->first_try_ms > FEISHU_UUID_HOLDS_MS)
+    if (!patch && row->first_try_ms && now - row->first_try_ms > UUID_HOLDS_MS)
         return "outcome unknown";
     *ret_state = "failed";
     if (row->connector_id != r->c.id)
@@ -126,7 +331,7 @@ static sw_status card_of(round_of *r, const outbox_row *row, const char **ret_me
     if (strcmp(card.state, "pending") == 0 || strcmp(card.state, "sending") == 0)
         return SW_BUSY;
     *ret_message_id = card.message_id;
-    return strcmp(card.state, "sent") == 0 && sending_segment(card.message_id) ? SW_OK : SW_NOT_FOUND;
+    return strcmp(card.state, "sent") == 0 && path_segment(card.message_id) ? SW_OK : SW_NOT_FOUND;
 }
 
 static void start_row(round_of *r, const outbox_row *row)
@@ -138,7 +343,7 @@ static void start_row(round_of *r, const outbox_row *row)
 
     pthread_mutex_lock(&f->lock);
     if (card != SW_OK && card != SW_NOT_FOUND) { /* the card is on its way, or could not be read */
-        sender_wake_at(f, sw_monotonic_ms() + SENDER_AGAIN_MS);
+        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
         pthread_mutex_unlock(&f->lock);
         return;
     }
@@ -149,7 +354,7 @@ static void start_row(round_of *r, const outbox_row *row)
         return;
     sending_start(s);
     if (why || card == SW_NOT_FOUND) {
-        sending_give_up(s, why ? state : "dropped", why ? "error" : NULL, why);
+        settle_give_up(s, why ? state : "dropped", why ? "error" : NULL, why);
         return;
     }
     memcpy(s->token, r->token, sizeof s->token);
@@ -190,9 +395,18 @@ static sw_status pump(sw_request *req)
     pthread_mutex_lock(&f->lock);
     f->sender.pumping = false;
     if (f->sender.again)
-        sender_kick_locked(f);
+        kick_locked(f);
     else if (status != SW_OK)
-        sender_wake_at(f, sw_monotonic_ms() + SENDER_AGAIN_MS);
+        wake_at(f, sw_monotonic_ms() + AGAIN_MS);
     pthread_mutex_unlock(&f->lock);
     return status;
+}
+
+void sender_done(feishu *f)
+{
+    while (f->sender.running) {
+        sending *s = f->sender.running;
+        f->sender.running = s->next;
+        sending_free(s);
+    }
 }

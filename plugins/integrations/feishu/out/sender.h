@@ -1,17 +1,16 @@
-/* The two halves of sending: sender.c chooses rows and starts their calls, settle.c deals with the answers. */
+/* Sending what the outbox holds. sender.c chooses rows and starts their calls, settle.c deals with the answers. */
 #ifndef FEISHU_SENDER_H
 #define FEISHU_SENDER_H
 
-#include "store.h"
+#include "api/feishu_api.h"
+#include "out/outbox.h"
 
-enum {
-    SENDER_AT_ONCE = 16,   /* calls under way                        */
-    SENDER_AGAIN_MS = 1000 /* after a moment that took nothing      */
-};
+enum { SENDER_LANES = 256, SENDER_LANE_SIZE = 96, SENDER_RETRIED = 64 };
 
-/* A row that is being worked on: in `running` from its claim until it is settled. */
+/* A row that is being worked on: among `running` from its claim until it is settled. */
+typedef struct sending sending;
 struct sending {
-    sending *next; /* of running   */
+    sending *next; /* of running */
     sending *next_answered;
     feishu *f;
     int64_t id, connector_id, attempts, first_try_ms;
@@ -23,50 +22,53 @@ struct sending {
     /* the answer */
     sw_http_answer answer; /* its texts are owned */
     char reset[32];        /* seconds to wait after a 429 */
-    /* what comes of it: filled by settle.c, written by its step */
+    /* what comes of it: settle.c fills it in, and its step writes it */
     outbox_outcome outcome;
     char message_id[FEISHU_ID_MAX + 1];
-    const char *level, *action; /* of the note, NULL: none */
+    const char *level, *action; /* of the row for the log; NULL when there is none */
     char detail[FEISHU_ERROR_MAX + 64];
 };
 
-/* ---- lanes.c, under the lock ---- */
+/* What goes to one chat is a lane: one message after the other, and not too many in a second. */
+typedef struct {
+    char name[SENDER_LANE_SIZE];
+    int64_t started[5]; /* a ring of the latest starts */
+    unsigned next;
+    int64_t used_ms;
+} sender_lane;
 
-sender_lane *lane_of(feishu *f, const char *name);
-/* When the lane may send: a monotonic time, 0: now. */
-int64_t lane_free_at(const sender_lane *l);
-void lane_note(sender_lane *l, int64_t now);
-/* Is one of it on its way? */
-bool lane_busy(const feishu *f, const char *name);
+typedef struct {
+    sending *running; /* claimed or sent */
+    unsigned running_count;
+    sending *answered, *answered_last;
+    bool pumping, again, settling;
+    int64_t wake_ms; /* 0 when there is nothing to wait for */
+    sender_lane lanes[SENDER_LANES];
+    char retried[SENDER_RETRIED][40]; /* uuids that were given a second token */
+    unsigned next_retried;
+} sender;
 
-/* ---- sender.c, under the lock ---- */
+/* ---- sender.c ---- */
 
-void sender_wake_at(feishu *f, int64_t when);
-void sender_kick_locked(feishu *f);
-
-/* ---- sending.c ---- */
-
-/* A copy of what the row says; NULL: no memory. */
-sending *sending_new(feishu *f, const outbox_row *row);
-/* Among `running` from now on. */
-void sending_start(sending *s);
-/* Claims the row, then sends it. `message_id`: of the card that a patch changes. */
-void sending_begin(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id);
-/* May it stand in a path? Ids hold letters, digits, '_', '-' and '.'. */
-bool sending_segment(const char *id);
-void sending_free(sending *s);
-/* Leaves `running` and is freed; with `look` the sender looks again at once. */
+/* There may be something to send. Takes the lock; never blocks. */
+void sender_kick(feishu *f);
+/* The same at the commit of a write step. */
+void sender_kick_later(sw_tx *tx);
+/* Under the lock. */
+void sender_tick(feishu *f, int64_t now_ms);
+/* Frees `s`. With `look` the sender looks for rows at once. */
 void sending_end(sending *s, bool look);
+void sender_done(feishu *f);
 
 /* ---- settle.c ---- */
 
-/* Has an answer: for the task that settles. Any thread. */
-void sending_answered(sending *s);
-/* A callback of the HTTP client. */
-void sending_on_answer(void *arg, const sw_http_answer *answer);
-/* Deals with a row without a call: unknown, failed, dropped. Takes `s`. */
-void sending_give_up(sending *s, const char *state, const char *level, const char *text);
-/* Starts the task when something was answered. Under the lock. */
+/* The callback of the HTTP client, with a sending. */
+void settle_on_answer(void *arg, const sw_http_answer *answer);
+/* The sending has its answer: the task must settle it. Any thread. */
+void settle_answered(sending *s);
+/* Settles a row without a call, as `state`: unknown, failed, dropped. Takes `s`. */
+void settle_give_up(sending *s, const char *state, const char *level, const char *text);
+/* Starts the task when something has been answered. Under the lock. */
 void settle_wake(feishu *f);
 
 #endif

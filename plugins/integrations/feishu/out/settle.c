@@ -1,10 +1,10 @@
 /* What comes of a call: sent, once more, or given up; in a step of its own, with a note for the administrator. */
-#include "out/sender.h"
+#include "feishu.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HTTP_TOO_MANY = 429, CODE_TOO_MANY = 99991400, RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60000, RESET_MAX_S = 300 };
+enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60000, RESET_MAX_S = 300 };
 
 static const char STOPPED[] = "stopped"; /* the server ends: the next start goes on */
 
@@ -26,12 +26,12 @@ static void queue(sending *s, bool wake)
     pthread_mutex_unlock(&f->lock);
 }
 
-void sending_answered(sending *s)
+void settle_answered(sending *s)
 {
     queue(s, true);
 }
 
-void sending_on_answer(void *arg, const sw_http_answer *answer)
+void settle_on_answer(void *arg, const sw_http_answer *answer)
 {
     sending *s = arg;
     char *body = malloc(answer->body_len + 1), *error = strdup(answer->error);
@@ -51,7 +51,7 @@ void sending_on_answer(void *arg, const sw_http_answer *answer)
         free(error);
         s->answer.unsent = false; /* it may well have been sent */
     }
-    sending_answered(s);
+    settle_answered(s);
 }
 
 /* ---- notes ---- */
@@ -158,7 +158,7 @@ static void classify(sw_request *req, sending *s)
         sent(s, &a);
     } else if (a.http_status && api_token_bad(&a) && !retried_with_token(s)) {
         once_more(s, 0, true);
-    } else if (a.http_status == HTTP_TOO_MANY || a.code == CODE_TOO_MANY) {
+    } else if (api_too_many(&a)) {
         once_more(s, reset_ms(s), true);
     } else if (!a.http_status || a.http_status >= 500 || (ok_status && a.code == -1)) {
         once_more(s, backoff(s->attempts), a.unsent);
@@ -171,7 +171,7 @@ static void classify(sw_request *req, sending *s)
     }
 }
 
-void sending_give_up(sending *s, const char *state, const char *level, const char *text)
+void settle_give_up(sending *s, const char *state, const char *level, const char *text)
 {
     s->outcome = (outbox_outcome){.state = state};
     if (level) {
@@ -182,7 +182,7 @@ void sending_give_up(sending *s, const char *state, const char *level, const cha
         else
             note_failed(s, text);
     }
-    sending_answered(s);
+    settle_answered(s);
 }
 
 /* ---- the step and the task ---- */

@@ -1,5 +1,5 @@
 /* GET /api/integrations/feishu: the connector; its defaults (id 0) before there is one. */
-#include "store.h"
+#include "feishu.h"
 
 sw_status get_connector(sw_request *req)
 {

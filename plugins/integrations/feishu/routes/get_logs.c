@@ -1,5 +1,5 @@
 /* GET /api/integrations/feishu/:id/logs?cursor=&limit=: newest first. */
-#include "store.h"
+#include "feishu.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* PATCH /api/integrations/feishu/:id: only what the body names; read and written in one step, so that two at once do
  * not undo each other. */
-#include "store.h"
+#include "feishu.h"
 
 static sw_status reset_verification(sw_tx *tx, connector *c)
 {

@@ -1,5 +1,5 @@
 /* PATCH /api/integrations/feishu/:id/enable: on only after a verification. The connection follows at once. */
-#include "store.h"
+#include "feishu.h"
 
 typedef struct {
     int64_t id;

@@ -1,5 +1,5 @@
 /* POST /api/integrations/feishu: a new connector; the newest one counts. */
-#include "store.h"
+#include "feishu.h"
 
 static sw_status add(sw_tx *tx, void *arg)
 {

@@ -1,5 +1,5 @@
 /* POST /api/integrations/feishu/:id/test-message: really sends one. Always 200: ok tells. */
-#include "store.h"
+#include "feishu.h"
 #include "words.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* POST /api/integrations/feishu/:id/verify-callback: asks Feishu for a token with the stored credentials. Always 200:
  * ok tells. */
-#include "store.h"
+#include "feishu.h"
 #include <string.h>
 
 typedef struct {

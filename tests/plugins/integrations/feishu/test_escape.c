@@ -1,5 +1,5 @@
 /* Text of others inside a card: it shows as it is and restyles nothing. */
-#include "plugins/integrations/feishu/out/escape.h"
+#include "plugins/integrations/feishu/out/card.h"
 #include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>

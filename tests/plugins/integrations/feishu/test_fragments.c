@@ -1,5 +1,6 @@
 /* Reassembly: any order, repeats, losses, limits, time. */
 #include "plugins/integrations/feishu/link/fragments.h"
+#include "plugins/integrations/feishu/words.h"
 #include "tests/unit/run_tests.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ START_TEST(a_frame_without_sum_or_with_sum_0_or_1_is_whole)
     ck_assert_int_eq(add("a", NULL, NULL, "x", 0, &got), FRAGMENTS_WHOLE);
     ck_assert_int_eq(add("a", "0", "0", "x", 0, &got), FRAGMENTS_WHOLE);
     ck_assert_int_eq(add("a", "1", "0", "xyz", 0, &got), FRAGMENTS_WHOLE);
-    ck_assert(frame_str_is(got, "xyz"));
+    ck_assert(text_is(got, "xyz"));
     ck_assert_uint_eq(fragments_open(all, 0), 0);
 }
 END_TEST
@@ -54,7 +55,7 @@ START_TEST(parts_join_in_any_order_and_a_repeat_replaces)
     ck_assert_int_eq(add("a", "3", "0", "hi ", 2, &got), FRAGMENTS_PART);
     ck_assert_int_eq(add("b", "2", "0", "other", 2, &got), FRAGMENTS_PART);
     ck_assert_int_eq(add("a", "3", "1", "\xe4", 3, &got), FRAGMENTS_WHOLE);
-    ck_assert(frame_str_is(got, "hi \xe4\xbd\xa0!"));
+    ck_assert(text_is(got, "hi \xe4\xbd\xa0!"));
     ck_assert_uint_eq(fragments_open(all, 3), 1);
 }
 END_TEST
@@ -65,7 +66,7 @@ START_TEST(an_empty_part_counts)
 
     ck_assert_int_eq(add("a", "2", "0", "", 0, &got), FRAGMENTS_PART);
     ck_assert_int_eq(add("a", "2", "1", "x", 0, &got), FRAGMENTS_WHOLE);
-    ck_assert(frame_str_is(got, "x"));
+    ck_assert(text_is(got, "x"));
 }
 END_TEST
 
@@ -91,7 +92,7 @@ START_TEST(a_group_ends_10_seconds_after_its_first_part)
     ck_assert_uint_eq(fragments_open(all, 10999), 1);
     ck_assert_int_eq(add("a", "2", "1", "y", 11000, &got), FRAGMENTS_PART);
     ck_assert_int_eq(add("a", "2", "0", "x", 12000, &got), FRAGMENTS_WHOLE);
-    ck_assert(frame_str_is(got, "xy"));
+    ck_assert(text_is(got, "xy"));
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 /* The frame codec against the vectors: made by the official SDK's codec, checked by an independent one. */
 #include "plugins/integrations/feishu/link/feishu_frame.h"
+#include "plugins/integrations/feishu/words.h"
 #include "tests/unit/run_tests.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -52,8 +53,8 @@ static void check_fields(const frame *f, const json_t *fields)
     ck_assert_uint_eq(f->header_count, json_array_size(headers));
     for (size_t i = 0; i < f->header_count; i++) {
         const json_t *pair = json_array_get(headers, i);
-        ck_assert(frame_str_is(f->headers[i].key, json_string_value(json_array_get(pair, 0))));
-        ck_assert(frame_str_is(f->headers[i].value, json_string_value(json_array_get(pair, 1))));
+        ck_assert(text_is(f->headers[i].key, json_string_value(json_array_get(pair, 0))));
+        ck_assert(text_is(f->headers[i].value, json_string_value(json_array_get(pair, 1))));
     }
     check_text(f->payload_encoding, fields, "payload_encoding");
     check_text(f->payload_type, fields, "payload_type");

@@ -1,0 +1,51 @@
+/* The connector: what an administrator has set up, one row. connector.c shows and takes it for the API,
+ * store_connector.c keeps it. Only the newest row counts. */
+#ifndef FEISHU_CONNECTOR_H
+#define FEISHU_CONNECTOR_H
+
+#include <steward/plugin.h>
+
+enum { FEISHU_ID_MAX = 128, FEISHU_SECRET_MAX = 512 };
+
+typedef struct feishu feishu; /* the state of the plugin: feishu.h */
+
+/* Its texts live as long as the request or the write step that read them. */
+typedef struct {
+    int64_t id; /* 0 when there is no connector yet: the rest is the defaults then */
+    const char *name, *app_id, *app_secret, *verification_token, *encrypt_key, *prefix, *callback_url;
+    const char *chats, *people; /* lists: one item a line */
+    bool enabled, allow_dm, allow_group, mention_required, ignore_bots, verified;
+    int64_t rate, verified_ms, created_ms, updated_ms;
+} connector;
+
+/* ---- connector.c ---- */
+
+connector connector_default(void);
+bool connector_has_credentials(const connector *c);
+/* Whether an event's token is the connector's. It is good, too, when either of them is empty. */
+bool connector_token_good(const connector *c, const char *token);
+/* Writes the connector as the API shows it, with masked secrets. `status` is what client_status() says. */
+void connector_write(sw_json *out, const char *key, const connector *c, const char *status);
+/* Takes the members of a body. Errors are sticky. */
+void connector_take(sw_request *req, connector *c, const sw_value *body);
+/* Whether `after` must be verified again. */
+bool connector_reset_needed(const connector *before, const connector *after);
+/* The id in the path. The error "invalid connector id" is sticky. */
+int64_t connector_path_id(sw_request *req);
+
+/* ---- store_connector.c: reading works on any connection, writing in a write step ---- */
+
+extern const sw_table STORE_CONNECTOR_STATEMENTS;
+
+/* SW_NOT_FOUND when there is no connector. A secret that cannot be opened is read as "", and that is logged. */
+sw_status connector_newest(feishu *f, sw_db *db, connector *ret);
+/* The newest connector, for a route: it answers 404 when the connector has another id. */
+sw_status connector_named(feishu *f, sw_request *req, sw_db *db, int64_t id, connector *ret);
+/* Sets the id and the times. */
+sw_status connector_add(feishu *f, sw_tx *tx, connector *c);
+/* Writes all members, and sets updated_ms. */
+sw_status connector_change(feishu *f, sw_tx *tx, connector *c);
+sw_status connector_set_verified(sw_tx *tx, int64_t id);
+sw_status connector_set_enabled(sw_tx *tx, int64_t id, bool enabled);
+
+#endif
