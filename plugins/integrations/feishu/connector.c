@@ -1,4 +1,4 @@
-/* The connector as the API shows and takes it. */
+/* The connector as the API shows and takes it. Any thread: it works on the caller's copy. */
 #include "feishu.h"
 #include "words.h"
 #include <stdlib.h>
@@ -91,7 +91,7 @@ void connector_write(sw_json *out, const char *key, const connector *c, const ch
     sw_json_object_end(out);
 }
 
-/* ---- taking: names in snake or camel case, wrong types ignored ---- */
+/* ---- taking: names in snake or camel case; members of a wrong type are ignored ---- */
 
 typedef struct {
     sw_request *req;
@@ -127,7 +127,7 @@ static void take_text(const reader *r, const char *snake, const char *camel, siz
         *field = copy;
 }
 
-/* A dashboard sends back what it was shown: the mask means "as it was". */
+/* A dashboard sends back what it was shown: a mask means that the secret stays as it was. */
 static void take_secret(const reader *r, const char *snake, const char *camel, const char **field)
 {
     char masked[TEXT_MAX + 8];
@@ -177,7 +177,7 @@ static void take_int(const reader *r, const char *snake, const char *camel, int6
 typedef struct {
     const reader *r;
     const char *name;
-    char *at; /* the list so far, room for all */
+    char *at; /* the list so far; there is room for all items */
     size_t len, count;
 } list_maker;
 

@@ -1,4 +1,5 @@
-/* What /api/health and /metrics tell. It is well when the connection that is wanted stands, and is heard. */
+/* What /api/health and /metrics tell, on a worker. All is well when the connection that is wanted stands and is heard.
+ */
 #include "feishu.h"
 
 enum { GRACE_MS = 60 * 1000 };

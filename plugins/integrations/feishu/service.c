@@ -1,4 +1,5 @@
-/* Service "feishu/1": the integration log, for others. `self` is this plugin's state. */
+/* Service "feishu/1": other plugins add rows to the integration log, in their own write steps. `self` is this plugin's
+ * state. */
 #include "feishu.h"
 
 static sw_status add_log(void *self, sw_tx *tx, const char *level, const char *action, const char *detail)

@@ -1,4 +1,4 @@
-/* See words.h. */
+/* Small work on texts. See words.h. */
 #include "words.h"
 #include <string.h>
 
@@ -29,7 +29,7 @@ void mask_secret(const char *secret, char *out)
     out[len] = '\0';
 }
 
-/* Bytes of the white space at `at`, 0: there is none. */
+/* How many bytes of white space begin at `at`. */
 static size_t blank(const char *at, size_t left)
 {
     if (left >= 1 && (*at == ' ' || (*at >= '\t' && *at <= '\r')))

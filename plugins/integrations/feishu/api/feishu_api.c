@@ -1,5 +1,5 @@
-/* Calls of the REST API, and what their answers mean. The JSON's code counts: the HTTP status of a failure may be 200,
- * 400 or 401. */
+/* Calls of the REST API, and what their answers mean. The code in the JSON counts: the HTTP status of a failure may be
+ * 200, 400 or 401. Any worker. */
 #include "feishu.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The tenant_access_token: cached until five minutes before its end, fetched by one at a time, forgotten when the
- * platform says that it is no longer good. */
+/* The tenant_access_token. It is cached until five minutes before its end, fetched by one task at a time, and forgotten
+ * when the platform says that it is no longer good. */
 #include "feishu.h"
 #include <stdio.h>
 #include <string.h>
@@ -99,7 +99,7 @@ sw_status token_get(sw_request *req, const connector *c, char out[FEISHU_TOKEN_M
 
 /* ---- the task that fetches one for the sender ---- */
 
-/* Wrong credentials do not get right by asking; a service in trouble does. */
+/* Whether the platform has refused the credentials: asking again soon would not help. */
 static bool refused(const api_answer *a)
 {
     return a->http_status && a->http_status < HTTP_SERVER_ERROR && a->code > 0 && !api_too_many(a);

@@ -1,5 +1,5 @@
-/* Who this app's bot is, so that a mention of it can be told from others and its own messages are not heard; and how
- * many connections the app has, since each event goes to one of them. On the slow lane. */
+/* Asks who this app's bot is, so that a mention of it is told from other mentions and its own messages are not heard;
+ * and how many connections the app has, since each event goes to one of them. A task on the slow lane. */
 #include "feishu.h"
 #include "words.h"
 #include <stdio.h>

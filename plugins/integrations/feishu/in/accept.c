@@ -1,5 +1,5 @@
-/* A message, as one step on the writer: seen for the first time, allowed, within the rate, and posted to the Butler,
- * all or nothing. What goes no further is noted with its reason. */
+/* A message, as one step on the writer, all or nothing: it is seen for the first time, allowed, within the rate, and
+ * posted to the Butler. The log tells the reason why another one goes no further. */
 #include "common/utf8.h"
 #include "feishu.h"
 #include "words.h"
@@ -23,7 +23,7 @@ typedef struct {
 
 /* ---- filters ---- */
 
-/* NULL: it may pass. The order is part of the contract. */
+/* Why the message may not pass; NULL when it may. The order is part of the contract. */
 static const char *filter(const connector *c, const event *e)
 {
     if (e->from_self || (c->ignore_bots && e->from_bot))
@@ -41,7 +41,8 @@ static const char *filter(const connector *c, const event *e)
     return *e->text ? NULL : "empty_text";
 }
 
-/* The text behind the prefix. *ret_reason "": nothing is left, which is no news. */
+/* The text behind the prefix. NULL, with a reason, when the message must not pass; the reason is "" when nothing is
+ * left, which the log need not tell. */
 static const char *strip_prefix(sw_tx *tx, const connector *c, const char *text, const char **ret_reason)
 {
     size_t prefix = strlen(c->prefix);
@@ -104,8 +105,9 @@ static const char *source_of(const message *m)
     return sw_json_str(out).at;
 }
 
-/* Each Feishu chat is a thread of the bridge admin's: so an answer finds its way back, also when several chats talk at
- * once. Without a chat, or with a chat service that cannot, the default thread. */
+/* Each Feishu chat is a thread of the bridge admin: so an answer finds its way back, also when several chats talk at
+ * once. *ret is 0, the default thread, when there is no chat or the chat service has no threads. `anew` makes another.
+ */
 static sw_status thread_of(const message *m, int64_t admin, int64_t butler, bool anew, int64_t *ret)
 {
     const sw_chat_service *chat = m->f->chat;
@@ -176,7 +178,7 @@ static sw_status route(const message *m)
     }
     SW_TRY(thread_of(m, admin.id, butler.id, false, &thread));
     sw_status posted = post_pieces(m, admin.id, butler.id, thread, source);
-    if (posted == SW_INVALID && thread) { /* that thread is gone, or another's by now */
+    if (posted == SW_INVALID && thread) { /* the thread is gone, or belongs to another user by now */
         SW_TRY(thread_of(m, admin.id, butler.id, true, &thread));
         posted = post_pieces(m, admin.id, butler.id, thread, source);
     }

@@ -1,4 +1,6 @@
-/* A click on a card, as one step on the writer: who may, what is decided, and the answer that travels in the ack. */
+/* A click on a card, as one step on the writer: who may decide, what is decided, and the answer, which travels in the
+ * ack.
+ */
 #include "feishu.h"
 #include "out/card.h"
 #include "words.h"
@@ -10,7 +12,7 @@ static const char APPROVED[] = "APPROVED";
 
 typedef struct {
     const char *type, *text; /* of the toast */
-    const card_result *card; /* NULL: the card stays */
+    const card_result *card; /* NULL when the card stays as it is */
 } reply;
 
 /* The arrival owns the answer. */
@@ -43,7 +45,7 @@ static sw_status say(sw_tx *tx, arrival *a, const char *type, const char *text)
 
 /* ---- who may ---- */
 
-/* NULL: this person may decide here. */
+/* Why this person may not decide here; NULL when they may. */
 static const char *objection(const connector *c, const event *e)
 {
     if (!c->enabled)

@@ -1,4 +1,4 @@
-/* See feishu_event.h. */
+/* Reads events. See feishu_event.h. Pure: any thread. */
 #include "in/feishu_event.h"
 #include "words.h"
 #include <stdlib.h>
@@ -45,7 +45,7 @@ void event_done(event *e)
 
 /* ---- members ---- */
 
-/* A text without NUL, trimmed; "" when there is none. */
+/* The member up to its first NUL, trimmed; empty when it is not a text. */
 static sw_str trimmed(const sw_value *object, const char *key)
 {
     const char *text = sw_value_text(sw_value_get(object, key), NULL);

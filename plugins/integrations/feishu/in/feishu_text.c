@@ -1,4 +1,4 @@
-/* See feishu_event.h. */
+/* Makes readable text of what people write. See feishu_event.h. Pure: any thread. */
 #include "in/feishu_event.h"
 #include "words.h"
 #include <string.h>
@@ -25,7 +25,7 @@ static void put(reader *r, sw_str s)
 
 /* ---- mentions ---- */
 
-/* "@_user_1" at `at`: its length, 0: none. Keys are "@_" and letters, digits, '_'. */
+/* The length of a key such as "@_user_1" at `at`; 0 when there is none. A key is "@_" and letters, digits, '_'. */
 static size_t key_length(const char *at, size_t left)
 {
     size_t len = 2;
@@ -38,7 +38,8 @@ static size_t key_length(const char *at, size_t left)
     return len;
 }
 
-/* The mention whose key begins the text; keys of different lengths may begin alike, and letters may follow at once. */
+/* The mention with whose key the text begins. Keys of different lengths may begin alike, and letters may follow the key
+ * at once. */
 static const sw_value *mention_of(const reader *r, const char *at, size_t left, size_t *ret_len)
 {
     const sw_value *found = NULL;
@@ -94,7 +95,7 @@ static void put_text(reader *r, sw_str s)
             i += len;
             continue;
         }
-        if (s.at[i] == '\xc2' && i + 1 < s.len && s.at[i + 1] == '\xa0') { /* a space that does not break */
+        if (s.at[i] == '\xc2' && i + 1 < s.len && s.at[i + 1] == '\xa0') { /* a no-break space */
             buf_add_text(r->out, " ");
             i += 2;
             continue;
@@ -161,7 +162,7 @@ static bool is_post(const sw_value *v)
     return sw_value_type(sw_value_get(v, "content")) == SW_JSON_ARRAY;
 }
 
-/* {"title","content"}, or that under a language. */
+/* The object {"title","content"}, which may stand under a language. */
 static const sw_value *post_of(const sw_value *content)
 {
     static const char *const LANGUAGES[] = {"zh_cn", "en_us", "ja_jp", "zh_hk", "zh_tw"};
@@ -192,7 +193,7 @@ static void put_post(reader *r, const sw_value *content)
 /* ---- other types ---- */
 
 typedef struct {
-    const char *type, *label, *first, *second; /* members that say more, the first that is there */
+    const char *type, *label, *first, *second; /* `first`, else `second`, is a member that says more */
 } other_type;
 
 static const other_type OTHERS[] = {

@@ -1,6 +1,6 @@
-/* From a whole event to what becomes of it. The outbound thread only queues; one task at a time takes events from the
- * queue, reads them, and hands them to the writer in the order they came, each as a step of its own: so the order
- * within a chat is kept, many share a commit, and the ack leaves when the commit is done. */
+/* From a whole event to its ack. The outbound thread only queues it. A task, one at a time on a worker, takes events
+ * from the queue, reads them, and hands them to the writer in the order they came, each as a write step of its own: so
+ * the order within a chat is kept, many events share a commit, and the ack leaves after the commit. */
 #include "common/buf.h"
 #include "feishu.h"
 #include <stdio.h>
@@ -9,9 +9,9 @@
 
 enum {
     QUEUE_MAX = 8192, /* events   */
-    TAKE_MAX = 64,    /* of one task: its memory lasts until its end */
+    TAKE_MAX = 64,    /* of one task, which keeps its memory until it ends */
     TAKE_BYTES = 4 << 20,
-    TRIES_MAX = 8 /* a tick apart: an ack is due within 3 s */
+    TRIES_MAX = 8 /* a tick apart, since an ack is due within 3 s */
 };
 static const size_t QUEUE_BYTES_MAX = (size_t)64 << 20;
 
@@ -53,7 +53,7 @@ void inbound_push(feishu *f, arrival *a)
     if (first_drop)
         sw_log(f->host, SW_LOG_WARN, "more events than can be stored: some are left to be sent again");
     if (!room)
-        arrival_free(a); /* no ack: the platform sends it again */
+        arrival_free(a); /* without an ack the platform sends it again */
 }
 
 static arrival *pop(feishu *f)
@@ -72,7 +72,7 @@ static arrival *pop(feishu *f)
     return a;
 }
 
-/* Back to its place: the queue stays in the order of arrival, whatever fails in which order. */
+/* Puts an event back to its place: the queue stays in the order of arrival, in whichever order steps fail. */
 static void push_back(feishu *f, arrival *a)
 {
     inbox *in = &f->inbox;
@@ -113,7 +113,8 @@ static void ack(feishu *f, const arrival *a, const char *payload)
     out.payload = (sw_str){payload, strlen(payload)};
     uint8_t *encoded = malloc(frame_encoded_max(&out));
     if (encoded)
-        (void)sw_ws_send(f->host, a->handle, true, encoded, frame_encode(&out, encoded)); /* gone: it comes again */
+        (void)sw_ws_send(f->host, a->handle, true, encoded,
+                         frame_encode(&out, encoded)); /* a lost one brings the event again */
     free(encoded);
 }
 
@@ -131,8 +132,8 @@ static void ack_with(feishu *f, const arrival *a, const char *answer)
     buf_done(&payload);
 }
 
-/* Storage was busy for a moment (a step cut off, a full disk that somebody empties): sooner here than in 15 seconds by
- * the platform, which never repeats a click. true: it is in the queue again, for the next tick. */
+/* When storage was busy for a moment (a step was cut off, a disk is full), we try again: the platform would do so only
+ * after 15 seconds, and never with a click. true when the event is in the queue again, for the next tick. */
 static bool try_again(arrival *a, sw_status outcome)
 {
     if (a->tries >= TRIES_MAX || (outcome != SW_BUSY && outcome != SW_UNAVAILABLE && outcome != SW_NO_MEMORY))
@@ -167,7 +168,7 @@ static void decided(void *arg, sw_status outcome)
 
 /* ---- the task ---- */
 
-/* false: the writer is full, and the event is back in the queue. */
+/* false when the writer is full, and the event is back in the queue. */
 static bool hand_on(feishu *f, arrival *a)
 {
     bool taken = true;
@@ -180,7 +181,7 @@ static bool hand_on(feishu *f, arrival *a)
         taken = sw_write_later(f->host, decision_step, a, decided);
         break;
     default:
-        ack(f, a, ACK_OK); /* nothing for us: nobody shall send it again */
+        ack(f, a, ACK_OK); /* not for us, and it must not come again */
         arrival_free(a);
         break;
     }
@@ -191,7 +192,7 @@ static bool hand_on(feishu *f, arrival *a)
     return taken;
 }
 
-/* One event. false: stop for now. */
+/* Takes one event. false when the task must stop for now. */
 static bool take_one(sw_request *req, feishu *f, arrival *a)
 {
     char bot[FEISHU_ID_MAX + 1];
@@ -235,7 +236,7 @@ static sw_status drain(sw_request *req)
     }
     pthread_mutex_lock(&f->lock);
     f->inbox.draining = false;
-    if (go_on) /* else the tick: the writer needs a moment */
+    if (go_on) /* otherwise the writer needs a moment, and the tick goes on */
         inbound_wake(f);
     pthread_mutex_unlock(&f->lock);
     return SW_OK;

@@ -1,4 +1,4 @@
-/* Where to connect: every attempt asks the service for an address of its own. On the slow lane. */
+/* Asks the service where to connect, and connects. Every attempt has an address of its own. A task on the slow lane. */
 #include "feishu.h"
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static const char *body_of(sw_request *req, const connector *c)
     return sw_json_str(out).at;
 }
 
-/* Is that attempt still what is wanted? Under the lock. */
+/* Is that attempt still the latest? Under the lock. */
 static bool current(const feishu *f, uint64_t attempt)
 {
     return f->client.phase == CLIENT_ASKING && f->client.attempt == attempt;
@@ -32,8 +32,8 @@ static void failed(feishu *f, uint64_t attempt, link_end how, const char *error)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* The message of a failure, for the log. `text` is the service's: cut, and its control characters taken out by the log.
- */
+/* Writes the message of a failure, for the log. `text` is the service's: it is cut here, and the log takes control
+ * characters out. */
 static link_end explain(int64_t code, const char *text, char out[FEISHU_ERROR_MAX])
 {
     link_end how = link_class_of_endpoint(code);
@@ -45,7 +45,7 @@ static link_end explain(int64_t code, const char *text, char out[FEISHU_ERROR_MA
     return how;
 }
 
-/* The address, and the configuration with it. false: `error` and *ret_how say why. */
+/* Reads the address and the configuration. On false `error` and *ret_how say why there are none. */
 static bool read_answer(sw_request *req, const sw_http_answer *a, const char **ret_url, const sw_value **ret_config,
                         char error[FEISHU_ERROR_MAX], link_end *ret_how)
 {
@@ -134,7 +134,7 @@ sw_status discover(sw_request *req)
     pthread_mutex_lock(&f->lock);
     bool wanted = current(f, attempt) && memcmp(f->client.target.key, target.key, sizeof target.key) == 0;
     pthread_mutex_unlock(&f->lock);
-    if (!wanted) /* changed meanwhile: the next look begins anew */
+    if (!wanted) /* the next look begins anew */
         failed(f, attempt, LINK_FAILED, "the connector has changed");
     else if (!body || sw_http_wait(req, &call, &answer) != SW_OK)
         failed(f, attempt, LINK_FAILED, "endpoint: cannot be asked now");

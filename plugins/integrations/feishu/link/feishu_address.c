@@ -1,4 +1,4 @@
-/* See feishu_address.h. */
+/* URLs taken apart. See feishu_address.h. */
 #include "link/feishu_address.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 static const char DEFAULT_BASE[] = "https://open.feishu.cn";
 
-/* host[:port] of a URL; len 0: none. */
+/* host[:port] of a URL; empty when it has none. */
 static sw_str authority(const char *url)
 {
     const char *scheme_end = strstr(url, "://");
@@ -22,7 +22,7 @@ static sw_str authority(const char *url)
     return (sw_str){at, len};
 }
 
-/* Without the port, brackets kept. */
+/* The host without its port; brackets stay. */
 static sw_str host_of(sw_str a)
 {
     const char *end = a.len > 0 && a.at[0] == '[' ? memchr(a.at, ']', a.len) : NULL;

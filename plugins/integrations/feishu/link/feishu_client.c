@@ -11,10 +11,10 @@
 enum {
     STABLE_MS = 60 * 1000,   /* a connection that lasted so long was a good one          */
     KILL_AFTER_MS = 4000,    /* a close handshake that takes longer                      */
-    FORGET_AFTER_MS = 10000, /* a socket whose end is never told: cannot be, but …       */
+    FORGET_AFTER_MS = 10000, /* a socket whose end was not told, which should not happen */
     AGAIN_MS = 500,          /* the slow lane was full                                   */
     STEP_MS = 1000,          /* the first wait after a failure                           */
-    ASLEEP_MS = 10000,       /* the wall clock went so much further than ours: we slept  */
+    ASLEEP_MS = 10000,       /* so much further went the wall clock: the machine slept   */
     CLOSE_NORMAL = 1000
 };
 
@@ -32,7 +32,7 @@ static void tell_starting(feishu *f)
     note_later(f, f->client.target.connector_id, "info", "ws_connecting", "Feishu WS SDK client starting");
 }
 
-/* The same failure again is no news. */
+/* The same failure again is not told. */
 static void tell_ended(feishu *f, link_end how, const char *error, int64_t wait_ms)
 {
     client *c = &f->client;
@@ -70,7 +70,7 @@ static uint32_t chance(void)
     return number;
 }
 
-/* In tests a shorter look-out also means a shorter first wait. */
+/* Tests look more often, and get a shorter first wait with it. */
 static int64_t first_step(const feishu *f)
 {
     int64_t every = sw_option_int(f->host, "ws_reconnect_interval");
@@ -115,7 +115,7 @@ void client_want(feishu *f, const client_target *target)
     if (c->target.wanted)
         tell_stopped(f);
     hang_up(f, CLOSE_NORMAL);
-    c->attempt++; /* what is being asked now comes too late */
+    c->attempt++; /* an answer that is under way comes too late */
     c->target = *target;
     c->phase = target->wanted ? CLIENT_WAITING : CLIENT_OFF;
     c->due_ms = 0;
@@ -160,7 +160,7 @@ static bool ping(feishu *f)
            sw_ws_send(f->host, c->handle, true, encoded, frame_encode(&out, encoded));
 }
 
-/* Nothing heard since a ping, or a ping that cannot be sent: the connection is dead, whatever TCP says. */
+/* When nothing is heard after a ping, or a ping cannot be sent, the connection is dead, whatever TCP says. */
 static void look_after(feishu *f, int64_t now)
 {
     client *c = &f->client;
@@ -195,7 +195,7 @@ static void look_after_end(feishu *f, int64_t now)
         c->closing_ms = 0;
 }
 
-/* Was this machine asleep? Then the connection is gone, and waiting makes no sense. */
+/* Was this machine asleep? Then the connection is gone, and it makes no sense to wait. */
 static bool slept(client *c, int64_t now)
 {
     int64_t wall = sw_now_ms();
@@ -266,7 +266,7 @@ static void on_opened(void *arg, uint64_t handle)
         c->connects++;
         sw_log(f->host, SW_LOG_INFO, "connected");
         note_later(f, c->target.connector_id, "success", "ws_connected", "Feishu WS client connected");
-        (void)ping(f); /* a failure shows as an end */
+        (void)ping(f); /* if it fails, the end of the socket follows */
         survey_wanted(f, c->opened_ms);
     }
     pthread_mutex_unlock(&f->lock);
@@ -274,7 +274,7 @@ static void on_opened(void *arg, uint64_t handle)
 
 /* ---- its frames ---- */
 
-/* A pong may bring another configuration. It is a small JSON text; it is read as a task, since reading needs one. */
+/* A pong may bring another configuration, a small JSON text. A task reads it, since the parser needs a request. */
 static sw_status take_config(sw_request *req)
 {
     feishu *f = sw_request_state(req);
@@ -301,7 +301,7 @@ static void on_control(feishu *f, const frame *in)
     if (!text_is(frame_header_get(in, "type"), "pong") || in->payload.len == 0 || in->payload.len >= sizeof c->pong)
         return;
     if (strlen(c->pong) == in->payload.len && memcmp(c->pong, in->payload.at, in->payload.len) == 0)
-        return; /* as the last one */
+        return; /* the same as the last one */
     memcpy(c->pong, in->payload.at, in->payload.len);
     c->pong[in->payload.len] = '\0';
     (void)sw_task_run(f->host, SW_LANE_WORKER, take_config, 0);
@@ -364,7 +364,7 @@ static void on_message(void *arg, uint64_t handle, bool binary, const void *data
         on_control(f, &in);
     pthread_mutex_unlock(&f->lock);
     if (!open)
-        return; /* not acknowledged: it comes again */
+        return; /* it is not acknowledged, so it comes again */
     if (!binary)
         sw_log(f->host, SW_LOG_DEBUG, "a text message was ignored");
     else if (error)
@@ -414,7 +414,8 @@ static void on_ended(void *arg, uint64_t handle, const sw_ws_end *why)
         if (c->phase == CLIENT_OPENING || c->phase == CLIENT_OPEN)
             client_ended(f, how, error);
         else if (c->phase == CLIENT_WAITING && c->due_ms == 0)
-            (void)sw_task_run(f->host, SW_LANE_WORKER, supervise_tick, 0); /* made room for another: at once */
+            (void)sw_task_run(f->host, SW_LANE_WORKER, supervise_tick,
+                              0); /* the next attempt was waiting for this end */
     }
     pthread_mutex_unlock(&f->lock);
 }

@@ -1,4 +1,4 @@
-/* The protobuf frame codec. See feishu_frame.h. */
+/* The codec of protobuf frames. See feishu_frame.h. */
 #include "link/feishu_frame.h"
 #include "words.h"
 #include <string.h>
@@ -71,7 +71,7 @@ static void skip(reader *r, unsigned wire)
     }
 }
 
-/* A tag: the field's number, with the wire type. 0: error. */
+/* Reads a tag and gives the number of the field; 0 on an error. */
 static uint64_t read_tag(reader *r, unsigned *ret_wire)
 {
     uint64_t tag = read_varint(r);

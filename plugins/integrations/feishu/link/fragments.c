@@ -7,7 +7,7 @@
 enum { ID_MAX = 128 };
 
 typedef struct {
-    char *bytes; /* owned; NULL: has not come */
+    char *bytes; /* owned; NULL until it came, or when it is empty */
     size_t len;
     bool came;
 } part;
@@ -24,7 +24,7 @@ typedef struct group {
 struct fragments {
     group *groups;
     size_t count, bytes;
-    char *joined; /* what the latest FRAGMENTS_WHOLE gave */
+    char *joined; /* what the latest FRAGMENTS_WHOLE returned */
 };
 
 static void group_free(group *g)
@@ -75,7 +75,7 @@ size_t fragments_open(fragments *g, int64_t now_ms)
     return g->count;
 }
 
-/* false: there is none but `keep`. */
+/* false when there is no group but `keep`. */
 static bool drop_oldest(fragments *g, const group *keep)
 {
     group *oldest = NULL;
@@ -88,7 +88,8 @@ static bool drop_oldest(fragments *g, const group *keep)
     return oldest != NULL;
 }
 
-/* The group of that id, made when there is none. NULL: no memory, or another sum than its first part said. */
+/* The group of that id; a new one when there is none. NULL when there is no memory, or the sum differs from that of the
+ * first part. */
 static group *group_of(fragments *g, sw_str id, int sum, int64_t now_ms)
 {
     for (group *at = g->groups; at; at = at->next)

@@ -1,6 +1,6 @@
-/* Puts events together that came in several frames. Sans-IO: the caller brings the clock. Parts share a message_id (a
- * transport id) and may come in any order; bytes are joined before text is decoded, since a cut may fall inside a
- * character. One thread at a time. */
+/* Puts events together that came in several frames. It does no I/O, and the caller brings the clock. Parts of an event
+ * have the same message_id, which is an id of the transport, and may come in any order. Bytes are joined before text is
+ * decoded, since a cut may fall inside a character. One thread at a time. */
 #ifndef FEISHU_FRAGMENTS_H
 #define FEISHU_FRAGMENTS_H
 
@@ -17,17 +17,17 @@ enum {
 typedef struct fragments fragments;
 
 typedef enum {
-    FRAGMENTS_WHOLE = 1, /* *ret_payload is the event: f's own bytes, or the joined ones until the next call */
-    FRAGMENTS_PART,      /* kept; more must come                                                             */
-    FRAGMENTS_BAD        /* sum or seq make no sense, or it is too large: dropped (the platform sends it again) */
+    FRAGMENTS_WHOLE = 1, /* *ret_payload is the event: the bytes of `f`, or joined ones that stay until the next call */
+    FRAGMENTS_PART,      /* it is kept; more must come */
+    FRAGMENTS_BAD /* sum or seq make no sense, or it is too large: it is dropped, and the platform sends it again */
 } fragments_answer;
 
 fragments *fragments_new(void);
 void fragments_free(fragments *g);
 
-/* Takes a data frame. A sum that is missing, 0 or 1: the frame is whole. A repeated part replaces the first. */
+/* Takes a data frame. The frame is whole when its sum is missing, 0 or 1. A repeated part replaces the first. */
 fragments_answer fragments_add(fragments *g, const frame *f, int64_t now_ms, sw_str *ret_payload);
-/* Groups that are open, after forgetting those past their time. */
+/* How many events are open, after those that took too long have been forgotten. */
 size_t fragments_open(fragments *g, int64_t now_ms);
 
 #endif

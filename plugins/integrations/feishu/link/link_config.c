@@ -1,4 +1,4 @@
-/* See link_config.h. */
+/* Numbers of a connection, and waits. See link_config.h. */
 #include "link/link_config.h"
 
 enum {
@@ -6,7 +6,7 @@ enum {
     PING_MAX_S = 600,
     INTERVAL_MAX_S = 3600,
     NONCE_MAX_S = 600,
-    DROP_SPREAD_MS = 5 * SECOND, /* after a clean end somebody waits for us: soon                     */
+    DROP_SPREAD_MS = 5 * SECOND, /* after a clean end the service expects us soon                    */
     WAIT_MAX_MS = 60 * SECOND,
     DROP_DOUBLINGS = 2, /* a service that takes us again and again is alive: 4 s at the most */
     SPREAD_AFTER = 3,   /* failures until the whole nonce counts                             */

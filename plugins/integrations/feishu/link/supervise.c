@@ -1,5 +1,5 @@
-/* What the connection is to be: read from the connector and the options, when something changed and every few seconds.
- */
+/* Decides what the connection must be, by the connector and the options: when something changed, and every few seconds.
+ * The tick of all rooms, a timer on a worker, begins here, too. */
 #include "feishu.h"
 #include <string.h>
 
@@ -11,7 +11,7 @@ void supervise_changed(feishu *f)
     f->changes++;
     f->look = true;
     pthread_mutex_unlock(&f->lock);
-    (void)sw_task_run(f->host, SW_LANE_WORKER, supervise_tick, 0); /* else the timer does it */
+    (void)sw_task_run(f->host, SW_LANE_WORKER, supervise_tick, 0); /* if it is refused, the timer does it */
 }
 
 static void changed_at_commit(void *state, void *arg)

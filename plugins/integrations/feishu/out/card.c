@@ -1,4 +1,4 @@
-/* See card.h. */
+/* Writes the cards. See card.h. */
 #include "out/card.h"
 #include <string.h>
 #include <time.h>
@@ -95,7 +95,7 @@ void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
     line(&text, "指令", ask->command);
     line(&text, "原因", ask->reason);
     line(&text, "有效期至", expires);
-    /* Nobody shall approve what the card cannot show. In JSON inside JSON a character may take some bytes more. */
+    /* Nobody may approve what the card cannot show. A character takes more bytes in JSON inside JSON. */
     bool whole = !text.failed && text.len + text.len / 4 + FRAME < CARD_BYTES_MAX;
     begin(out, key, "orange", "授权请求");
     if (whole)
@@ -133,7 +133,7 @@ void card_write_result(sw_json *out, const char *key, const card_result *result)
 
     time_text(result->at_ms, at);
     buf_add_text(&text, "请求 `");
-    buf_add_text(&text, result->action_id); /* [A-Za-z0-9._-] alone */
+    buf_add_text(&text, result->action_id); /* holds [A-Za-z0-9._-] alone */
     buf_printf(&text, "` %s%s。", card_status_text(result->status), result->already ? "（已处理）" : "");
     if (*result->who) {
         buf_add_text(&text, "\n处理人: ");

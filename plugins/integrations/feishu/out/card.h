@@ -1,33 +1,33 @@
 /* The cards of this plugin, in card JSON 1.0: the request with its two buttons, and what came of it. Everything that
- * others wrote is escaped. Writers only: any thread. */
+ * others wrote is escaped. These functions have no state: any thread may call them. */
 #ifndef FEISHU_CARD_H
 #define FEISHU_CARD_H
 
 #include "common/buf.h"
 #include <steward/json.h>
 
-/* What a card's content may hold at the most. */
+/* The most that a card's content may hold. */
 enum { CARD_BYTES_MAX = 30 * 1024 };
 
 typedef struct {
     const char *action_id, *agent, *command, *reason;
     int64_t expires_ms;
-    bool buttons; /* false: it says 请在控制台批准 instead */
+    bool buttons; /* without them it says 请在控制台批准 */
 } card_ask;
 
 typedef struct {
     const char *action_id;
     const char *status; /* APPROVED, REJECTED, EXPIRED  */
-    const char *who;    /* "" when nobody               */
+    const char *who;    /* "" when nobody decided       */
     int64_t at_ms;
     bool already; /* this click came too late     */
 } card_result;
 
-/* One object, under `key`. */
+/* Each writes one object, under `key`. */
 void card_write_ask(sw_json *out, const char *key, const card_ask *ask);
 void card_write_result(sw_json *out, const char *key, const card_result *result);
 
-/* 已批准 and the like. */
+/* The status in Chinese: 已批准 and the like. */
 const char *card_status_text(const char *status);
 
 /* ---- escape.c ---- */

@@ -1,10 +1,11 @@
-/* See card.h. */
+/* Escapes the text of others for the markdown of a card. See card.h. Pure: any thread. */
 #include "out/card.h"
 #include <string.h>
 
-/* Escaped wherever they stand. '_' and '&' only where they could mean something: commands are full of them. */
+/* These are escaped everywhere. '_' and '&' are escaped only where they could mean something, since commands are full
+ * of them. */
 static const char ALWAYS[] = "<>`*~[]|\\$";
-/* Escaped at the beginning of a line: lists, quotes, headings, rules. */
+/* These are escaped at the beginning of a line: lists, quotes, headings, rules. */
 static const char AT_LINE_BEGIN[] = "#-+=!_";
 
 static bool word(char c)
@@ -12,7 +13,8 @@ static bool word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
 }
 
-/* A three-byte character that is not seen, or turns the direction of what follows. Its code point; 0: none. */
+/* The code point of a three-byte character that cannot be seen, or turns the direction of what follows; 0 for any
+ * other. */
 static unsigned hidden(const char *at)
 {
     const unsigned char *u = (const unsigned char *)at;

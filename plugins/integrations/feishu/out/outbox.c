@@ -1,5 +1,5 @@
-/* What shall be sent, written in the transaction of what causes it: so nothing is lost, and nothing goes out of what
- * was rolled back. */
+/* Writes what must be sent, on the writer, in the transaction of its cause: so nothing is lost, and nothing of what was
+ * rolled back goes out. */
 #include "common/utf8.h"
 #include "feishu.h"
 #include "out/card.h"
@@ -20,7 +20,7 @@ static const char *type_of_user(const char *id)
     return strncmp(id, "on_", 3) == 0 ? "union_id" : "user_id";
 }
 
-/* An origin that is still allowed. */
+/* Makes a destination of an origin. false when its chat is no longer allowed. */
 static bool use(const connector *c, const origin *o, destination *ret)
 {
     if (*c->chats && !list_has(c->chats, o->chat_id))
@@ -73,7 +73,7 @@ static const char *lane_of(sw_tx *tx, const destination *to)
 
 /* ---- replies ---- */
 
-/* Bytes of a character in the request's body: JSON inside JSON. */
+/* How many bytes a character takes in the body of the request, which is JSON inside JSON. */
 static size_t cost(unsigned char c)
 {
     if (c == '"' || c == '\\')
@@ -83,7 +83,7 @@ static size_t cost(unsigned char c)
     return c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f' ? 3 : 7;
 }
 
-/* How much of the text fits; a cut stands behind a line's end when one is near, and never inside a character. */
+/* How much of the text fits. It is cut behind the end of a line when one is near, and never inside a character. */
 static size_t fitting(const char *text, size_t len, size_t max)
 {
     size_t used = 0, at = 0;

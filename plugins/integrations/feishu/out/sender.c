@@ -10,11 +10,11 @@
 enum {
     ROWS_AT_ONCE = 64,
     CALLS_AT_ONCE = 16,
-    AGAIN_MS = 1000, /* after a moment that took nothing */
+    AGAIN_MS = 1000, /* when nothing could be started */
     GIVE_UP_MS = 24 * 3600 * 1000,
-    UUID_HOLDS_MS = 50 * 60 * 1000, /* a uuid sends once within an hour: we rely on less */
+    UUID_HOLDS_MS = 50 * 60 * 1000, /* within an hour a uuid is sent only once; we rely on a little less */
     LANE_PER_SECOND = 5,
-    LANE_SECOND_MS = 1100 /* a second of theirs may be a little shorter than ours */
+    LANE_SECOND_MS = 1100 /* their second may be a little shorter than ours */
 };
 
 static sw_status pump(sw_request *req);
@@ -69,7 +69,7 @@ void sender_tick(feishu *f, int64_t now_ms)
 
 /* ---- lanes, under the lock ---- */
 
-/* The place of the lane that was used least lately is given away. */
+/* The lane of that name. A new one takes the place of the lane that has been unused for longest. */
 static sender_lane *lane_of(feishu *f, const char *name)
 {
     sender_lane *oldest = &f->sender.lanes[0];
@@ -229,7 +229,7 @@ static sw_status claim_step(sw_tx *tx, void *arg)
     return outbox_claim(tx, s->id, s->uuid, &s->claimed);
 }
 
-/* On the writer, after the commit: the row is marked, now it may leave. */
+/* On the writer, after the commit: the row is marked as being sent, so it may leave now. */
 static void claimed(void *arg, sw_status outcome)
 {
     sending *s = arg;
@@ -251,10 +251,10 @@ static void claimed(void *arg, sw_status outcome)
                          .timeout_ms = (int)sw_option_int(f->host, "api_timeout"),
                          .max_answer = 1 << 20};
     if (sw_http_start(f->host, &call, settle_on_answer, s) != SW_OK)
-        settle_answered(s); /* as one that never left */
+        settle_answered(s); /* its answer says that it never left */
 }
 
-/* Claims the row, then sends it. `message_id`: of the card that a patch changes. */
+/* Claims the row, then sends it. `message_id` is that of the card that a patch changes. */
 static void sending_begin(sw_request *req, sending *s, const outbox_row *row, const char *base, const char *message_id)
 {
     if (!write_call(req, s, row, base, message_id) || !sw_write_later(s->f->host, claim_step, s, claimed))
@@ -272,14 +272,14 @@ typedef struct {
     bool stop; /* nothing more can be started now */
 } round_of;
 
-/* May it start now? If not, when the next look is due. */
+/* May the row start now? If not, this sees to it that the sender looks again in time. Under the lock. */
 static bool may_start(round_of *r, const outbox_row *row)
 {
     feishu *f = r->f;
     int64_t now = sw_monotonic_ms(), rest = row->next_ms - sw_now_ms();
 
     if (f->sender.running_count >= CALLS_AT_ONCE) {
-        r->stop = true; /* one that ends looks again */
+        r->stop = true; /* the next call that ends looks again */
         return false;
     }
     if (lane_busy(f, row->lane))
@@ -294,7 +294,7 @@ static bool may_start(round_of *r, const outbox_row *row)
         return false;
     }
     if (!token_cached(f, r->target.key, now, r->token)) {
-        token_wanted(f, now); /* looks again when it has one */
+        token_wanted(f, now); /* the task looks again when it has one */
         if (!f->token.asking)
             wake_at(f, f->token.retry_ms);
         r->stop = true;
@@ -304,7 +304,7 @@ static bool may_start(round_of *r, const outbox_row *row)
     return true;
 }
 
-/* Why a row is not to be sent any more; NULL: it is. */
+/* Why a row must not be sent any more; NULL when it may. */
 static const char *hopeless(const round_of *r, const outbox_row *row, const char **ret_state)
 {
     int64_t now = sw_now_ms();
@@ -319,7 +319,7 @@ static const char *hopeless(const round_of *r, const outbox_row *row, const char
     return now - row->created_ms > GIVE_UP_MS && row->attempts > 0 ? "gave up after a day" : NULL;
 }
 
-/* The card that a patch changes: SW_BUSY while it is on its way; SW_NOT_FOUND: nobody has it. */
+/* Finds the card that a patch changes. SW_BUSY while the card is on its way, SW_NOT_FOUND when nobody has it. */
 static sw_status card_of(round_of *r, const outbox_row *row, const char **ret_message_id)
 {
     outbox_row card;

@@ -1,4 +1,6 @@
-/* What comes of a call: sent, once more, or given up; in a step of its own, with a note for the administrator. */
+/* What comes of a call: the row is sent, tried once more, or given up. The HTTP client's thread queues the answer, a
+ * task on a worker finds out what it means, and a write step marks the row, with a row of the log for the
+ * administrator. */
 #include "feishu.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +8,7 @@
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 60000, RESET_MAX_S = 300 };
 
-static const char STOPPED[] = "stopped"; /* the server ends: the next start goes on */
+static const char STOPPED[] = "stopped"; /* the server ends: its next start goes on */
 
 /* ---- answers, from the HTTP client's thread ---- */
 
@@ -21,7 +23,7 @@ static void queue(sending *s, bool wake)
     else
         f->sender.answered = s;
     f->sender.answered_last = s;
-    if (wake) /* else the tick, in a moment */
+    if (wake) /* otherwise the tick does it, in a moment */
         settle_wake(f);
     pthread_mutex_unlock(&f->lock);
 }
@@ -49,7 +51,7 @@ void settle_on_answer(void *arg, const sw_http_answer *answer)
     } else {
         free(body);
         free(error);
-        s->answer.unsent = false; /* it may well have been sent */
+        s->answer.unsent = false; /* it may have been sent */
     }
     settle_answered(s);
 }
@@ -91,7 +93,7 @@ static void note_failed(sending *s, const char *why)
 
 static void once_more(sending *s, int64_t wait_ms, bool certain)
 {
-    /* An earlier attempt whose outcome is not known stays one. */
+    /* When the outcome of an earlier attempt is not known, it stays so. */
     s->outcome = (outbox_outcome){
         .state = "pending", .next_ms = sw_now_ms() + wait_ms, .certain = certain && s->first_try_ms == 0};
 }
@@ -114,7 +116,7 @@ static int64_t reset_ms(const sending *s)
     return (seconds < RESET_MAX_S ? seconds : RESET_MAX_S) * 1000;
 }
 
-/* Has this message had its second token? Notes it otherwise. Under the lock. */
+/* Was this message already tried with a second token? If not, it is from now on. Under the lock. */
 static bool second_token(feishu *f, const sending *s)
 {
     sender *all = &f->sender;
@@ -195,7 +197,7 @@ static sw_status settle_step(sw_tx *tx, void *arg)
     return s->level ? note(tx, s->connector_id, s->level, s->action, "%s", s->detail) : SW_OK;
 }
 
-/* On the writer. What could not be written is tried again: the row must not stay claimed. */
+/* On the writer. A step that failed is tried again, since the row must not stay claimed. */
 static void settled(void *arg, sw_status outcome)
 {
     sending *s = arg;

@@ -1,11 +1,11 @@
-/* GET /api/integrations/feishu/:id/logs?cursor=&limit=: newest first. */
+/* GET /api/integrations/feishu/:id/logs?cursor=&limit=: the integration log, newest first. */
 #include "feishu.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100, CURSOR_SIZE = 24 };
 
-/* Rows before that id; sticky when it is no number. */
+/* The id before which the page begins. An error is sticky. */
 static int64_t read_cursor(sw_request *req)
 {
     const char *text = sw_query_text(req, "cursor", CURSOR_SIZE, "");

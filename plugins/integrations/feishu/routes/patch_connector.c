@@ -1,5 +1,5 @@
-/* PATCH /api/integrations/feishu/:id: only what the body names; read and written in one step, so that two at once do
- * not undo each other. */
+/* PATCH /api/integrations/feishu/:id: changes what the body names. It reads and writes in one step, so that two at once
+ * do not undo each other. */
 #include "feishu.h"
 
 static sw_status reset_verification(sw_tx *tx, connector *c)

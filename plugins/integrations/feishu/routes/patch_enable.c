@@ -1,4 +1,5 @@
-/* PATCH /api/integrations/feishu/:id/enable: on only after a verification. The connection follows at once. */
+/* PATCH /api/integrations/feishu/:id/enable: switches the connector on, which needs a verification before, or off. The
+ * connection follows at once. */
 #include "feishu.h"
 
 typedef struct {
@@ -15,7 +16,7 @@ static sw_status refused(sw_tx *tx, int64_t id)
     sw_json_text(out, "code", "invalid_request");
     sw_json_text(out, "request_id", sw_request_id(sw_tx_request(tx)));
     sw_json_object_end(out);
-    return SW_OK; /* the row of the log stays: a failure would undo it */
+    return SW_OK; /* a failure would undo the row of the log */
 }
 
 static sw_status set(sw_tx *tx, void *arg)

@@ -1,4 +1,4 @@
-/* POST /api/integrations/feishu: a new connector; the newest one counts. */
+/* POST /api/integrations/feishu: makes a new connector, which counts from now on. */
 #include "feishu.h"
 
 static sw_status add(sw_tx *tx, void *arg)

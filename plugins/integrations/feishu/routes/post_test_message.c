@@ -1,4 +1,5 @@
-/* POST /api/integrations/feishu/:id/test-message: really sends one. Always 200: ok tells. */
+/* POST /api/integrations/feishu/:id/test-message: really sends a message. The status is always 200; the member ok tells
+ * whether it was sent. */
 #include "feishu.h"
 #include "words.h"
 #include <string.h>
@@ -57,7 +58,7 @@ static const char *body_of(sw_request *req, const outcome *o)
     return sw_json_str(out).at;
 }
 
-/* One call, and one more with a new token when the old one is no longer good. */
+/* Makes one call, and one more with a new token when the old one is no longer good. */
 static sw_status send(sw_request *req, feishu *f, outcome *o)
 {
     char token[FEISHU_TOKEN_MAX + 1];

@@ -1,12 +1,12 @@
-/* POST /api/integrations/feishu/:id/verify-callback: asks Feishu for a token with the stored credentials. Always 200:
- * ok tells. */
+/* POST /api/integrations/feishu/:id/verify-callback: asks Feishu for a token with the stored credentials. The status is
+ * always 200; the member ok tells what Feishu said. */
 #include "feishu.h"
 #include <string.h>
 
 typedef struct {
     connector c;
     bool ok;
-    const char *message, *detail; /* of a refusal; detail NULL: none */
+    const char *message, *detail; /* of a refusal; detail may be NULL */
     const char *note;
 } outcome;
 
@@ -38,7 +38,7 @@ static sw_status write_success(sw_tx *tx, feishu *f, connector *c)
     return SW_OK;
 }
 
-/* What was verified must still be what is stored. */
+/* The verification counts only when the stored credentials are still those that were verified. */
 static sw_status conclude(sw_tx *tx, void *arg)
 {
     feishu *f = sw_tx_state(tx);
