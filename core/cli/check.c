@@ -1,6 +1,6 @@
 /* steward check */
 #include "core/cli/cli.h"
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
-#include "core/cli/server.h"
 #include "core/db/snapshot.h"
+#include "core/server/server.h"
 
 #include <errno.h>
 #include <signal.h>

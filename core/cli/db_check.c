@@ -3,9 +3,9 @@
 #include "core/base/files.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
-#include "core/cli/server.h"
 #include "core/db/examine.h"
 #include "core/plugin/registry.h"
+#include "core/server/server.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* steward options */
 #include "core/cli/cli.h"
-#include "core/cli/server.h"
 #include "core/plugin/names.h"
+#include "core/server/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "core/cli/place.h"
 
 #include "core/cli/cli.h"
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,9 +1,9 @@
 /* steward plugin release: a line in the crash file, which the next start reads. Beside a running server or without. */
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
-#include "core/cli/server.h"
 #include "core/crash/crash_file.h"
 #include "core/plugin/loader.h"
+#include "core/server/server.h"
 
 #include <errno.h>
 #include <stdio.h>

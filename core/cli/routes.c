@@ -1,9 +1,9 @@
 /* steward routes */
 #include "core/cli/cli.h"
-#include "core/cli/server.h"
 #include "core/http/head_check.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/names.h"
+#include "core/server/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* steward serve */
 #include "core/cli/cli.h"
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include "core/base/log.h"
 

@@ -3,8 +3,8 @@
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/secret_input.h"
-#include "core/cli/server.h"
 #include "core/runtime/latch.h"
+#include "core/server/server.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #define CORE_TESTHOST_TESTHOST_H
 
 #include "common/buf.h"
-#include "core/cli/server.h"
 #include "core/runtime/lanes.h"
+#include "core/server/server.h"
 #include <steward/service/auth.h>
 #include <steward/testhost.h>
 
@@ -58,17 +58,18 @@ struct sw_test {
     sw_test_asked *asked; /* every one, the latest first */
 };
 
-/* log.c: the text of sw_test_error(); always false. */
+/* testhost_log.c: the text of sw_test_error(); always false. */
 bool host_fail(sw_test *t, const char *format, ...) SW_PRINTF(2, 3);
 /* The last error of the log as that text. */
 bool host_fail_by_log(sw_test *t);
 
-/* clock.c: one host at a time. false: there is one. */
+/* testhost_clock.c: one host at a time. false: there is one. */
 bool host_claim(void);
 void host_release(void);
 void host_freeze(int64_t unix_ms);
 
-/* folder.c: the temporary folder, its links to plugin files, its config file and its socket. false: host_fail() */
+/* testhost_folder.c: the temporary folder, its links to plugin files, its config file and its socket. false:
+ * host_fail() */
 bool folder_make(sw_test *t);
 void folder_remove(sw_test *t);
 /* Makes plugins/NAME.so for a file. *ret_name: NAME, in the host's memory. */
@@ -80,22 +81,22 @@ bool folder_listen(sw_test *t, int *ret_fd);
 /* A connection to it; -1: errno. */
 int folder_connect(const sw_test *t);
 
-/* options.c */
+/* testhost_options.c */
 bool option_set(sw_test *t, const char *name, const char *value);
 bool options_read(sw_test *t, const char *const *pairs);
 
-/* users.c: the host's own module, that knows the test's users, and publishes. */
+/* testhost_users.c: the host's own module, that knows the test's users, and publishes. */
 extern const sw_plugin HOST_MODULE, HOST_MODULE_WITH_USERS;
 enum { TOKEN_TEXT = 256 };
 /* The token of that user. false: it has no good name, id or role. */
 bool user_token(const sw_test_user *who, char out[TOKEN_TEXT]);
 
-/* message.c: what came from the server as a reply of the host's memory. NULL: no memory. */
+/* testhost_message.c: what came from the server as a reply of the host's memory. NULL: no memory. */
 sw_test_reply *reply_new(sw_test *t, int status, const char *body, size_t len, const char *headers, size_t headers_len);
 /* Adds what comes to `b`; false: the end, or nothing until `until_ms` (monotonic). */
 bool fd_receive(int fd, buf *b, int64_t until_ms);
 
-/* record.c */
+/* testhost_record.c */
 bool record_add(record_list *list, const char *name, void *data);
 record *record_at(const record_list *list, const char *name, size_t index);
 void records_free(record_list *list, void (*free_data)(void *data));
@@ -103,15 +104,15 @@ void records_free(record_list *list, void (*free_data)(void *data));
 sw_status record_publish(sw_tx *tx, const char *event, const void *data, size_t len);
 void events_free(sw_test *t);
 
-/* outbound.c */
+/* testhost_outbound.c */
 bool stub_open(sw_test *t);
 void stub_close(sw_test *t);
 void stub_calls_free(sw_test *t);
 
-/* call.c: the connections of what was begun and not finished. */
+/* testhost_call.c: the connections of what was begun and not finished. */
 void asked_close(sw_test *t);
 
-/* ws.c */
+/* testhost_ws.c */
 void sockets_free(sw_test *t);
 
 #endif

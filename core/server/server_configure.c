@@ -1,5 +1,5 @@
 /* From a file and the environment to a checked configuration with its plugins' options. */
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include "core/admin/core_module.h"
 #include "core/base/log.h"

@@ -1,5 +1,5 @@
 /* The main thread while the server serves: signals, the watchdog, and a tick a second. */
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include "core/base/log.h"
 

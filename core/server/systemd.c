@@ -1,5 +1,5 @@
 /* systemd, where it was there at build time. */
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>

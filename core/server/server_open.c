@@ -1,5 +1,5 @@
 /* From a checked configuration to a server whose loops run. Each part says why it failed, once. */
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include "core/admin/keys.h"
 #include "core/base/files.h"

@@ -1,5 +1,5 @@
 /* The end of a server: first what clients see, then the threads, then the memory. */
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include "core/base/log.h"
 #include "core/outbound/outbound.h"

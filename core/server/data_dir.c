@@ -1,5 +1,5 @@
 /* The data folder, and its lock: one server at a time. */
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include <errno.h>
 #include <fcntl.h>

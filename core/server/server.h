@@ -1,6 +1,6 @@
 /* One server: put together, run, taken apart. Everything here is called on the main thread. */
-#ifndef CORE_CLI_SERVER_H
-#define CORE_CLI_SERVER_H
+#ifndef CORE_SERVER_SERVER_H
+#define CORE_SERVER_SERVER_H
 
 #include "core/admin/admin.h"
 #include "core/admin/metrics/metrics_listener.h"
@@ -41,8 +41,8 @@ typedef struct {
     char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];
 } server;
 
-/* configure.c: the configuration and the plugins' descriptors; opens the log; touches no data, but for the crash file
- * and the folder around it of a server that serves and whose own configuration is good. false: errors, see
+/* server_configure.c: the configuration and the plugins' descriptors; opens the log; touches no data, but for the crash
+ * file and the folder around it of a server that serves and whose own configuration is good. false: errors, see
  * config_errors(s->rt.config), or no memory (then it is NULL). Either way server_close() ends it. */
 bool server_configure(server *s, const char *config_file);
 /* The same from elsewhere than a file and the process's environment. */
@@ -63,25 +63,25 @@ int data_dir_lock(const char *data_dir, char *error, size_t error_size);
 bool data_dir_open(server *s, char *error, size_t error_size);
 void data_dir_close(server *s);
 
-/* open.c: everything up to threads that serve, or offline up to lanes and a writer that run. false after a log line;
- * server_close() undoes what was done. */
+/* server_open.c: everything up to threads that serve, or offline up to lanes and a writer that run. false after a log
+ * line; server_close() undoes what was done. */
 bool server_open(server *s, initial_password_place place);
-/* stop.c: answers what runs, then ends every thread and plugin. Waits up to server.shutdown_timeout. */
+/* server_stop.c: answers what runs, then ends every thread and plugin. Waits up to server.shutdown_timeout. */
 void server_stop(server *s);
 /* Frees what server_configure() and server_open() made. After a failed server_open() it stops threads too. */
 void server_close(server *s);
 
-/* signals.c: blocks the signals that the main thread waits for; before any thread starts. */
+/* server_signals.c: blocks the signals that the main thread waits for; before any thread starts. */
 void signals_block(void);
 /* Has one of them come since? It stays pending. */
 bool signals_pending(void);
 /* Serves until SIGTERM or SIGINT. */
 void signals_serve(server *s);
 
-/* reload.c: SIGHUP. All or nothing; logs what came of it. */
+/* server_reload.c: SIGHUP. All or nothing; logs what came of it. */
 void server_reload(server *s);
 
-/* notify.c: systemd, when built in and started by it. `state` as of sd_notify(3). */
+/* systemd.c: when built in and started by it. `state` as of sd_notify(3). */
 void notify(const char *state);
 /* Microseconds between two WATCHDOG=1, 0: none wanted. */
 uint64_t notify_watchdog_us(void);

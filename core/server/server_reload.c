@@ -1,5 +1,5 @@
 /* SIGHUP: a new configuration beside the running one, checked as at a start, then taken as a whole or not at all. */
-#include "core/cli/server.h"
+#include "core/server/server.h"
 
 #include "core/base/log.h"
 
