@@ -1,5 +1,5 @@
 /* steward user passwd NAME: by the server that runs, or in its place. */
-#include "core/admin/operator/operator_password.h"
+#include "core/admin/operator/operator.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/secret_input.h"
@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 extern char **environ;
+
+enum { ORDER_MAX = 8192 };
 
 static const char COMMAND[] = "user passwd";
 
@@ -73,6 +75,21 @@ static int in_place_of_server(const place *p, const cli_args *args, const char *
     return code;
 }
 
+/* ---- by the server that runs ---- */
+
+static sw_status ask_server(const place *p, const char *name, const char *password, char *text, size_t size)
+{
+    sw_json order;
+    json_init(&order, ORDER_MAX);
+    sw_json_object_begin(&order, NULL);
+    sw_json_text(&order, "name", name);
+    sw_json_text(&order, "password", password);
+    sw_json_object_end(&order);
+    sw_status status = operator_ask(p->data_dir, "/user/passwd", &order, text, size);
+    json_done(&order);
+    return status;
+}
+
 /* ---- which of the two ---- */
 
 static int change(const place *p, const cli_args *args, const char *password)
@@ -83,7 +100,7 @@ static int change(const place *p, const cli_args *args, const char *password)
         return cli_fail(COMMAND, "cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
     if (stat(p->store_path, &about) != 0)
         return cli_fail(COMMAND, "%s: %s", p->store_path, strerror(errno));
-    sw_status status = operator_ask_password(p->data_dir, args->words[0], password, text, sizeof text);
+    sw_status status = ask_server(p, args->words[0], password, text, sizeof text);
     if (status == SW_NOT_FOUND)
         return in_place_of_server(p, args, password);
     return status == SW_OK ? tell(args->words[0]) : cli_fail(COMMAND, "%s", text);

@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -20,8 +22,9 @@ static void on_closed(struct evhttp_connection *evcon, void *arg);
 
 /* ---- the beginning ---- */
 
-static conn *conn_new(http_loop *l)
+static conn *conn_new(entrance *by)
 {
+    http_loop *l = by->home;
     conn *c = TAILQ_FIRST(&l->dead);
     if (c) {
         TAILQ_REMOVE(&l->dead, c, entry);
@@ -29,15 +32,16 @@ static conn *conn_new(http_loop *l)
     } else if (!(c = malloc(sizeof *c))) {
         return NULL;
     }
-    *c = (conn){.home = l};
+    *c = (conn){.home = l, .by = by};
     return c;
 }
 
-struct bufferevent *conn_accept(struct event_base *base, void *http_loop_)
+struct bufferevent *conn_accept(struct event_base *base, void *entrance_)
 {
-    http_loop *l = http_loop_;
+    entrance *by = entrance_;
+    http_loop *l = by->home;
     struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-    conn *c = bev ? conn_new(l) : NULL;
+    conn *c = bev ? conn_new(by) : NULL;
     if (!c) {
         if (bev)
             bufferevent_free(bev);
@@ -50,6 +54,10 @@ struct bufferevent *conn_accept(struct event_base *base, void *http_loop_)
     if (TAILQ_EMPTY(&l->fresh))
         event_active(l->newborn, EV_TIMEOUT, 0);
     TAILQ_INSERT_TAIL(&l->fresh, c, entry);
+    if (by->door) {
+        by->open++;
+        return bev;
+    }
     uint32_t open = atomic_fetch_add_explicit(&l->server->open, 1, memory_order_relaxed) + 1;
     if (open >= l->server->settings.connections)
         accept_pause(l, 0);
@@ -59,7 +67,10 @@ struct bufferevent *conn_accept(struct event_base *base, void *http_loop_)
 static void forget(conn *c)
 {
     http_loop *l = c->home;
-    atomic_fetch_sub_explicit(&l->server->open, 1, memory_order_relaxed);
+    if (c->by->door)
+        c->by->open--;
+    else
+        atomic_fetch_sub_explicit(&l->server->open, 1, memory_order_relaxed);
     c->state = CONN_DEAD;
     TAILQ_INSERT_HEAD(&l->dead, c, entry);
     l->dead_count++;
@@ -80,20 +91,39 @@ static bool admit(conn *c)
     return c->counted;
 }
 
-/* A connection over the cap of its address: told so if it listens, and closed. */
-static void turn_away(conn *c)
+/* A connection that may not stay: told why if it listens, and closed. `head`: status line and header lines. */
+static void turn_away(conn *c, const char *head, const char *why, const char *code)
 {
-#define TURNED_AWAY "{\"error\":\"too many connections from this address\",\"code\":\"unavailable\"}"
-    static const char TEXT[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-                               "Retry-After: 10\r\nConnection: close\r\nContent-Length: 71\r\n\r\n" TURNED_AWAY;
-    static_assert(sizeof TURNED_AWAY - 1 == 71, "Content-Length");
-    char unread[4096];
+    char text[768], unread[4096];
+    size_t body = strlen("{\"error\":\"\",\"code\":\"\"}") + strlen(why) + strlen(code);
+    int len = snprintf(text, sizeof text,
+                       "%s\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n"
+                       "{\"error\":\"%s\",\"code\":\"%s\"}",
+                       head, body, why, code);
     evutil_socket_t fd = bufferevent_getfd(c->bev);
     /* What is read already does not make the close a reset. */
     (void)recv(fd, unread, sizeof unread, MSG_DONTWAIT);
-    (void)send(fd, TEXT, sizeof TEXT - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    count(&c->home->refused);
+    (void)send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
     conn_free(c);
+}
+
+static void come_in_by_door(conn *c)
+{
+    const http_door *door = c->by->door;
+    if (door->admits && !door->admits(bufferevent_getfd(c->bev)))
+        turn_away(c, "HTTP/1.1 403 Forbidden", door->refused, "forbidden");
+    else if (c->by->open > door->connections)
+        turn_away(c, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1", door->crowded, "unavailable");
+}
+
+static void come_in_by_port(conn *c)
+{
+    count(&c->home->accepted);
+    if (admit(c))
+        return;
+    count(&c->home->refused);
+    turn_away(c, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10", "too many connections from this address",
+              "unavailable");
 }
 
 /* Who comes by a socket of the file system has no address, and is on this machine. */
@@ -121,13 +151,14 @@ static void welcome(conn *c)
     evhttp_connection_set_closecb(c->evcon, on_closed, c);
     if (address_of_sockaddr(evhttp_connection_get_addr(c->evcon), &c->peer) || local_peer(c))
         address_format(&c->peer, c->peer_text);
-    count(&c->home->accepted);
     conn_wrap(c);
     bufferevent_set_max_single_write(c->bev, WRITE_PIECE);
     c->state = CONN_IDLE;
     conn_deadline(c, DEADLINE_HEAD); /* the first request comes soon, or never */
-    if (!admit(c))
-        turn_away(c);
+    if (c->by->door)
+        come_in_by_door(c);
+    else
+        come_in_by_port(c);
 }
 
 void conn_newborn(evutil_socket_t fd, short what, void *http_loop_)
@@ -349,9 +380,8 @@ void conn_timer(http_loop *l)
 
 void accept_pause(http_loop *l, int64_t ms)
 {
-    if (!l->listener)
-        return;
-    evconnlistener_disable(l->listener);
+    if (l->port.listener)
+        evconnlistener_disable(l->port.listener);
     l->accept_paused = true;
     l->accept_after_ms = l->clock.mono_ms + ms;
     conn_timer(l);
@@ -360,8 +390,14 @@ void accept_pause(http_loop *l, int64_t ms)
 void accept_resume(http_loop *l)
 {
     uint32_t open = atomic_load_explicit(&l->server->open, memory_order_relaxed);
-    if (!l->listener || l->clock.mono_ms < l->accept_after_ms || open >= l->server->settings.connections)
+    if (l->clock.mono_ms < l->accept_after_ms)
+        return;
+    for (entrance *by = l->server->doors; by; by = by->next)
+        if (by->home == l)
+            evconnlistener_enable(by->listener);
+    if (l->port.listener && open >= l->server->settings.connections)
         return;
     l->accept_paused = false;
-    evconnlistener_enable(l->listener);
+    if (l->port.listener)
+        evconnlistener_enable(l->port.listener);
 }

@@ -6,7 +6,7 @@
 #include "core/http/http_internal.h"
 
 /* evhttp's bufferevent callback: every connection begins here. */
-struct bufferevent *conn_accept(struct event_base *base, void *http_loop_);
+struct bufferevent *conn_accept(struct event_base *base, void *entrance_);
 /* The connection behind a bufferevent whose callbacks are those of http; NULL when they are not. */
 conn *conn_of(struct bufferevent *bev);
 /* Puts the callbacks of http in the place of evhttp's: what can be read goes to http_server.read. */

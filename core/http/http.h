@@ -34,6 +34,20 @@ typedef struct http_server http_server;
  * one (port 0 in the config: any). false: `error` says why. */
 http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port,
                        char *error, size_t error_size);
+/* A further listener, with routes of its own that ask for no token: whoever gets in may call them. */
+typedef struct {
+    const sw_route *routes;
+    size_t route_count;
+    unsigned connections;   /* at once; a further one is answered with 503 and `crowded` */
+    bool (*admits)(int fd); /* NULL: whoever reaches the socket gets in. Others are answered with 403 and `refused` */
+    const char *crowded, *refused;
+    bool quiet;          /* its requests are not in the access log */
+    bool while_draining; /* it answers then, too */
+} http_door;
+
+/* Opens a door on loop 0. `fd` is bound, and taken over; `module` is whose routes they are; `door` is const data.
+ * Before loops_start. false: `error` says why. */
+bool http_open_door(http_server *h, const http_door *door, sw_host *module, int fd, char *error, size_t error_size);
 /* Where `authenticate` is called: SW_LANE_WORKER, or SW_LANE_SLOW for a provider that waits. Before loops_start. */
 void http_authenticate_on(http_server *h, sw_lane lane);
 /* What asks further, as work of `provider`. Before loops_start. */

@@ -53,7 +53,7 @@ static const route *find_route(exchange *x, const route_set **ret_set)
         [HEAD_GET] = SW_GET,       [HEAD_POST] = SW_POST, [HEAD_PUT] = SW_PUT, [HEAD_PATCH] = SW_PATCH,
         [HEAD_DELETE] = SW_DELETE, [HEAD_HEAD] = SW_GET,  [HEAD_OPTIONS] = 0,
     };
-    *ret_set = router_match(x->home->server->router, x->path, x->values);
+    *ret_set = router_match(x->conn->by->router, x->path, x->values);
     return *ret_set ? (*ret_set)->by_method[ROUTED[x->method]] : NULL;
 }
 
@@ -99,7 +99,8 @@ static void admit(exchange *x)
 static bool overloaded(exchange *x)
 {
     const http_server *h = x->home->server;
-    if (x->route && x->route->kind == ROUTE_HEALTH)
+    const http_door *door = x->conn->by->door;
+    if ((x->route && x->route->kind == ROUTE_HEALTH) || (door && door->while_draining))
         return false;
     if (atomic_load_explicit(&h->rt->draining, memory_order_relaxed)) {
         x->conn->close_after = true;
@@ -131,10 +132,12 @@ static void guard(exchange *x)
 {
     const http_server *h = x->home->server;
     const route_set *set;
+    const http_door *door = x->conn->by->door;
     uint32_t slot = client_find(x);
-    cors_find(x);
+    if (!door)
+        cors_find(x);
     x->route = find_route(x, &set);
-    if (!rates_request(h->rates, slot, x->home->clock.mono_ms)) {
+    if (!door && !rates_request(h->rates, slot, x->home->clock.mono_ms)) {
         exchange_fail(x, SW_RATE_LIMITED, NULL, "too many requests");
         return;
     }

@@ -67,7 +67,7 @@ void refuse_read(conn *c, int http_status, const char *code, const char *text)
         return;
     }
     exchange_name(x, known.request_id);
-    if (known.origin[0])
+    if (known.origin[0] && !c->by->door)
         cors_take(x, known.origin);
     if (!text)
         text = http_status == 413 ? "the request body is too large" : "the request is malformed";
@@ -146,7 +146,7 @@ static uint64_t body_limit_of(const conn *c)
     if (!c->head.chunked && c->head.length <= s->body)
         return s->body;
     sw_str values[ROUTE_PARAMS_MAX];
-    const route_set *set = router_match(c->home->server->router, c->head.path, values);
+    const route_set *set = router_match(c->by->router, c->head.path, values);
     const route *r = set && c->head.method <= HEAD_DELETE ? set->by_method[c->head.method] : NULL;
     return r && (r->row.flags & SW_ROUTE_LARGE_BODY) ? s->large_body : s->body;
 }

@@ -20,6 +20,7 @@
 
 typedef struct http_loop http_loop;
 typedef struct conn conn;
+typedef struct entrance entrance;
 typedef struct exchange exchange;
 
 /* What a connection does. READ states wait for the client, the others do not read. */
@@ -45,9 +46,22 @@ typedef struct {
 
 enum { DEADLINE_HEAD = 0, DEADLINE_BODY, DEADLINE_IDLE, DEADLINE_REPLY, DEADLINE_LINGER, DEADLINES };
 
+/* What connections come in by: a loop's share of the TCP port, or a door. */
+struct entrance {
+    http_loop *home;
+    const http_door *door; /* NULL for the TCP port, whose requests are counted, limited, and need a token */
+    router *router;
+    struct evhttp *evhttp;
+    struct evconnlistener *listener; /* evhttp's; NULL once drained */
+    struct evhttp_bound_socket *bound;
+    unsigned open;  /* connections of a door */
+    entrance *next; /* door of the same server */
+};
+
 struct conn {
     TAILQ_ENTRY(conn) entry; /* in a deadline queue, or the loop's new or dead ones */
     http_loop *home;
+    entrance *by;
     struct bufferevent *bev; /* evhttp's, as evcon: until CONN_DEAD */
     struct evhttp_connection *evcon;
     bufferevent_data_cb feed; /* evhttp's own read callback: parses what is in the input */
@@ -106,9 +120,7 @@ enum { ACCESS_LOG_BYTES = 16384, HEAD_SCRATCH = 16384 };
 struct http_loop {
     http_server *server;
     loop *loop;
-    struct evhttp *evhttp;
-    struct evconnlistener *listener; /* evhttp's; NULL once drained */
-    struct evhttp_bound_socket *bound;
+    entrance port; /* its share of the TCP port */
     struct event *newborn, *timer;
     bool timer_set, accept_paused, draining;
     int64_t accept_after_ms; /* after EMFILE: not before */
@@ -141,7 +153,8 @@ struct http_server {
     sw_host *provider; /* whose work asking is */
     http_take_over take_over;
     void (*read)(conn *c); /* takes what is in the input of a connection: http_gate.c, set once by http_server.c */
-    router *router;
+    router *router;        /* of the TCP port */
+    entrance *doors;       /* all on loop 0 */
     struct rates *rates;
     http_loop **loops; /* one each, so that they share no cache line */
     unsigned loop_count;

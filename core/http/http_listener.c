@@ -19,10 +19,10 @@ enum { RETRY_MS = 200, COMPLAIN_MS = 10000, SYSTEMD_FIRST = 3 };
 
 void listener_close(http_loop *l)
 {
-    if (l->bound)
-        evhttp_del_accept_socket(l->evhttp, l->bound);
-    l->bound = NULL;
-    l->listener = NULL;
+    if (l->port.bound)
+        evhttp_del_accept_socket(l->port.evhttp, l->port.bound);
+    l->port.bound = NULL;
+    l->port.listener = NULL;
     l->accept_paused = false;
 }
 
@@ -31,8 +31,9 @@ static void on_error(struct evconnlistener *listener, void *evhttp_)
 {
     int why = errno;
     http_loop *l = loop_current()->http;
-    (void)listener, (void)evhttp_;
+    (void)evhttp_;
     tick(l);
+    evconnlistener_disable(listener); /* a door's, perhaps */
     accept_pause(l, RETRY_MS);
     if (l->complained_ms && l->clock.mono_ms - l->complained_ms < COMPLAIN_MS)
         return;
@@ -41,6 +42,29 @@ static void on_error(struct evconnlistener *listener, void *evhttp_)
 }
 
 /* ---- opening ---- */
+
+bool listener_add(entrance *by, int fd, char *error, size_t error_size)
+{
+    http_loop *l = by->home;
+    if (listen(fd, l->server->settings.backlog) != 0) {
+        snprintf(error, error_size, "listen: %s", strerror(errno));
+        close(fd);
+        return false;
+    }
+    by->listener = evconnlistener_new(l->loop->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    by->bound = by->listener ? evhttp_bind_listener(by->evhttp, by->listener) : NULL;
+    if (!by->bound) {
+        snprintf(error, error_size, "out of memory");
+        if (by->listener)
+            evconnlistener_free(by->listener);
+        else
+            close(fd);
+        by->listener = NULL;
+        return false;
+    }
+    evconnlistener_set_error_cb(by->listener, on_error);
+    return true;
+}
 
 static int port_of(int fd)
 {
@@ -74,29 +98,6 @@ static int bind_one(const struct addrinfo *to, bool share)
     return -1;
 }
 
-/* Hands a bound socket to the loop's evhttp; closes it on failure. */
-static bool listen_on(http_loop *l, int fd, char *error, size_t error_size)
-{
-    if (listen(fd, l->server->settings.backlog) != 0) {
-        snprintf(error, error_size, "listen: %s", strerror(errno));
-        close(fd);
-        return false;
-    }
-    l->listener = evconnlistener_new(l->loop->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    l->bound = l->listener ? evhttp_bind_listener(l->evhttp, l->listener) : NULL;
-    if (!l->bound) {
-        snprintf(error, error_size, "out of memory");
-        if (l->listener)
-            evconnlistener_free(l->listener);
-        else
-            close(fd);
-        l->listener = NULL;
-        return false;
-    }
-    evconnlistener_set_error_cb(l->listener, on_error);
-    return true;
-}
-
 static void set_port(struct addrinfo *to, int port)
 {
     if (to->ai_family == AF_INET6)
@@ -124,7 +125,7 @@ static bool open_shared(http_server *h, struct addrinfo *to, int *ret_port, char
         /* Port 0: the first socket has chosen, the others follow. */
         *ret_port = port_of(fd);
         set_port(to, *ret_port);
-        if (!listen_on(h->loops[i], fd, error, error_size))
+        if (!listener_add(&h->loops[i]->port, fd, error, error_size))
             return false;
     }
     return true;
@@ -152,7 +153,7 @@ static bool open_passed(http_server *h, int passed, int *ret_port, char *error, 
             snprintf(error, error_size, "the socket that was passed: %s", strerror(errno));
             return false;
         }
-        if (!listen_on(h->loops[i], fd, error, error_size))
+        if (!listener_add(&h->loops[i]->port, fd, error, error_size))
             return false;
     }
     close(passed);

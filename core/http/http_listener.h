@@ -7,7 +7,9 @@
 /* Opens all loops' listeners. A bind without SO_REUSEPORT first proves that nobody else has the port. Before the loops
  * run. false: `error` says why. */
 bool listener_open(http_server *h, int *ret_port, char *error, size_t error_size);
-/* For good. On the loop. */
+/* Has an entrance accept from a bound socket, which is taken over. Before the loops run. false: `error`. */
+bool listener_add(entrance *by, int fd, char *error, size_t error_size);
+/* The TCP port accepts no more, for good. On the loop. */
 void listener_close(http_loop *l);
 
 #endif

@@ -227,8 +227,10 @@ void reply_send(exchange *x, reply *r)
     http_loop *l = x->home;
     size_t body_len = x->method == HEAD_HEAD || r->status == 204 || r->status == 304 ? 0 : r->len;
     int64_t took = now_ns() - x->started_ns;
-    route_metrics_add(x, r->status, took);
-    access_log_add(x, r->status, body_len, took);
+    if (!c->by->door)
+        route_metrics_add(x, r->status, took);
+    if (!c->by->door || !c->by->door->quiet)
+        access_log_add(x, r->status, body_len, took);
 
     size_t bound = head_bound(x, r);
     char *head = bound <= sizeof l->scratch ? l->scratch : malloc(bound);

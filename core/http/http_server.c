@@ -13,29 +13,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* evhttp's own limits stand above ours, so that a refusal is ours, as JSON. */
 enum { ABOVE_OURS = 64 * 1024, LINGER_MS = 10000 };
 
 /* ---- opening ---- */
 
+static bool open_evhttp(entrance *by)
+{
+    const http_settings *s = &by->home->server->settings;
+    by->evhttp = evhttp_new(by->home->loop->base);
+    if (!by->evhttp)
+        return false;
+    evhttp_set_bevcb(by->evhttp, conn_accept, by);
+    evhttp_set_gencb(by->evhttp, http_dispatch, by);
+    evhttp_set_default_content_type(by->evhttp, NULL);
+    evhttp_set_max_headers_size(by->evhttp, (ev_ssize_t)s->header_bytes + ABOVE_OURS);
+    evhttp_set_max_body_size(by->evhttp, (ev_ssize_t)s->large_body + ABOVE_OURS);
+    evhttp_set_allowed_methods(by->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
+                                               EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS);
+    return true;
+}
+
 static bool open_events(http_loop *l)
 {
-    struct event_base *base = l->loop->base;
-    l->newborn = event_new(base, -1, 0, conn_newborn, l);
-    l->timer = evtimer_new(base, sweep_fired, l);
-    l->evhttp = evhttp_new(base);
-    if (!l->newborn || !l->timer || !l->evhttp)
-        return false;
-    const http_settings *s = &l->server->settings;
-    evhttp_set_bevcb(l->evhttp, conn_accept, l);
-    evhttp_set_gencb(l->evhttp, http_dispatch, l);
-    evhttp_set_default_content_type(l->evhttp, NULL);
-    evhttp_set_max_headers_size(l->evhttp, (ev_ssize_t)s->header_bytes + ABOVE_OURS);
-    evhttp_set_max_body_size(l->evhttp, (ev_ssize_t)s->large_body + ABOVE_OURS);
-    evhttp_set_allowed_methods(l->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
-                                              EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS);
-    return true;
+    l->newborn = event_new(l->loop->base, -1, 0, conn_newborn, l);
+    l->timer = evtimer_new(l->loop->base, sweep_fired, l);
+    return l->newborn && l->timer && open_evhttp(&l->port);
 }
 
 static http_loop *loop_new(http_server *h, loop *on)
@@ -55,6 +60,7 @@ static http_loop *loop_new(http_server *h, loop *on)
     TAILQ_INIT(&l->dead);
     TAILQ_INIT(&l->busy);
     TAILQ_INIT(&l->spare);
+    l->port = (entrance){.home = l, .router = h->router};
     tick(l);
     return l;
 }
@@ -121,7 +127,7 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     h->take_over = take_over;
     h->read = gate_read;
     int port = 0;
-    bool fine = read_settings(h, error, error_size) && open_loops(h) && open_routes(h, error, error_size) &&
+    bool fine = read_settings(h, error, error_size) && open_routes(h, error, error_size) && open_loops(h) &&
                 route_metrics_open(h) && listener_open(h, &port, error, error_size);
     if (!fine) {
         http_close(h);
@@ -183,6 +189,50 @@ void http_each_route(http_server *h, void (*each)(void *arg, const sw_host *modu
         each(arg, r->module, &r->row);
 }
 
+/* ---- doors ---- */
+
+/* The one that was opened last. */
+static void close_door(http_server *h)
+{
+    entrance *by = h->doors;
+    h->doors = by->next;
+    if (by->evhttp)
+        evhttp_free(by->evhttp);
+    router_free(by->router);
+    free(by);
+}
+
+static bool add_door_routes(router *r, const http_door *door, sw_host *module, char *error, size_t error_size)
+{
+    for (size_t i = 0; i < door->route_count; i++) {
+        sw_route row = door->routes[i];
+        row.access = SW_PUBLIC; /* who has come in is not asked for a token */
+        if (!router_add(r, module, &row, ROUTE_PLAIN, error, error_size))
+            return false;
+    }
+    return true;
+}
+
+bool http_open_door(http_server *h, const http_door *door, sw_host *module, int fd, char *error, size_t error_size)
+{
+    entrance *by = calloc(1, sizeof *by);
+    snprintf(error, error_size, "out of memory");
+    if (!by) {
+        close(fd);
+        return false;
+    }
+    *by = (entrance){.home = h->loops[0], .door = door, .router = router_new(), .next = h->doors};
+    h->doors = by;
+    bool fine = by->router && add_door_routes(by->router, door, module, error, error_size) && open_evhttp(by);
+    if (!fine)
+        close(fd);
+    else
+        fine = listener_add(by, fd, error, error_size);
+    if (!fine)
+        close_door(h);
+    return fine;
+}
+
 /* ---- the end ---- */
 
 static void drain(mail *m, loop *on)
@@ -209,17 +259,21 @@ unsigned http_in_flight(const http_server *h)
     return (unsigned)sum;
 }
 
-static void loop_free(http_loop *l)
+/* Answers that never came home: their lanes are gone, so nobody works on them. */
+static void forget_answers(http_loop *l)
 {
-    /* Answers that never came home: their lanes are gone, so nobody works on them. */
     for (exchange *x; (x = TAILQ_FIRST(&l->busy));)
         exchange_free(x);
+}
+
+static void loop_free(http_loop *l)
+{
     for (exchange *x; (x = TAILQ_FIRST(&l->spare));) {
         TAILQ_REMOVE(&l->spare, x, entry);
         free(x);
     }
-    if (l->evhttp)
-        evhttp_free(l->evhttp); /* connections too: they become dead ones */
+    if (l->port.evhttp)
+        evhttp_free(l->port.evhttp); /* connections too: they become dead ones */
     access_log_flush(l);
     conn_bury(l, 0);
     if (l->newborn)
@@ -233,6 +287,10 @@ void http_close(http_server *h)
 {
     if (!h)
         return;
+    for (unsigned i = 0; i < h->loop_count; i++)
+        forget_answers(h->loops[i]);
+    while (h->doors)
+        close_door(h);
     for (unsigned i = 0; i < h->loop_count; i++)
         loop_free(h->loops[i]);
     route_metrics_close(h);

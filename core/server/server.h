@@ -3,9 +3,8 @@
 #define CORE_SERVER_SERVER_H
 
 #include "core/admin/admin.h"
-#include "core/admin/metrics/metrics_listener.h"
-#include "core/admin/operator/operator_listener.h"
 #include "core/outbound/outbound.h"
+#include "core/plugin/registry.h"
 #include <limits.h>
 
 enum { SERVER_CONFIGS_MAX = 16 };
@@ -32,8 +31,7 @@ typedef struct {
     registry *plugins;
     crashes *crashes; /* NULL: nobody watches */
     http_server *http;
-    metrics_listener *metrics;    /* NULL: none */
-    operator_listener *operators; /* NULL: none */
+    bool operators; /* the socket of their commands is open */
     sw_db *writer_db;
     bool ended;  /* its threads */
     int lock_fd; /* -1: not held */

@@ -2,6 +2,8 @@
 #include "core/server/server.h"
 
 #include "core/admin/keys.h"
+#include "core/admin/metrics/metrics.h"
+#include "core/admin/operator/operator.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/outbound/outbound.h"
@@ -119,8 +121,7 @@ static bool open_metrics(server *s)
     int port = (int)config_int(s->rt.config, "server.metrics_port");
     if (port == 0)
         return true;
-    s->metrics = metrics_listener_open(&s->rt, port, error, sizeof error);
-    return s->metrics || say(error);
+    return metrics_door_open(s->http, &s->rt, port, error, sizeof error) || say(error);
 }
 
 /* Without it commands cannot reach the server, and everything else works. */
@@ -129,7 +130,7 @@ static void open_operators(server *s)
     char error[ERROR_MAX];
     if (!s->from.serves)
         return;
-    s->operators = operator_listener_open(&s->rt, error, sizeof error);
+    s->operators = operator_door_open(s->http, &s->rt, error, sizeof error);
     if (!s->operators)
         log_warn("server", "no socket for operators' commands: %s", error);
 }

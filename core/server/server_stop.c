@@ -1,6 +1,7 @@
 /* The end of a server: first what clients see, then the threads, then the memory. */
 #include "core/server/server.h"
 
+#include "core/admin/operator/operator.h"
 #include "core/base/log.h"
 #include "core/outbound/outbound.h"
 
@@ -80,8 +81,8 @@ void server_close(server *s)
         end_threads(s, 0);
     outbound_stop(rt->outbound);
     rt->outbound = NULL;
-    metrics_listener_close(s->metrics);
-    operator_listener_close(s->operators);
+    if (s->operators)
+        operator_door_close(&s->rt);
     hub_close(rt->hub);
     http_close(s->http);
     runtime_free(rt);

@@ -29,7 +29,13 @@ def test_a_socket_that_a_killed_server_left_is_in_nobodys_way(fresh):
     assert not os.path.exists(os.path.join(fresh.data, "control"))
 
 
-def ask(server, line):
+def order(body, path="/user/passwd", method="POST", headers=""):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return (f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+def connect(server):
     client = socket.socket(socket.AF_UNIX)
     client.settimeout(30)
     folder = os.open(server.data, os.O_PATH)
@@ -37,12 +43,18 @@ def ask(server, line):
         client.connect(f"/proc/self/fd/{folder}/control")
     finally:
         os.close(folder)
-    with client:
-        client.sendall(line)
-        answer = b""
+    return client
+
+
+def ask(server, sent):
+    """The status of the answer, and its text."""
+    answer = b""
+    with connect(server) as client:
+        client.sendall(sent)
         while piece := client.recv(4096):
             answer += piece
-    return json.loads(answer)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)["error"] if body else ""
 
 
 def test_the_socket_is_the_server_users_alone(fresh):
@@ -52,21 +64,32 @@ def test_the_socket_is_the_server_users_alone(fresh):
 
 def test_orders_that_are_none_are_refused(fresh):
     for line in (b"\n", b"nonsense\n", b"[]\n", b'{"do":"anything"}\n', b'{"do":5}\n'):
-        assert ask(fresh, line)["ok"] is False
+        assert ask(fresh, line)[0] == 400
+    for body in (b"nonsense", b"[]", b'{"name":5}', b"\0" * 4096):
+        assert ask(fresh, order(body))[0] == 400, body
+    for body in (b"", b'{"do":"anything"}'):
+        assert ask(fresh, order(body)) == (404, "there is no user named "), body
+    assert ask(fresh, order({}, path="/user/anything"))[0] == 404
+    assert ask(fresh, order({}, method="DELETE"))[0] == 405
     with pytest.raises((ConnectionError, AssertionError)):
-        assert ask(fresh, b"x" * 100000 + b"\n")["ok"]
-    order = {"do": "user passwd", "name": "admin", "password": 12345678}
-    assert ask(fresh, json.dumps(order).encode() + b"\n") == {"ok": False, "error": "password is required"}
+        assert ask(fresh, b"x" * 100000 + b"\n")[0] == 204
+    wrong = {"name": "admin", "password": 12345678}
+    assert ask(fresh, order(wrong)) == (400, "password must be a string")
+    assert ask(fresh, order({"name": "admin"})) == (400, "password is required")
+    assert ask(fresh, order({"name": "nobody", "password": NEW})) == (404, "there is no user named nobody")
+    assert signs_in(fresh, "admin", ADMIN_PASSWORD)
+
+
+def test_each_door_has_its_own_routes(fresh):
+    for path in ("/api/users", "/api/plugins", "/api/health", "/api/ws", "/metrics"):
+        assert ask(fresh, order(b"", path=path, method="GET"))[0] == 404, path
+    answer = fresh.post("/user/passwd", {"name": "admin", "password": NEW})
+    assert answer.status_code == 404 and "/user/passwd" not in fresh.get("/api/openapi.json").text
     assert signs_in(fresh, "admin", ADMIN_PASSWORD)
 
 
 def test_clients_that_say_nothing_keep_others_out_for_a_while_only(fresh):
-    silent = []
-    folder = os.open(fresh.data, os.O_PATH)
-    for _ in range(4):
-        silent.append(socket.socket(socket.AF_UNIX))
-        silent[-1].connect(f"/proc/self/fd/{folder}/control")
-    os.close(folder)
+    silent = [connect(fresh) for _ in range(4)]
     eventually(lambda: "too many orders" in passwd(fresh, "admin").stderr)
     eventually(lambda: passwd(fresh, "admin").returncode == 0, 60, "the silent ones to be cut off")
     assert [client.recv(1) for client in silent] == [b""] * 4
@@ -76,13 +99,10 @@ def test_clients_that_say_nothing_keep_others_out_for_a_while_only(fresh):
 
 def test_a_client_that_leaves_early_or_says_nothing_harms_nobody(fresh):
     before = hashes(fresh)["admin"]
-    for line in (b"", b'{"do":"user pas', b'{"do":"user passwd","name":"admin","password":"' + NEW.encode() + b'"}\n'):
-        client = socket.socket(socket.AF_UNIX)
-        folder = os.open(fresh.data, os.O_PATH)
-        client.connect(f"/proc/self/fd/{folder}/control")
-        os.close(folder)
-        client.sendall(line)
-        client.close()
+    whole = order({"name": "admin", "password": NEW})
+    for sent in (b"", whole[:8], whole[:-4], whole):
+        with connect(fresh) as client:
+            client.sendall(sent)
     eventually(lambda: hashes(fresh)["admin"] != before, what="the whole order to be carried out")
     assert signs_in(fresh, "admin", NEW)
     assert passwd(fresh, "admin", "and once more\n").returncode == 0

@@ -44,7 +44,10 @@ def test_a_collector_on_this_machine_needs_no_token():
     with Steward(options={"server": {"metrics_port": str(port)}}, plugins="auth, users") as server:
         answer = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
         assert answer.status_code == 200 and "steward_sockets_by_role" in answer.text
-        assert requests.get(f"http://127.0.0.1:{port}/api/users", timeout=5).status_code == 404
+        for path in ("/api/users", "/api/ping", "/user/passwd", "/"):
+            assert requests.get(f"http://127.0.0.1:{port}{path}", timeout=5).status_code == 404
+        assert requests.post(f"http://127.0.0.1:{port}/metrics", timeout=5).status_code == 405
+        assert 'steward_http_requests_total{route="/metrics"' not in answer.text
         assert server.get("/metrics", token=None).status_code == 401
         assert server.get("/metrics").status_code == 200
 

@@ -19,4 +19,8 @@ void metrics_runtime(buf *out, runtime *rt);
 void metrics_plugins(buf *out, sw_request *req);
 void metrics_process(buf *out, const runtime *rt);
 
+/* metrics_door.c: serves GET /metrics on 127.0.0.1:`port` without a token. Before loops_start(), after
+ * registry_start(). false: `error`. */
+bool metrics_door_open(http_server *http, runtime *rt, int port, char *error, size_t error_size);
+
 #endif

@@ -1,4 +1,6 @@
-#include "core/admin/operator/operator_password.h"
+/* The order "user passwd": looked up on a worker, hashed on the hash lane, stored by the writer. The change belongs to
+ * its request all the way. */
+#include "core/admin/operator/operator.h"
 
 #include "core/base/log.h"
 #include "core/plugin/registry.h"
@@ -10,23 +12,17 @@
 
 enum { HASH_MAX = 192 };
 
-/* From the order to its end; belongs to the task that works at it. */
+/* From the order to its end; belongs to the request that works at it. */
 typedef struct {
     const sw_users_service *users;
     void *self;
     int64_t id;
     bool first_admin;
     char name[OPERATOR_NAME_MAX], password[OPERATOR_PASSWORD_MAX], hash[HASH_MAX];
-    operator_done done;
+    void (*finish)(sw_request *req, sw_status status); /* of the request, when the change is done */
+    operator_done done;                                /* of a task */
     void *arg;
 } change;
-
-static void conclude(change *c, sw_status status, const char *text)
-{
-    c->done(c->arg, status, text);
-    crypto_wipe(c, sizeof *c);
-    free(c);
-}
 
 /* ---- what is left to do after the commit ---- */
 
@@ -36,43 +32,19 @@ static sw_status forget_initial(sw_request *req)
     return SW_OK;
 }
 
-static void forgotten(sw_request *task, sw_status status)
+/* sw_request.finish, until the change is committed or has failed. */
+static void concluded(sw_request *req, sw_status status)
 {
-    change *c = task->owner;
-    (void)status;
-    task_free(task);
-    conclude(c, SW_OK, "");
-}
-
-static bool submit(runtime *rt, change *c, sw_handler handler, void (*finish)(sw_request *req, sw_status status))
-{
-    sw_request *task = task_new(rt, rt->modules[0], handler, 0);
-    if (!task)
-        return false;
-    task->owner = task->kept = c;
-    task->finish = finish;
-    task->work_name = "user passwd";
-    request_count(task);
-    if (request_submit(rt, task, SW_LANE_WORKER, handler))
-        return true;
-    atomic_fetch_sub_explicit(&task->host->in_flight, 1, memory_order_release);
-    task_free(task);
-    return false;
-}
-
-static void ended(sw_request *task, sw_status status)
-{
-    change *c = task->owner;
-    runtime *rt = task->host->rt;
-    char text[OPERATOR_TEXT_MAX] = "";
-    if (status != SW_OK)
-        snprintf(text, sizeof text, "%s", task->failure.text);
-    task_free(task);
+    change *c = req->kept;
+    bool forget = status == SW_OK && c->first_admin;
     if (status == SW_OK)
         log_info("operator", "an operator of this machine has changed the password of user %lld", (long long)c->id);
-    if (status == SW_OK && c->first_admin && submit(rt, c, forget_initial, forgotten))
+    crypto_wipe(c->password, sizeof c->password);
+    crypto_wipe(c->hash, sizeof c->hash);
+    req->finish = c->finish;
+    if (forget && request_submit(req->host->rt, req, SW_LANE_WORKER, forget_initial))
         return; /* removes a file: not here, on the writer */
-    conclude(c, status, text);
+    req->finish(req, status);
 }
 
 /* ---- the change: worker, hash lane, writer ---- */
@@ -80,7 +52,9 @@ static void ended(sw_request *task, sw_status status)
 static sw_status store_hash(sw_tx *tx, void *arg)
 {
     const change *c = arg;
-    return c->users->change_password(c->self, tx, c->id, c->hash);
+    SW_TRY(c->users->change_password(c->self, tx, c->id, c->hash));
+    sw_reply_empty(sw_tx_request(tx), 204);
+    return SW_OK;
 }
 
 static sw_status hash(sw_request *req)
@@ -123,18 +97,66 @@ static sw_status look_up(sw_request *req)
     return sw_move(req, SW_LANE_HASH, hash);
 }
 
+/* Takes the outcome of a request in its own hands. */
+static sw_status begin(sw_request *req, change *c)
+{
+    c->finish = req->finish;
+    req->finish = concluded;
+    req->kept = c;
+    return look_up(req);
+}
+
+/* ---- by the door ---- */
+
+sw_status post_user_passwd(sw_request *req)
+{
+    change *c = sw_alloc(req, 1, sizeof *c);
+    const char *name = sw_body_text(req, "name", 0, OPERATOR_NAME_MAX - 1);
+    const char *password = sw_body_text(req, "password", 0, OPERATOR_PASSWORD_MAX - 1);
+    SW_TRY(sw_check(req));
+    if (!c)
+        return SW_NO_MEMORY;
+    *c = (change){0};
+    snprintf(c->name, sizeof c->name, "%s", name);
+    snprintf(c->password, sizeof c->password, "%s", password);
+    return begin(req, c);
+}
+
+/* ---- in the place of the server ---- */
+
+static sw_status begin_task(sw_request *task)
+{
+    return begin(task, task->owner);
+}
+
+static void ended(sw_request *task, sw_status status)
+{
+    change *c = task->owner;
+    c->done(c->arg, status, status == SW_OK ? "" : task->failure.text);
+    crypto_wipe(c, sizeof *c);
+    free(c);
+    task_free(task);
+}
+
 bool operator_set_password(runtime *rt, const char *name, const char *password, operator_done done, void *arg)
 {
     change *c = calloc(1, sizeof *c);
-    if (!c)
-        return false;
-    c->done = done;
-    c->arg = arg;
-    snprintf(c->name, sizeof c->name, "%s", name);
-    snprintf(c->password, sizeof c->password, "%s", password);
-    if (strlen(name) < sizeof c->name && strlen(password) < sizeof c->password && submit(rt, c, look_up, ended))
-        return true;
-    crypto_wipe(c, sizeof *c);
+    sw_request *task = c ? task_new(rt, rt->modules[0], begin_task, 0) : NULL;
+    if (task && strlen(name) < sizeof c->name && strlen(password) < sizeof c->password) {
+        snprintf(c->name, sizeof c->name, "%s", name);
+        snprintf(c->password, sizeof c->password, "%s", password);
+        c->done = done;
+        c->arg = arg;
+        task->owner = c;
+        task->finish = ended;
+        task->work_name = "user passwd";
+        if (request_submit(rt, task, SW_LANE_WORKER, begin_task))
+            return true;
+    }
+    if (c)
+        crypto_wipe(c, sizeof *c);
     free(c);
+    if (task)
+        task_free(task);
     return false;
 }

@@ -1,4 +1,5 @@
-#include "core/admin/operator/operator_listener.h"
+/* The address of the socket, the same for both sides. Any thread. */
+#include "core/admin/operator/operator.h"
 
 #include <errno.h>
 #include <fcntl.h>
