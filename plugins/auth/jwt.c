@@ -1,5 +1,6 @@
-/* JWTs: HS256, nothing else. libjwt checks the signature; it does not look at times, at the types of claims, or at
- * whether the payload is an object, so all of that is done here. */
+/* Makes and checks JWTs, of HS256 alone. libjwt checks the signature. It does not look at times, at the types of
+ * claims, or at whether the payload is an object, so that all of this is done here. Any thread; the secret never
+ * changes. */
 #include "auth.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 
 static const char ISSUER[] = "steward";
-enum { SKEW_S = 60 }; /* clocks of other makers of tokens, for iat and nbf */
+enum { SKEW_S = 60 }; /* how far the clock of another maker of tokens may be ahead, in iat and nbf */
 
 /* ---- making ---- */
 
@@ -47,7 +48,7 @@ sw_status jwt_make(const auth_state *state, sw_request *req, const sw_user *user
 
 typedef enum { CLAIM_ABSENT, CLAIM_INTEGER, CLAIM_WRONG } claim_kind;
 
-/* A claim that is an integer as JSON writes it: no text, no 1.0, no 1e9. libjwt's own getter takes a text or a real for
+/* A claim that is written as a JSON integer, not as a text, 1.0 or 1e9. libjwt's own getter reads a text or a real as
  * 0. */
 static claim_kind integer_claim(jwt_t *jwt, const char *name, int64_t *ret)
 {
@@ -95,7 +96,8 @@ static bool claims_fit(jwt_t *jwt, jwt_claims *claims)
 static bool header_fits(jwt_t *jwt)
 {
     char *critical = jwt_get_headers_json(jwt, "crit");
-    const char *algorithm = jwt_get_header(jwt, "alg"); /* libjwt knows it in any case, the standard in one */
+    const char *algorithm =
+        jwt_get_header(jwt, "alg"); /* libjwt accepts it in any case, the standard in upper case alone */
 
     free(critical);
     return !critical && jwt_get_alg(jwt) == JWT_ALG_HS256 && algorithm && strcmp(algorithm, "HS256") == 0;

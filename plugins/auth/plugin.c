@@ -1,4 +1,5 @@
-/* auth: login, its limits, and what a token means. Read this file first. */
+/* auth: login, its limits, and what a token means. Read this file first: it declares everything that the plugin has,
+ * and makes its state on the main thread. */
 #include "auth.h"
 
 #include <stdlib.h>
@@ -8,14 +9,14 @@ static const sw_option OPTIONS[] = {
     {.name = "failures",
      .type = SW_OPTION_INT,
      .default_value = "5",
-     .max = GATE_FAILURES_MAX,
+     .max = LOGIN_FAILURES_MAX,
      .summary =
          "Failed logins of one user from one address within a minute, after which that pair is refused for 1, 2, "
          "4 … 60 s. 0: never."},
     {.name = "address_failures",
      .type = SW_OPTION_INT,
      .default_value = "5",
-     .max = GATE_FAILURES_MAX,
+     .max = LOGIN_FAILURES_MAX,
      .summary = "The same for all users of one address (/64 for IPv6); raise it for many people behind one address. "
                 "0: never."},
     {.name = "at_once",
@@ -45,18 +46,23 @@ static const sw_option OPTIONS[] = {
 };
 
 static const sw_route ROUTES[] = {
-    {SW_POST, "/api/auth/login", SW_PUBLIC, SW_LANE_WORKER, post_login, "Sign in with name and password.",
+    {.method = SW_POST,
+     .path = "/api/auth/login",
+     .access = SW_PUBLIC,
+     .lane = SW_LANE_WORKER,
+     .handle = post_login,
+     .summary = "Sign in with name and password.",
      .request = "{\"username\":\"admin\",\"password\":\"…\"}",
      .response = "{\"token\":\"<jwt>\",\"user\":{\"id\":1,\"username\":\"admin\",\"role\":\"ADMIN\","
                  "\"actor_type\":\"HUMAN\",\"created_at\":\"2026-03-05T21:42:08.123Z\"}}"},
 };
 
 static const sw_provided PROVIDES[] = {
-    {"auth/1", &AUTH_SERVICE},
+    {.name = "auth/1", .table = &AUTH_SERVICE},
 };
 
 static const sw_need NEEDS[] = {
-    {"users/1", .optional = false},
+    {.name = "users/1", .optional = false},
 };
 
 static uint32_t number(sw_host *host, const char *option)
@@ -66,7 +72,7 @@ static uint32_t number(sw_host *host, const char *option)
 
 static bool fill_state(auth_state *state, sw_host *host, const char *secret)
 {
-    gate_rules rules = {
+    login_rules rules = {
         .failures = number(host, "failures"),
         .address_failures = number(host, "address_failures"),
         .at_once = number(host, "at_once"),
@@ -78,8 +84,8 @@ static bool fill_state(auth_state *state, sw_host *host, const char *secret)
     state->users = sw_service(host, "users/1", &state->users_self);
     state->secret = (unsigned char *)strdup(secret);
     state->secret_len = strlen(secret);
-    state->gate = gate_new(&rules);
-    return state->users && state->secret && state->gate;
+    state->limiter = limiter_new(&rules);
+    return state->users && state->secret && state->limiter;
 }
 
 static void stop(void *state_of_plugin)
@@ -88,7 +94,7 @@ static void stop(void *state_of_plugin)
 
     if (!state)
         return;
-    gate_free(state->gate);
+    limiter_free(state->limiter);
     if (state->secret)
         explicit_bzero(state->secret, state->secret_len);
     free(state->secret);

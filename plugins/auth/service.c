@@ -1,4 +1,4 @@
-/* Service "auth/1": a JWT or an api token into a principal. On a worker; the host caches what is said here. */
+/* Service "auth/1": turns a JWT or an api token into a principal. It runs on a worker; the host caches its answers. */
 #include "auth.h"
 
 #include <stdio.h>
@@ -51,7 +51,7 @@ static sw_status by_api_token(const auth_state *state, sw_db *db, const char *to
     return SW_OK;
 }
 
-/* An api token of a caller's choice may have two dots as well. */
+/* What is not a valid JWT may still be an api token, since a caller may have chosen one with two dots. */
 static sw_status authenticate(void *self, sw_db *db, const char *token, size_t len, sw_principal *ret)
 {
     const auth_state *state = self;

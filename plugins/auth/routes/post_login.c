@@ -1,6 +1,7 @@
-/* POST /api/auth/login: check and gate on a worker, the password on the hash lane, a better hash on the writer.
+/* POST /api/auth/login. A worker reads the body and asks the limiter, the hash lane verifies the password, and the
+ * writer stores a better hash where there is one.
  *
- * Whoever the name belongs to, the work is the same: without a password of its own the dummy is verified. */
+ * The work is the same for every name: when there is no password, a dummy hash is verified. */
 #include "../auth.h"
 
 #include <string.h>
@@ -9,9 +10,9 @@ enum { BCRYPT_MAX = 72, PASSWORD_MAX = 128, ADMIN_ID = 1 };
 
 typedef struct {
     const char *username, *password;
-    gate_key key;
-    bool woken;   /* waited at the gate */
-    sw_user user; /* id 0: nobody who has a password */
+    login_key key;
+    bool woken;   /* it has waited in the line of its address */
+    sw_user user; /* id 0 when nobody of that name has a password */
     const char *token;
     char better[192]; /* the hash by today's method and cost */
 } attempt;
@@ -46,28 +47,28 @@ static sw_status rehash_and_reply(sw_tx *tx, void *arg)
     return SW_OK;
 }
 
-/* ---- the gate ---- */
+/* ---- the limiter ---- */
 
-/* Lets the next one in. A handle whose client has gone is passed over. */
-static void wake(const auth_state *state, const gate_key *key, uint64_t handle)
+/* Lets the next attempt in, and skips those whose clients are gone. */
+static void wake(const auth_state *state, const login_key *key, uint64_t handle)
 {
     while (handle && !sw_complete(state->host, handle))
-        handle = gate_next(state->gate, key, true, sw_monotonic_ms());
+        handle = limiter_next(state->limiter, key, true, sw_monotonic_ms());
 }
 
-static void leave(const auth_state *state, const attempt *a, gate_outcome outcome)
+static void leave(const auth_state *state, const attempt *a, login_outcome outcome)
 {
-    wake(state, &a->key, gate_leave(state->gate, &a->key, outcome, sw_monotonic_ms()));
+    wake(state, &a->key, limiter_leave(state->limiter, &a->key, outcome, sw_monotonic_ms()));
 }
 
-static sw_status refused(sw_request *req, const attempt *a, gate_answer answer, int retry_s)
+static sw_status refused(sw_request *req, const attempt *a, login_answer answer, int retry_s)
 {
     auth_state *state = sw_request_state(req);
 
     atomic_fetch_add(&state->refusals, 1);
     if (a->woken)
-        wake(state, &a->key, gate_next(state->gate, &a->key, false, sw_monotonic_ms()));
-    if (answer == GATE_BUSY)
+        wake(state, &a->key, limiter_next(state->limiter, &a->key, false, sw_monotonic_ms()));
+    if (answer == LOGIN_BUSY)
         return SW_BUSY;
     sw_fail_retry_after(req, retry_s);
     return sw_fail(req, SW_RATE_LIMITED, NULL, "too many login attempts, try again in %d s", retry_s);
@@ -85,19 +86,19 @@ static sw_status wait_in_line(sw_request *req, const attempt *a)
 {
     auth_state *state = sw_request_state(req);
     int timeout_ms = (int)sw_option_int(state->host, "wait_timeout");
-    gate_key key = a->key; /* once woken, the request is another thread's */
+    login_key key = a->key; /* a copy: once it is parked, another thread may have the request */
     uint64_t handle = sw_defer(req, SW_LANE_WORKER, come_back, timeout_ms);
 
     if (!handle)
         return SW_BUSY;
-    if (!gate_park(state->gate, &key, handle, sw_monotonic_ms()))
+    if (!limiter_park(state->limiter, &key, handle, sw_monotonic_ms()))
         wake(state, &key, handle);
     return sw_deferred(req);
 }
 
 /* ---- the password ---- */
 
-/* No hash is made of what bcrypt would not look at in full. */
+/* No hash is made of a password that bcrypt would not read in full. */
 static bool may_rehash(const auth_state *state, const attempt *a)
 {
     const char *method = sw_option_core(state->host, "auth.password_method");
@@ -118,7 +119,7 @@ static sw_status verify(sw_request *req) /* hash lane */
     bool weak = false;
     bool right = sw_password_verify(state->host, a->password, a->user.id ? a->user.password_hash : NULL, &weak);
 
-    leave(state, a, right ? GATE_PASSED : GATE_FAILED);
+    leave(state, a, right ? LOGIN_PASSED : LOGIN_FAILED);
     if (!right) {
         atomic_fetch_add(&state->failures, 1);
         return sw_fail(req, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
@@ -133,8 +134,8 @@ static sw_status verify(sw_request *req) /* hash lane */
     return SW_OK;
 }
 
-/* Finds whose password is to be verified; id stays 0 for nobody. A password that no hash was ever made of is nobody's:
- * bcrypt would take its first 72 bytes for all of it. */
+/* Finds the user whose password is verified; the id stays 0 when there is none. A password that is longer than any that
+ * was ever hashed matches nobody, although bcrypt would take its first 72 bytes for all of it. */
 static sw_status look_up(sw_request *req, attempt *a)
 {
     const auth_state *state = sw_request_state(req);
@@ -160,22 +161,22 @@ static sw_status admit(sw_request *req) /* worker */
     attempt *a = sw_request_kept(req);
     int retry_s = 1;
 
-    gate_answer answer = gate_enter(state->gate, &a->key, a->woken, sw_monotonic_ms(), &retry_s);
-    if (answer == GATE_REFUSED || answer == GATE_BUSY)
+    login_answer answer = limiter_enter(state->limiter, &a->key, a->woken, sw_monotonic_ms(), &retry_s);
+    if (answer == LOGIN_REFUSED || answer == LOGIN_BUSY)
         return refused(req, a, answer, retry_s);
-    if (answer == GATE_WAIT)
+    if (answer == LOGIN_WAIT)
         return wait_in_line(req, a);
     sw_status status = look_up(req, a);
     if (status == SW_OK)
         status = sw_move(req, SW_LANE_HASH, verify);
     if (status != SW_OK)
-        leave(state, a, GATE_NOTHING);
+        leave(state, a, LOGIN_UNTRIED);
     return status;
 }
 
 /* ---- the request ---- */
 
-/* A text member that is not empty; NULL when there is none, or one that holds a NUL. */
+/* The text of that member; NULL when it is missing, is not a text, is empty or holds a NUL. */
 static const char *credential(const sw_value *body, const char *name)
 {
     const char *text = sw_value_text(sw_value_get(body, name), NULL);
@@ -195,7 +196,7 @@ sw_status post_login(sw_request *req)
     a->password = object ? credential(body, "password") : NULL;
     if (!a->username || !a->password)
         return sw_fail(req, SW_INVALID, NULL, "invalid request body");
-    attempt_keys(a->username, sw_request_address(req), &a->key);
+    login_key_of(a->username, sw_request_address(req), &a->key);
     sw_request_keep(req, a);
     return admit(req);
 }

@@ -1,4 +1,5 @@
-/* What an attempt is counted under: digests, so that neither length nor content of what was typed matters. */
+/* The keys under which an attempt to log in is counted. They are digests, so that neither the length nor the content of
+ * what was typed matters. Any thread; nothing is kept. */
 #include "auth.h"
 
 #include <arpa/inet.h>
@@ -6,7 +7,8 @@
 
 enum { KIND_ADDRESS = 'a', KIND_USER = 'u', LABEL_SIZE = 128, NAME_MAX_BYTES = 64 };
 
-/* IPv4 (also inside IPv6) as it is, IPv6 as its /64: one customer usually has all of one. Returns the length. */
+/* The bytes of an IPv4 address (also of one inside IPv6), or of the /64 of an IPv6 address, since one customer usually
+ * has a whole /64. Returns their number. */
 static size_t address_bytes(const char *address, uint8_t out[LABEL_SIZE])
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
@@ -25,7 +27,7 @@ static size_t address_bytes(const char *address, uint8_t out[LABEL_SIZE])
 }
 
 static void digest(uint8_t kind, const uint8_t *address, size_t address_len, const char *name, size_t name_len,
-                   uint8_t out[GATE_KEY_SIZE])
+                   uint8_t out[LOGIN_KEY_SIZE])
 {
     uint8_t text[2 + LABEL_SIZE + NAME_MAX_BYTES + 1], hash[32];
 
@@ -37,15 +39,15 @@ static void digest(uint8_t kind, const uint8_t *address, size_t address_len, con
         text[2 + address_len + i] = (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
     }
     sw_sha256(text, 2 + address_len + name_len, hash);
-    memcpy(out, hash, GATE_KEY_SIZE);
+    memcpy(out, hash, LOGIN_KEY_SIZE);
 }
 
-void attempt_keys(const char *username, const char *address, gate_key *ret)
+void login_key_of(const char *username, const char *address, login_key *ret)
 {
     uint8_t bytes[LABEL_SIZE];
     size_t len = address_bytes(address, bytes);
 
     digest(KIND_ADDRESS, bytes, len, "", 0, ret->address);
-    /* One byte over the longest name: everything longer is nobody's, and counts as one. */
+    /* One byte more than the longest name. No user has a longer one, so that all of those may count as the same. */
     digest(KIND_USER, bytes, len, username, strnlen(username, NAME_MAX_BYTES + 1), ret->user);
 }
