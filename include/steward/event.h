@@ -1,13 +1,14 @@
-/* Events between plugins. A name, and a struct per event; the struct only grows at its end. Of those below a
- * subscriber sees every member that the server's headers have: what an older publisher does not know is zero.
- * Begin the struct of an event of your own with its size.
+/* Events between plugins. Each has a name and a struct, which only grows at its end. When a publisher was built with
+ * older headers than the server, a subscriber sees zero in the members that the publisher does not know, as long as the
+ * event is one of those below. Begin the struct of an event of your own with its size.
  *
- * in_tx:  called on the writer inside the publisher's savepoint; a failure undoes the publisher's step. In the order in
- *         which plugins start: providers of services before who needs them, else as in plugins.enabled. It takes of the
- *         publisher's limits.write_step.
- * after:  called on a worker as a task after the commit, in commit order per subscriber, at most once. The data is
- *         a copy: with its texts for the events below; of other plugins' events the bytes of the struct alone,
- *         so pointers in it must not be followed there. */
+ * in_tx:  is called on the writer, inside the savepoint of the publisher. When it fails, the whole step of the
+ * publisher is undone. Plugins are called in the order in which they start: a provider of a service before the plugins
+ * that need it, and otherwise as in plugins.enabled. Its time counts as time of the publisher's step
+ *         (limits.write_step).
+ * after:  is called on a worker, as a task after the commit, at most once for each event, and in the order of the
+ * commits. The data is a copy. For the events below the copy includes the texts. For events of other plugins only the
+ * bytes of the struct are copied, so do not follow pointers in it. */
 #ifndef STEWARD_EVENT_H
 #define STEWARD_EVENT_H
 
@@ -17,14 +18,14 @@ SW_BEGIN_DECLS
 
 typedef struct {
     const char *event;
-    sw_status (*in_tx)(sw_tx *tx, const void *data);       /* NULL: not wanted */
-    sw_status (*after)(sw_request *req, const void *data); /* NULL: not wanted; may sw_write() */
+    sw_status (*in_tx)(sw_tx *tx, const void *data);       /* NULL when not wanted */
+    sw_status (*after)(sw_request *req, const void *data); /* NULL when not wanted; may call sw_write() */
 } sw_subscription;
 
 /* Published by users. */
 #define SW_EVENT_USER_CREATED  "user.created"  /* sw_user_event  */
 #define SW_EVENT_USER_REMOVED  "user.removed"  /* sw_user_event  */
-#define SW_EVENT_TOKEN_CHANGED "token.changed" /* sw_token_event; in_tx only: holds the raw token */
+#define SW_EVENT_TOKEN_CHANGED "token.changed" /* sw_token_event; for in_tx only, since it holds the raw token */
 /* Published by messages. */
 #define SW_EVENT_MESSAGE_STORED "message.stored" /* sw_message_event */
 /* Published by chat. */
@@ -32,10 +33,10 @@ typedef struct {
 #define SW_EVENT_APPROVAL_REQUESTED "approval.requested" /* sw_approval_event */
 #define SW_EVENT_APPROVAL_DECIDED   "approval.decided"   /* sw_approval_event */
 /* Published by the host. */
-#define SW_EVENT_SOCKET_OPENED "socket.opened" /* sw_socket_event; after only */
-#define SW_EVENT_SOCKET_CLOSED "socket.closed" /* sw_socket_event; after only */
-/* No data; in_tx: delete every row of your tables, and their sqlite_sequence rows, with static statements. With `users`
- * it fails unless server.env is development and auth.initial_admin_pass is set. */
+#define SW_EVENT_SOCKET_OPENED "socket.opened" /* sw_socket_event; for `after` only */
+#define SW_EVENT_SOCKET_CLOSED "socket.closed" /* sw_socket_event; for `after` only */
+/* Has no data. In in_tx, delete every row of your tables, and the rows of sqlite_sequence for them, with static
+ * statements. The plugin `users` makes it fail, unless server.env is development and auth.initial_admin_pass is set. */
 #define SW_EVENT_STORE_RESET "store.reset"
 
 typedef struct {
@@ -55,11 +56,11 @@ typedef struct {
 
 typedef struct {
     int64_t id;
-    const char *agent_id; /* a name, not a number: of the agent; people may give any text */
+    const char *agent_id; /* the name of the agent, not a number; humans may give any text */
     const char *level, *content;
     int64_t at_ms;
     int64_t sender_id; /* the user who posted it */
-    bool by_frame;     /* came as a SYSTEM_LOG frame */
+    bool by_frame;     /* it came as a SYSTEM_LOG frame */
 } sw_message_event;
 
 typedef struct {
@@ -84,7 +85,7 @@ typedef struct {
     int64_t user_id;
     sw_role role;
     int64_t at_ms;
-    bool last; /* closed: no other socket of this user is open */
+    bool last; /* when one was closed: no other socket of this user is open */
 } sw_socket_event;
 
 SW_END_DECLS

@@ -1,8 +1,8 @@
 /* Writing and reading JSON.
  *
- * The writer appends compact JSON straight to the reply or frame; keys are literals, values are
- * escaped, invalid UTF-8 becomes U+FFFD. It remembers a failure (memory, size limit): no call needs a
- * check. In an object pass the key, in an array NULL. */
+ * The writer appends compact JSON directly to the reply or frame. Keys are literals, values are escaped, and invalid
+ * UTF-8 becomes U+FFFD. The writer remembers a failure (no memory, too large), so that no call needs a check. Inside an
+ * object pass the key, inside an array pass NULL. */
 #ifndef STEWARD_JSON_H
 #define STEWARD_JSON_H
 
@@ -24,20 +24,20 @@ SW_EXPORT void sw_json_textn(sw_json *j, const char *key, const char *value, siz
 SW_EXPORT void sw_json_text_opt(sw_json *j, const char *key, const char *value);
 /* Unix milliseconds as "2026-03-05T21:42:08.123Z". */
 SW_EXPORT void sw_json_time(sw_json *j, const char *key, int64_t unix_ms);
-/* `len` bytes that are one valid JSON text already: copied as they are. */
+/* Copies `len` bytes, which must be one valid JSON text. */
 SW_EXPORT void sw_json_raw(sw_json *j, const char *key, const char *json, size_t len);
-/* A text column of the current row, without a copy in between. NULL columns are left out. */
+/* Writes a text column of the current row, without a copy in between. A column that is NULL is left out. */
 SW_EXPORT void sw_json_column(sw_json *j, const char *key, const sw_rows *rows, int column);
-/* Bytes written so far: to end a page before it grows too large. */
+/* How many bytes are written so far, so that a page can be ended before it grows too large. */
 SW_EXPORT size_t sw_json_length(const sw_json *j);
 
 /* A writer whose result stays in the request's memory (for a payload kept as text in a column). */
 SW_EXPORT sw_json *sw_json_new(sw_request *req);
 SW_EXPORT sw_json *sw_json_new_tx(sw_tx *tx);
-/* What was written; NUL-ended. {NULL,0} after a failure. */
+/* What was written, NUL-ended; {NULL, 0} after a failure. */
 SW_EXPORT sw_str sw_json_str(sw_json *j);
 
-/* ---- reading: NULL is fine everywhere, and has nothing in it ---- */
+/* ---- reading: every function takes NULL, and reads it as a value with nothing in it ---- */
 
 typedef enum {
     SW_JSON_NULL = 1,
@@ -49,16 +49,17 @@ typedef enum {
     SW_JSON_OBJECT
 } sw_json_type;
 
-/* One JSON text into a value of the request's memory; NULL when it is not valid JSON (depth 64). */
+/* Reads one JSON text into a value in the memory of the request. NULL when it is not valid JSON, or is nested deeper
+ * than 64. */
 SW_EXPORT const sw_value *sw_json_parse(sw_request *req, const char *text, size_t len);
 SW_EXPORT const sw_value *sw_json_parse_tx(sw_tx *tx, const char *text, size_t len);
-SW_EXPORT sw_json_type sw_value_type(const sw_value *v);                    /* 0 for NULL                  */
-SW_EXPORT const sw_value *sw_value_get(const sw_value *v, const char *key); /* NULL: no member   */
-SW_EXPORT size_t sw_value_count(const sw_value *v);                         /* of an array, else 0         */
+SW_EXPORT sw_json_type sw_value_type(const sw_value *v);                    /* 0 for NULL */
+SW_EXPORT const sw_value *sw_value_get(const sw_value *v, const char *key); /* NULL when absent */
+SW_EXPORT size_t sw_value_count(const sw_value *v);                         /* of an array; else 0 */
 SW_EXPORT const sw_value *sw_value_at(const sw_value *v, size_t index);
-SW_EXPORT const char *sw_value_text(const sw_value *v, size_t *ret_len); /* NULL: no text     */
-SW_EXPORT int64_t sw_value_int(const sw_value *v, int64_t fallback);     /* integers only     */
-SW_EXPORT double sw_value_double(const sw_value *v, double fallback);    /* integer or real   */
+SW_EXPORT const char *sw_value_text(const sw_value *v, size_t *ret_len); /* NULL when not a text */
+SW_EXPORT int64_t sw_value_int(const sw_value *v, int64_t fallback);     /* of an integer alone */
+SW_EXPORT double sw_value_double(const sw_value *v, double fallback);    /* of an integer or real */
 SW_EXPORT int sw_value_bool(const sw_value *v, int fallback);
 
 SW_END_DECLS

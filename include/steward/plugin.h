@@ -1,7 +1,7 @@
 /* Public plugin ABI: the umbrella header, and what a plugin declares.
  *
- * A plugin is a shared object that exports one symbol, the const data `sw_plugin_v1`. Everything in it
- * is data, so that tools can list a plugin without running its code. Start here, then read one plugin. */
+ * A plugin is a shared object that exports one symbol, the const struct `sw_plugin_v1`. All of it is data, so that
+ * tools can list a plugin without running its code. Start here, then read one plugin. */
 #ifndef STEWARD_PLUGIN_H
 #define STEWARD_PLUGIN_H
 
@@ -22,23 +22,23 @@ SW_BEGIN_DECLS
 #define SW_ABI_MAJOR    1u
 #define SW_ABI_MINOR    2u
 
-/* Work that the writer does between batches, in steps of a few milliseconds. The step sets *ret_more
- * when it should run again soon; otherwise it rests for `every_ms`. */
+/* Work that the writer does between its batches, in steps of a few milliseconds. When there is more to do, the step
+ * sets *ret_more and soon runs again; otherwise it rests for `every_ms`. */
 typedef struct {
     const char *name;
     int64_t every_ms;
     sw_status (*step)(sw_tx *tx, bool *ret_more);
 } sw_housekeeping;
 
-/* A task on a worker every `every_ms`, counted from the end of the one before. When an option says how often: a short
- * one that looks whether its time has come. */
+/* A task that runs on a worker. It runs again `every_ms` after it has ended. When an option says how often something is
+ * due, let a timer with a short `every_ms` look whether its time has come. */
 typedef struct {
     const char *name;
     int64_t every_ms;
     sw_handler run;
 } sw_timer;
 
-/* A service that this plugin provides: a const table of functions beginning with its size. */
+/* A service that this plugin provides: a const table of functions that begins with its size. */
 typedef struct {
     const char *name; /* "users/1" */
     const void *table;
@@ -46,19 +46,19 @@ typedef struct {
 
 typedef struct {
     const char *name; /* "users/1" */
-    bool optional;    /* start without it when it is not there */
+    bool optional;    /* the plugin also starts without it */
 } sw_need;
 
-/* What /api/health shows administrators of a plugin: write members into the object; false: "degraded", and nothing else
- * comes of it. Numbers, booleans and short texts are in /metrics as well. Worker, with a database; no reply, no
- * failure. */
+/* Writes what /api/health shows administrators of this plugin, as members of the object. Numbers, booleans and short
+ * texts are also in /metrics. When it returns false, the health is "degraded"; nothing else follows from that. It runs
+ * on a worker with a database, and must not reply or fail. */
 typedef bool (*sw_health)(sw_request *req, sw_json *out);
 
 typedef struct {
     uint32_t magic; /* SW_PLUGIN_MAGIC      */
     uint16_t abi_major, abi_minor;
     uint32_t size;    /* sizeof(sw_plugin)    */
-    const char *name; /* [a-z0-9-], the file's name without .so */
+    const char *name; /* of [a-z0-9-]: the name of the file without .so */
     const char *version;
     const char *license;
     const char *summary;         /* one sentence         */
@@ -72,28 +72,29 @@ typedef struct {
     sw_table timers;             /* sw_timer             */
     sw_table provides;           /* sw_provided          */
     sw_table needs;              /* sw_need              */
-    const sw_recovery *recovery; /* NULL but for the one plugin that owns stored frames */
+    const sw_recovery *recovery; /* NULL, but in the one plugin that owns the stored frames */
     sw_health health;            /* may be NULL          */
-    /* On the main thread, before anything is served; the database is migrated. `sw_write_later` may be used.
-     * A failure quarantines the plugin, and stop() is not called: free what you have made. NULL: no state. */
+    /* Makes the state of the plugin; it has none when this is NULL. It runs on the main thread, after the migrations
+     * and before anything is served, and may call sw_write_later(). A failure quarantines the plugin. Then stop() is
+     * not called, so free what you have made. */
     sw_status (*start)(sw_host *host, void **ret_state);
-    /* First writes, after start(), as one step on the writer; a failure quarantines the plugin. NULL: none. */
+    /* The first writes, as one step on the writer after start(). A failure quarantines the plugin. May be NULL. */
     sw_status (*prepare)(sw_tx *tx);
-    /* Live options have changed, which it cannot refuse; on the main thread. NULL: not interested. */
+    /* Live options have changed; the plugin cannot refuse that. It runs on the main thread. May be NULL. */
     void (*reconfigure)(sw_host *host, void *state);
-    /* On the main thread: no call is running and none will come. The last thing there is after a start() that
-     * succeeded. NULL: nothing to free. */
+    /* Frees the state, on the main thread. It is the last call of a plugin whose start() succeeded: no other call runs
+     * then, and none will follow. May be NULL. */
     void (*stop)(void *state);
-    /* The plugin was disabled, or enabled again, while the server runs: what it keeps open by itself, such as an
-     * outbound connection, ends and begins with it; callbacks of what it has begun still come. Any worker; must not
-     * block. NULL: nothing to do. */
+    /* The plugin was disabled, or enabled again, while the server runs. Close what it keeps open by itself, such as an
+     * outbound connection, or open it again. Callbacks of what it has begun still come. It runs on any worker and must
+     * not block. May be NULL. */
     void (*switched)(sw_host *host, void *state, bool enabled);
-    /* Since 1.2. Further tables of sw_statement beside `statements`, each a SW_TABLE, ended by NULL: so that every file
-     * of a plugin keeps its own statements beside the code that binds them. NULL when there are none. */
+    /* Since 1.2. More tables of sw_statement beside `statements`: an array of pointers that ends with NULL, each to an
+     * SW_TABLE. So every file of a plugin can keep its statements beside the code that binds them. May be NULL. */
     const sw_table *const *statement_tables;
 } sw_plugin;
 
-/* The head of a descriptor: .magic and friends in one line, in C; C++ wants the four members by name. */
+/* The first four members of a descriptor, in one line. C++ needs them by name instead. */
 #define SW_PLUGIN_HEAD SW_PLUGIN_MAGIC, SW_ABI_MAJOR, SW_ABI_MINOR, (uint32_t)sizeof(sw_plugin)
 
 SW_EXPORT extern const sw_plugin sw_plugin_v1;

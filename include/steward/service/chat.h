@@ -10,41 +10,42 @@ typedef struct {
     uint32_t size; /* sizeof(sw_chat_post) */
     int64_t sender_id;
     int64_t target_id;
-    int64_t conversation_id; /* 0: the rules of the contract choose it */
-    const char *local_id;    /* NULL: none */
+    int64_t conversation_id; /* 0 when the rules of the contract must choose it */
+    const char *local_id;    /* may be NULL */
     const char *payload;     /* raw JSON text */
     size_t payload_len;
-    const char *source; /* raw JSON object, NULL: none */
+    const char *source; /* raw JSON object; may be NULL */
 } sw_chat_post;
 
 typedef struct {
     uint32_t size; /* sizeof(sw_chat_service) */
-    /* Stores a CHAT and delivers it after the commit, exactly as if its sender had sent the frame. SW_NOT_FOUND:
-     * unknown sender or target; SW_FORBIDDEN: the two may not talk; SW_INVALID: conversation or size. */
+    /* Stores a CHAT, and delivers it after the commit, exactly as if its sender had sent the frame. SW_NOT_FOUND: the
+     * sender or the target is not known. SW_FORBIDDEN: these two may not talk. SW_INVALID: the conversation or a size
+     * is wrong. */
     sw_status (*post)(void *self, sw_tx *tx, const sw_chat_post *post, int64_t *ret_id, int64_t *ret_at_ms);
-    /* A new thread of that human's with Butler or an agent, besides the default one; `title` is cut to what a title may
-     * hold. SW_NOT_FOUND: unknown user; SW_INVALID: these two have no threads. */
+    /* Opens a new thread between that human and Butler or an agent, besides the default one. A `title` that is too long
+     * is cut. SW_NOT_FOUND: a user is not known. SW_INVALID: these two cannot have threads. */
     sw_status (*open_thread)(void *self, sw_tx *tx, int64_t owner_id, int64_t peer_id, const char *title,
                              int64_t *ret_id);
 } sw_chat_service;
 
 /* The outcome of an answer to an approval. */
 typedef enum {
-    SW_DECIDED = 1,       /* this answer decided it                                 */
-    SW_DECIDED_SAME,      /* decided before, the same way: nothing was sent         */
-    SW_DECIDED_OTHERWISE, /* decided before, the other way                          */
+    SW_DECIDED = 1,       /* this answer decided it */
+    SW_DECIDED_SAME,      /* it was decided before, in the same way: nothing was sent */
+    SW_DECIDED_OTHERWISE, /* it was decided before, in the other way */
     SW_DECISION_EXPIRED,
-    SW_DECISION_UNKNOWN,  /* no such request                                        */
-    SW_DECISION_FORBIDDEN /* this user may not answer it                            */
+    SW_DECISION_UNKNOWN,  /* there is no such request */
+    SW_DECISION_FORBIDDEN /* this user may not answer it */
 } sw_decision;
 
-/* `size` is set by the caller of the functions that fill one. */
+/* Set `size` before you call a function that fills one. */
 typedef struct {
     uint32_t size; /* sizeof(sw_approval) */
     int64_t approval_id;
     const char *action_id;
     const char *status;     /* PENDING, APPROVED, REJECTED, EXPIRED */
-    const char *decided_by; /* the name shown; "" while pending     */
+    const char *decided_by; /* the name that is shown; "" while pending */
     const char *command, *reason, *target_agent_name;
     const char *channel;
     int64_t expires_ms, decided_ms;
@@ -52,9 +53,9 @@ typedef struct {
 
 typedef struct {
     uint32_t size; /* sizeof(sw_approvals_service) */
-    /* One conditional update in this write step; the first decision wins, and is announced after the commit.
-     * `user_id` answers; `responder_name` NULL: the user's own name; `channel`: "http", "ws", "feishu". *ret (may be
-     * NULL) is what is stored now. SW_INTERNAL: its size was not set. */
+    /* Decides on an approval, by one conditional update in this write step. The first decision wins, and is announced
+     * after the commit. `user_id` is who answers. `responder_name` may be NULL for the user's own name. `channel` is
+     * "http", "ws" or "feishu". *ret is what is stored now; `ret` may be NULL. SW_INTERNAL: ret->size was not set. */
     sw_status (*decide)(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
                         const char *responder_name, const char *channel, sw_decision *ret_decision, sw_approval *ret);
     /* SW_NOT_FOUND when there is none. */

@@ -1,4 +1,4 @@
-/* Service "feishu/1", provided by feishu: its integration log. */
+/* Service "feishu/1", which the plugin feishu provides: its integration log. */
 #ifndef STEWARD_SERVICE_FEISHU_H
 #define STEWARD_SERVICE_FEISHU_H
 

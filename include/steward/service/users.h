@@ -1,4 +1,4 @@
-/* Service "users/1": the table of users. Works on a check step's and on a write step's connection. Texts
+/* Service "users/1": the table of users. It works on the connection of a check step and on that of a write step. Texts
  * live as long as the piece of work that the connection is lent to. */
 #ifndef STEWARD_SERVICE_USERS_H
 #define STEWARD_SERVICE_USERS_H
@@ -8,7 +8,7 @@
 
 SW_BEGIN_DECLS
 
-/* `size` is set by the caller of the functions that fill one: sw_user user = {.size = sizeof user}. */
+/* Set `size` before you call a function that fills one: sw_user user = {.size = sizeof user}. */
 typedef struct {
     uint32_t size; /* sizeof(sw_user)         */
     sw_role role;
@@ -17,40 +17,42 @@ typedef struct {
     const char *password_hash; /* "" for AGENT and BUTLER */
     int64_t generation;        /* the JWT claim `ver`     */
     int64_t created_ms;
-    bool removed; /* only from by_id_any     */
-    sw_db *db;    /* where it was read: write() reads the rest of the row there */
+    bool removed; /* only by_id_any() gives such users */
+    sw_db *db;    /* where it was read; write() reads the rest of the row there */
 } sw_user;
 
 typedef struct {
     uint32_t size; /* sizeof(sw_users_service) */
-    /* SW_NOT_FOUND when there is none (removed users are not found, but by by_id_any), and *ret is as it was.
-     * SW_INTERNAL: its size was not set. Worker or writer; they read the database. */
+    /* These functions find a user, on a worker or on the writer. When there is none they say SW_NOT_FOUND, and *ret
+     * keeps its value. Only by_id_any() finds removed users. SW_INTERNAL: ret->size was not set. */
     sw_status (*by_id)(void *self, sw_db *db, int64_t id, sw_user *ret);
     sw_status (*by_id_any)(void *self, sw_db *db, int64_t id, sw_user *ret);
-    sw_status (*by_name)(void *self, sw_db *db, const char *name, sw_user *ret); /* any case */
+    sw_status (*by_name)(void *self, sw_db *db, const char *name, sw_user *ret); /* in any case */
     sw_status (*by_api_token)(void *self, sw_db *db, const char *token, size_t len, sw_user *ret);
     sw_status (*butler)(void *self, sw_db *db, sw_user *ret);
-    /* The ADMIN with the lowest id. */
+    /* Finds the ADMIN with the lowest id. */
     sw_status (*first_admin)(void *self, sw_db *db, sw_user *ret);
-    /* Every ADMIN by id: calls `each` until it returns false. */
+    /* Calls `each` for every ADMIN, in the order of ids, until it returns false. */
     sw_status (*each_admin)(void *self, sw_db *db, bool (*each)(void *arg, const sw_user *user), void *arg);
-    /* Replaces the hash (rehash at login); the generation stays. Only while it is still `old_hash`. */
+    /* Replaces the hash of a password, when a login has made a better one. It does so only while the hash is still
+     * `old_hash`. The generation stays. */
     sw_status (*set_password_hash)(void *self, sw_tx *tx, int64_t id, const char *old_hash, const char *new_hash);
-    /* The latest report of an agent (shown as last_report). */
+    /* Notes the latest report of an agent, which is shown as last_report. */
     sw_status (*note_report)(void *self, sw_tx *tx, int64_t id, const char *content);
-    /* Writes the user object of the contract (login's answer has its own, shorter form). `hint`: include
-     * token_hint. */
+    /* Writes the user object of the contract. (The answer to a login has a shorter one.) With `hint` it has token_hint.
+     */
     void (*write)(void *self, sw_host *host, sw_json *out, const char *key, const sw_user *user, bool hint);
-    /* The human of that name (any case) with that role, for a plugin whose people another machine knows: a row without
-     * a password is made when there is none; another role is stored as PATCH does it (a new generation, sockets close).
-     * SW_INVALID: no name or role of a human's; SW_CONFLICT: an agent or Butler has the name, or it is the last ADMIN
-     * who would be none. */
+    /* For a plugin whose people are known to another machine: makes sure that there is a human of that name (in any
+     * case) with that role. When there is none, it makes a row without a password. Another role is stored as PATCH does
+     * it: with a new generation, and the sockets close. SW_INVALID: a human cannot have this name or role. SW_CONFLICT:
+     * an agent or Butler has the name, or the last ADMIN would lose that role. */
     sw_status (*provide)(void *self, sw_tx *tx, const char *name, sw_role role, sw_user *ret);
-    /* Another password for a human, in two parts with sw_password_hash() between them. May it be one, by the rules of
-     * POST and PATCH? SW_INVALID: *ret_why is a sentence without the password, static. Any thread. */
+    /* To change the password of a human, call password_allowed(), then sw_password_hash(), then change_password(). This
+     * one checks the password by the rules of POST and PATCH. SW_INVALID: *ret_why says why, in a static text without
+     * the password. Any thread. */
     sw_status (*password_allowed)(void *self, const char *password, const char **ret_why);
-    /* Stores the hash as PATCH does it: a new generation, so every token from before is void, and sockets close.
-     * SW_NOT_FOUND: nobody; SW_CONFLICT: an agent or Butler, who have no password. */
+    /* Stores the hash as PATCH does it: with a new generation, so that every token from before is void, and the sockets
+     * close. SW_NOT_FOUND: there is no such user. SW_CONFLICT: it is an agent or Butler, who have no password. */
     sw_status (*change_password)(void *self, sw_tx *tx, int64_t id, const char *hash);
 } sw_users_service;
 
