@@ -1,8 +1,7 @@
-/* @NAME@: short texts that people keep, each for themselves. Change it into what you need; steward-plugin(7) explains
- * every part.
+/* @NAME@: every user can keep short texts. Change it into what you need; steward-plugin(7) explains every part.
  *
- *   POST /api/@NAME@   {"text":"…"} keeps a text; one that is there already is a 409
- *   GET  /api/@NAME@   the caller's own, newest first: ?limit=50&before=ID
+ *   POST /api/@NAME@   {"text":"…"} keeps a text; one that is kept already is a 409
+ *   GET  /api/@NAME@   lists the texts of the caller, newest first: ?limit=50&before=ID
  */
 #include <steward/plugin.h>
 
@@ -18,29 +17,30 @@ static const sw_option OPTIONS[] = {
      .summary = "How many texts one user may keep."},
 };
 
-/* ---- table: a migration that was released is never edited, only followed by the next ---- */
+/* ---- table: never edit a migration that was released; add another one ---- */
 
 static const sw_migration MIGRATIONS[] = {
-    {"0001_items", "CREATE TABLE @ID@_items ("
-                   " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-                   " user_id INTEGER NOT NULL,"
-                   " text TEXT NOT NULL,"
-                   " created_ms INTEGER NOT NULL,"
-                   " UNIQUE (user_id, text)) STRICT"},
+    {.name = "0001_items",
+     .sql = "CREATE TABLE @ID@_items ("
+            " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+            " user_id INTEGER NOT NULL,"
+            " text TEXT NOT NULL,"
+            " created_ms INTEGER NOT NULL,"
+            " UNIQUE (user_id, text)) STRICT"},
 };
 
-/* ---- statements: named by their address, values are bound ---- */
+/* ---- statements: each is named by its address, and values are bound ---- */
 
 enum { COUNT, INSERT, PAGE, CLEAR, CLEAR_IDS };
 
 static const sw_statement STATEMENTS[] = {
-    [COUNT] = {"count", "SELECT count(*) FROM @ID@_items WHERE user_id = ?1", NULL},
-    [INSERT] = {"insert", "INSERT INTO @ID@_items (user_id, text, created_ms) VALUES (?1, ?2, ?3)", NULL},
-    [PAGE] = {"page",
-              "SELECT id, text, created_ms FROM @ID@_items WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-              NULL},
-    [CLEAR] = {"clear", "DELETE FROM @ID@_items", NULL},
-    [CLEAR_IDS] = {"clear_ids", "DELETE FROM sqlite_sequence WHERE name = '@ID@_items'", NULL},
+    [COUNT] = {.name = "count", .sql = "SELECT count(*) FROM @ID@_items WHERE user_id = ?1"},
+    [INSERT] = {.name = "insert", .sql = "INSERT INTO @ID@_items (user_id, text, created_ms) VALUES (?1, ?2, ?3)"},
+    [PAGE] = {.name = "page",
+              .sql = "SELECT id, text, created_ms FROM @ID@_items WHERE user_id = ?1 AND id < ?2"
+                     " ORDER BY id DESC LIMIT ?3"},
+    [CLEAR] = {.name = "clear", .sql = "DELETE FROM @ID@_items"},
+    [CLEAR_IDS] = {.name = "clear_ids", .sql = "DELETE FROM sqlite_sequence WHERE name = '@ID@_items'"},
 };
 
 /* ---- GET: on a worker, with a read connection ---- */
@@ -76,7 +76,7 @@ typedef struct {
     int64_t per_user;
 } new_item;
 
-/* Sees every earlier write, so that to count and then to insert is safe here. */
+/* A step sees every earlier write, so that it is safe to count first and then to insert. */
 static sw_status insert_step(sw_tx *tx, void *arg)
 {
     const new_item *item = arg;
@@ -136,7 +136,7 @@ static const sw_route ROUTES[] = {
      .response = "{\"id\":1,\"text\":\"milk\"}"},
 };
 
-/* ---- events: a development server is emptied ---- */
+/* ---- events: when a development server is emptied, so is this plugin ---- */
 
 static sw_status on_reset(sw_tx *tx, const void *data)
 {
