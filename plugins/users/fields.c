@@ -1,4 +1,5 @@
-/* Body fields that more than one route reads. Errors are sticky: sw_check() after the last one. */
+/* Reads and checks the body fields that more than one route has. Errors are sticky: call sw_check() after the last
+ * field. On a worker; the texts belong to the request. */
 #include "users.h"
 
 #include <string.h>
@@ -29,7 +30,7 @@ const char *field_username(sw_request *req)
     return name;
 }
 
-/* The text without white space at both ends. */
+/* The text without the white space at both ends. */
 static const char *trimmed(sw_request *req, const char *text)
 {
     size_t len;
@@ -42,8 +43,9 @@ static const char *trimmed(sw_request *req, const char *text)
     return copy ? copy : "";
 }
 
-/* Does the UTF-8 text hold a control character: C0, DEL, C1, or one that turns or hides text (line separators, marks of
- * direction, byte order mark), with which one name could be made to look like another? */
+/* Tells whether the UTF-8 text holds a control character. These are C0, DEL, C1, and the characters that turn or hide
+ * text (line separators, marks of direction, the byte order mark), with which one name could be made to look like
+ * another. */
 static bool has_control(const char *text)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
@@ -73,7 +75,7 @@ const char *field_agent_name(sw_request *req)
     return name;
 }
 
-static bool by_bcrypt(const sw_host *host)
+bool by_bcrypt(const sw_host *host)
 {
     const char *method = sw_option_core(host, "auth.password_method");
     return method && strcmp(method, "bcrypt") == 0;

@@ -1,12 +1,13 @@
-/* Names are unique without regard to case, in every script that has one. The map is part of what is stored
- * (users.name_key), so it is written here and not taken from a locale, which could differ from start to start. */
+/* Turns names into lower case, in every script that has case, since two names that differ only in case are the same
+ * name. The result is stored (users.name_key). So the map is written here and is not taken from a locale, which could
+ * be another one at the next start. Any thread. */
 #include "common/utf8.h"
 #include "users.h"
 
 #include <string.h>
 
-/* Upper-case letters from first to last become lower case: `step` 1 for a run (+ delta), 2 for pairs where
- * the upper case is the even (first is even) or odd (first is odd) one of two neighbours. */
+/* Upper-case letters from first to last become lower case by adding delta. `step` is 1 when all of them are upper case,
+ * and 2 when every other one is: first and all that are an even number behind it. */
 typedef struct {
     uint32_t first, last;
     int32_t delta;
@@ -45,7 +46,7 @@ static uint32_t lower(uint32_t c)
     return c;
 }
 
-/* One character of valid UTF-8; a stray byte counts as itself. Returns its length. */
+/* Reads one character of valid UTF-8. A stray byte stands for itself. Returns the length. */
 static size_t decode(const unsigned char *s, uint32_t *ret)
 {
     size_t len = *s < 0x80 ? 1 : *s >= 0xF0 ? 4 : *s >= 0xE0 ? 3 : *s >= 0xC0 ? 2 : 1;

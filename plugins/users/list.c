@@ -1,4 +1,5 @@
-/* The query of GET /api/users and GET /api/users/agents: exclude_role, q, page, limit; X-Total-Count. */
+/* The lists of users. GET /api/users and GET /api/users/agents share the query (exclude_role, q, page, limit) and the
+ * header X-Total-Count. On a worker. */
 #include "users.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 200, SEARCH_MAX = 256 };
 #define PAGE_MAX INT64_C(1000000000000)
 
-/* A comma list of role names in any case; names that are no role exclude nobody. */
+/* The roles of a comma list of names in any case. A name that is not a role excludes nobody. */
 static uint32_t roles_of(const char *list)
 {
     uint32_t roles = 0;

@@ -1,4 +1,4 @@
-/* The user object of the contract, written straight from a row of a profile statement. */
+/* Writes the user object of the contract, straight from a row of a profile statement. On the thread of the query. */
 #include "users.h"
 
 const char *actor_type(sw_role role)
@@ -11,7 +11,8 @@ bool caller_is_human(const sw_request *req)
     return (SW_ROLE_BIT(sw_request_principal(req)->role) & SW_ROLES_HUMAN) != 0;
 }
 
-/* status, online, last_seen_at, last_report. A report is an agent's; one that never reported shows its connection. */
+/* Writes status, online, last_seen_at and last_report. Only agents have reports; an agent that never sent one shows its
+ * connection. */
 static void write_presence(sw_json *out, const sw_rows *row, sw_host *host, sw_role role, bool always_report)
 {
     bool online = sw_user_online(host, sw_rows_int(row, COL_ID));

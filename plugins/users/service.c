@@ -1,12 +1,13 @@
-/* Service "users/1", for auth, messages, chat, feishu and dev-mock. `self` is this plugin's state. */
+/* Service "users/1", which auth, messages, chat, feishu and dev-mock use. `self` is the state of this plugin. Each
+ * function runs on the thread of the caller: a worker, or the writer. */
 #include "common/utf8.h"
 #include "users.h"
 
 #include <string.h>
 
-enum { SW_USER_FIRST = offsetof(sw_user, db) + sizeof(sw_db *) }; /* what ABI 1.0 has of it */
+enum { SW_USER_FIRST = offsetof(sw_user, db) + sizeof(sw_db *) }; /* the part that ABI 1.0 has */
 
-/* What was found, as much of it as the caller's headers know. */
+/* Gives what was found: as much of it as the caller's headers know. */
 static sw_status give(const users_state *state, sw_status status, const sw_user *found, sw_user *ret)
 {
     SW_TRY(status);
@@ -74,7 +75,7 @@ static sw_status set_password_hash(void *self, sw_tx *tx, int64_t id, const char
     return store_rehash(tx, id, old_hash, new_hash);
 }
 
-/* The first 1 KiB, cut where a character ends. */
+/* Stores the first 1 KiB, cut where a character ends. */
 static sw_status note_report(void *self, sw_tx *tx, int64_t id, const char *content)
 {
     size_t len = strnlen(content, USERS_REPORT_MAX + 1);
@@ -83,7 +84,7 @@ static sw_status note_report(void *self, sw_tx *tx, int64_t id, const char *cont
     return store_note_report(tx, id, content, utf8_cut(content, len, USERS_REPORT_MAX));
 }
 
-/* A removed user has no profile: then only what `user` holds is written. */
+/* A removed user has no profile. Then only what `user` holds is written. */
 static void write_user(void *self, sw_host *host, sw_json *out, const char *key, const sw_user *user, bool hint)
 {
     sw_rows *row = NULL;

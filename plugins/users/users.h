@@ -1,8 +1,9 @@
-/* users: who there is (humans, agents, Butler), their credentials as hashes, and their presence.
+/* users: humans, agents and Butler, their credentials as hashes, and their presence.
  *
- * plugin.c is the front door; store.c and store_write.c hold all SQL; model.c writes the user object; fields.c reads
- * and checks body fields; token.c makes and hashes api tokens; fold.c compares names; first.c makes the first admin and
- * Butler. */
+ * plugin.c is the front door. store.c holds all SQL; model.c writes the user object, list.c many of them; fields.c
+ * reads and checks body fields; api_token.c makes and hashes api tokens; fold.c takes the case out of names;
+ * first_users.c makes the first admin and Butler; user_presence.c notes who is here; service.c is what other plugins
+ * call. */
 #ifndef USERS_H
 #define USERS_H
 
@@ -15,13 +16,13 @@ enum {
     USERS_DESCRIPTION_MAX = 1024,
     USERS_PASSWORD_MIN = 8, /* bytes */
     USERS_PASSWORD_MAX = 128,
-    USERS_BCRYPT_MAX = 72, /* it does not look past them: a longer password would be weaker than it looks */
+    USERS_BCRYPT_MAX = 72, /* bcrypt does not look past them, so that a longer password would be weaker than it looks */
     USERS_REPORT_MAX = 1024,
     USERS_TOKEN_MIN = 8,
     USERS_TOKEN_MAX = 256,
-    USERS_TOKEN_SIZE = 48, /* of one that the server makes: "ec_", 43 characters, NUL */
+    USERS_TOKEN_SIZE = 48, /* of a token that the server makes: "ec_", 43 characters, NUL */
     USERS_HINT_SIZE = 12,  /* "abcd...wxyz" */
-    USERS_HASH_SIZE = 192, /* of a password, by every method there is */
+    USERS_HASH_SIZE = 192, /* of the hash of a password, by any method */
     USERS_ADMIN_ID = 1,
     USERS_BUTLER_ID = 2
 };
@@ -29,31 +30,32 @@ enum {
 /* Made by start(), freed by stop(). */
 typedef struct {
     sw_host *host;
-    char admin_hash[USERS_HASH_SIZE]; /* of the first admin's password: until it is stored, or for good if resettable */
-    bool resettable;                  /* dev-mock may make the first users afresh */
-    int64_t presence_cursor;          /* the writer's alone: the highest id that this minute's notes have reached */
+    char admin_hash[USERS_HASH_SIZE]; /* of the first admin's password; kept until it is stored, or for ever when
+                                         resettable */
+    bool resettable;                  /* dev-mock may make the first users again */
+    int64_t presence_cursor; /* used by the writer alone: the highest id that this minute's notes have reached */
 } users_state;
 
-/* A row to be stored. Empty texts are stored as NULL. */
+/* A row that is to be stored. Empty texts are stored as NULL. */
 typedef struct {
-    int64_t id; /* 0: the next one; filled in by store_add() */
+    int64_t id; /* 0 for the next one; store_add() fills it in */
     const char *name;
     sw_role role;
     const char *password_hash; /* "" for AGENT and BUTLER */
     const char *agent_kind, *runtime_kind, *description;
-    const uint8_t *token_hash; /* NULL: none; 32 bytes */
+    const uint8_t *token_hash; /* 32 bytes, or NULL when there is none */
     const char *token_hint;
 } new_user;
 
 /* Which rows a list shows. */
 typedef struct {
     uint32_t exclude;   /* SW_ROLE_BITs */
-    const char *search; /* "" : all */
-    int64_t limit;      /* -1: all */
+    const char *search; /* "" for all */
+    int64_t limit;      /* -1 for all */
     int64_t offset;
 } users_filter;
 
-/* Columns of the profile statements in store.c, for model.c. */
+/* The columns of a profile, of which model.c writes a user object. */
 enum {
     COL_ID,
     COL_NAME,
@@ -68,9 +70,8 @@ enum {
     COL_LAST_REPORT
 };
 
-/* store.c: reading. SW_NOT_FOUND when there is no such row; removed users are only found by store_by_id_any(). */
-enum { USER_STATEMENT_COUNT = 27 };
-extern const sw_statement USER_STATEMENTS[USER_STATEMENT_COUNT];
+/* store.c: reading. SW_NOT_FOUND when there is no such row. Only store_by_id_any() finds removed users. */
+extern const sw_table USER_STATEMENTS;
 sw_status store_by_id(sw_db *db, int64_t id, sw_user *ret);
 sw_status store_by_id_any(sw_db *db, int64_t id, sw_user *ret);
 sw_status store_by_name(sw_db *db, const char *name, sw_user *ret);
@@ -87,7 +88,8 @@ sw_status store_count(sw_db *db, const users_filter *filter, int64_t *ret_count)
 sw_status store_each_id(sw_db *db, int64_t after, int64_t limit, sw_rows **ret_rows);
 sw_status store_last_seen(sw_db *db, int64_t id, int64_t *ret_at_ms);
 
-/* store_write.c. SW_CONFLICT from store_add() and store_set_token() has become a 409 with its text. */
+/* store.c: writing, in a write step. When store_add() or store_set_token() says SW_CONFLICT, it has made the 409 and
+ * its text. */
 sw_status store_add(sw_tx *tx, new_user *user);
 sw_status store_update(sw_tx *tx, int64_t id, const char *password_hash, sw_role role, const char *description,
                        bool new_generation);
@@ -98,50 +100,54 @@ sw_status store_note_seen(sw_tx *tx, int64_t id, int64_t at_ms);
 sw_status store_note_report(sw_tx *tx, int64_t id, const char *report, size_t len);
 sw_status store_clear(sw_tx *tx);
 
-/* model.c. The row is a profile; `api_token` NULL but for the answer that made it; `hint`: the caller is human. */
+/* model.c. `row` is a profile. `api_token` is NULL but in the answer of the request that made it. `hint` says that the
+ * caller is a human, who is shown the hint of the token. */
 const char *actor_type(sw_role role);
 void user_write(sw_json *out, const char *key, const sw_rows *row, sw_host *host, bool hint, const char *api_token);
 void user_write_status(sw_json *out, const sw_rows *row, sw_host *host);
-/* The answer of a step: the user as it is now. */
+/* Answers a write step with the user as it is now. */
 sw_status user_reply(sw_tx *tx, int http_status, int64_t id, const char *api_token);
 bool caller_is_human(const sw_request *req);
 
-/* fields.c: body fields, with sticky errors (sw_check() afterwards). */
+/* fields.c: body fields. Errors are sticky: call sw_check() after the last field. */
 const char *field_username(sw_request *req);
 const char *field_agent_name(sw_request *req);
 const char *field_password(sw_request *req);
-/* What is wrong with it as a password; NULL: nothing. Static. */
+/* Is auth.password_method bcrypt? */
+bool by_bcrypt(const sw_host *host);
+/* What is wrong with it as a password, as a static text; NULL when nothing is. */
 const char *password_fault(const sw_host *host, const char *password);
 sw_role field_human_role(sw_request *req, sw_role fallback);
 const char *field_kind(sw_request *req, const char *name, const char *fallback);
-/* NULL: not given. */
+/* NULL when it was not given. */
 const char *field_description(sw_request *req);
-/* NULL: not given. An empty one is taken as not given where `empty_is_absent`. */
+/* NULL when it was not given. With `empty_is_absent`, an empty one counts as not given. */
 const char *field_api_token(sw_request *req, bool empty_is_absent);
 bool username_valid(const char *name);
 
-/* list.c: the rows of a filter as an array, each by `write`; cut at limits.page_bytes. */
+/* list.c: replies with an array of the rows of a filter, each written by `write`. It is cut at limits.page_bytes. */
 sw_status users_reply_rows(sw_request *req, const users_filter *filter,
                            void (*write)(sw_json *out, const sw_rows *row, sw_host *host, bool hint));
-/* list.c: the query that GET /api/users and GET /api/users/agents share. */
+/* list.c: reads the query that GET /api/users and GET /api/users/agents share, and replies. */
 sw_status users_reply_list(sw_request *req, uint32_t hidden_roles);
 
-/* token.c */
+/* api_token.c */
 sw_status token_make(char out[USERS_TOKEN_SIZE]);
 sw_status token_hash(sw_host *host, const char *token, size_t len, uint8_t out[32]);
 void token_hint(const char *token, char out[USERS_HINT_SIZE]);
 sw_status token_publish(sw_tx *tx, int64_t id, const char *name, sw_role role, const char *raw_token);
 
-/* fold.c: `text` with every letter in lower case, into `out` of `size` bytes (as long as the text at most). */
+/* fold.c: writes `text` with every letter in lower case into `out`, which has `size` bytes. The result is never longer
+ * than the text. */
 void fold(const char *text, char *out, size_t size);
 
-/* first.c */
+/* first_users.c */
 sw_status users_start(sw_host *host, void **ret_state);
 sw_status users_prepare(sw_tx *tx);
 void users_stop(void *state);
 sw_status first_users_add(sw_tx *tx, const users_state *state);
 
-/* presence.c: every minute, in steps. */
+/* user_presence.c: housekeeping, every minute. */
 sw_status presence_note_online(sw_tx *tx, bool *ret_more);
 
 extern const sw_users_service USERS_SERVICE;

@@ -26,7 +26,7 @@ THREADS_ALLOWED = {
     "core/server/server_configure.c": "makes the lock of the readers, in the zeroed runtime",
     "core/server/server_stop.c": "destroys it",
     "core/server/server_signals.c": "masks the signals of the main thread",
-    "plugins/users/first.c": "start() waits on the main thread for what the writer found",
+    "plugins/users/first_users.c": "start() waits on the main thread for what the writer found",
 }
 THREADS = re.compile(r"\b(?:pthread|sem|mtx|thrd|cnd)_\w+")
 # Plugins: locks of their own state alone.

@@ -1,4 +1,4 @@
-/* The last socket of a user closed: when it was seen last. */
+/* Event socket.closed: when the last socket of a user has closed, notes when that user was seen last. */
 #include "../users.h"
 
 static sw_status note(sw_tx *tx, void *arg)

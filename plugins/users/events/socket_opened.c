@@ -1,5 +1,5 @@
-/* A socket opened: noted unless the last minute's note is still true, so that a user that has just gone is never shown
- * as one that was not here. */
+/* Event socket.opened: notes when the user was seen, unless there is a note of the last minute. So a user who leaves
+ * soon after is never shown as one who was not here. */
 #include "../users.h"
 
 enum { NOTE_EVERY_MS = 60 * 1000 };

@@ -1,9 +1,10 @@
-/* dev-mock empties the store: admin and Butler are made afresh in the same transaction, with ids 1 and 2. */
+/* Event store.reset: dev-mock empties the store. Admin and Butler are made again in the same transaction, with ids 1
+ * and 2. */
 #include "../users.h"
 
 #include <string.h>
 
-/* Nothing that was known about anybody's credentials counts any more. dev-mock itself closes the sockets. */
+/* No token that anybody had counts any more. dev-mock itself closes the sockets. */
 static sw_status forget_all(sw_tx *tx)
 {
     sw_rows *rows;
@@ -14,7 +15,7 @@ static sw_status forget_all(sw_tx *tx)
     return sw_rows_done(rows);
 }
 
-/* Only a first password that was configured can be given again, and only development keeps its hash (first.c). */
+/* Only a first password that was configured can be used again, and only development keeps its hash (first_users.c). */
 static sw_status cannot(sw_tx *tx)
 {
     sw_request *req = sw_tx_request(tx);

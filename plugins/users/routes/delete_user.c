@@ -1,4 +1,5 @@
-/* DELETE /api/users/:id and /api/users/agents/:id: the user disappears, the row stays. */
+/* DELETE /api/users/:id and /api/users/agents/:id: removes a user. The row stays, so that its name can still be shown.
+ */
 #include "../users.h"
 
 typedef struct {

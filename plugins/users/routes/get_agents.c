@@ -1,4 +1,4 @@
-/* GET /api/users/agents: AGENT and BUTLER users by id. */
+/* GET /api/users/agents: lists the AGENT and BUTLER users by id. */
 #include "../users.h"
 
 sw_status get_agents(sw_request *req)

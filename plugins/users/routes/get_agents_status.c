@@ -1,4 +1,4 @@
-/* GET /api/users/agents/status: who of the agents is connected, in short. */
+/* GET /api/users/agents/status: tells in short which agents are connected. */
 #include "../users.h"
 
 static void write_status(sw_json *out, const sw_rows *row, sw_host *host, bool hint)

@@ -1,4 +1,5 @@
-/* GET /api/users/ops/…: OpenHands is not offered. These constants let EchoCenter's page say "disabled". */
+/* GET /api/users/ops/…: OpenHands is not offered. With these constants EchoCenter's page says "disabled". On the loop.
+ */
 #include "../users.h"
 
 sw_status get_ops_status(sw_request *req)

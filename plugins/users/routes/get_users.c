@@ -1,4 +1,4 @@
-/* GET /api/users: everybody, for admins. */
+/* GET /api/users: lists everybody, for admins. */
 #include "../users.h"
 
 sw_status get_users(sw_request *req)

@@ -1,4 +1,5 @@
-/* PATCH /api/users/agents/:id/token: another token. Once this has answered, nothing is accepted with the old one. */
+/* PATCH /api/users/agents/:id/token: gives an agent another token. Once this has been answered, the old one is refused.
+ */
 #include "../users.h"
 
 #include <string.h>
@@ -44,7 +45,7 @@ static sw_status rotate_and_reply(sw_tx *tx, void *arg)
         return sw_fail(req, SW_INVALID, NULL, "target user is not an agent");
 
     sw_status held = store_by_token(sw_tx_db(tx), r->hash, &holder);
-    if (held == SW_OK) /* its own current token: nothing changes and no socket closes */
+    if (held == SW_OK) /* when it is its own current token, nothing changes and no socket closes */
         return holder.id == r->id ? reply(tx, r) : sw_fail(req, SW_CONFLICT, NULL, "api_token already in use");
     if (held != SW_NOT_FOUND)
         return held;

@@ -1,17 +1,18 @@
-/* PATCH /api/users/:id: password, role, description. A change of password or role is a new generation: every token that
- * was given out before is void and the sockets close. */
+/* PATCH /api/users/:id: changes password, role or description. A change of password or role is a new generation: every
+ * token that was given out before becomes void, and the sockets close. */
 #include "../users.h"
 
 typedef struct {
     int64_t id;
-    const char *password; /* NULL: stays */
+    const char *password; /* NULL when it stays */
     const char *password_hash;
-    sw_role role;            /* 0: stays */
-    const char *description; /* NULL: stays */
+    sw_role role;            /* 0 when it stays */
+    const char *description; /* NULL when it stays */
     char hash[USERS_HASH_SIZE];
 } change;
 
-/* The rules that hang on who it is. Called twice: before hashing, and for good in the write step. */
+/* The rules that depend on whose row it is. They are checked twice: before hashing, and again in the write step, which
+ * decides. */
 static sw_status allowed(sw_request *req, sw_db *db, const change *c, sw_user *ret)
 {
     int64_t others;

@@ -1,4 +1,4 @@
-/* POST /api/users/agents: a new agent, answered once with its raw token. */
+/* POST /api/users/agents: adds an agent. Only this answer holds its raw token. */
 #include "../users.h"
 
 #include <string.h>
@@ -16,14 +16,14 @@ static sw_status store_and_reply(sw_tx *tx, void *arg)
     registration *r = arg;
     sw_user same;
 
-    /* The name first, so that of two reasons the answer is always the same. */
+    /* The name is looked up first, so that the answer is always the same when both name and token are taken. */
     sw_status taken = store_by_name(sw_tx_db(tx), r->user.name, &same);
     if (taken == SW_OK)
         return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "username already exists");
     if (taken != SW_NOT_FOUND)
         return taken;
     SW_TRY(store_add(tx, &r->user));
-    sw_tx_user_changed(tx, r->user.id, false); /* an agent that knocked too early is not turned away any more */
+    sw_tx_user_changed(tx, r->user.id, false); /* its token may have been tried too early: forget that it was refused */
     sw_user_event event = {
         .user_id = r->user.id,
         .username = r->user.name,

@@ -1,9 +1,9 @@
-/* POST /api/users/agents/test-connection: is this api token an agent's? Always 200. */
+/* POST /api/users/agents/test-connection: tells whether this api token is an agent's. The status is always 200. */
 #include "../users.h"
 
 #include <string.h>
 
-enum { ANY_LENGTH = 1 << 24 }; /* whatever it is, the answer is 200 */
+enum { ANY_LENGTH = 1 << 24 }; /* a token of any length is answered with 200 */
 
 sw_status post_agents_test_connection(sw_request *req)
 {

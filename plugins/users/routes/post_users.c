@@ -1,4 +1,5 @@
-/* POST /api/users: a new human. Check, hash on its own lane, then store. */
+/* POST /api/users: adds a human. A worker checks the body, the hash lane hashes the password, and the writer stores the
+ * row. */
 #include "../users.h"
 
 #include <string.h>
@@ -45,7 +46,7 @@ sw_status post_users(sw_request *req)
     s->user.role = field_human_role(req, SW_ROLE_MEMBER);
     SW_TRY(sw_check(req));
 
-    /* No hashing for a name that is taken; the index decides in the write step. */
+    /* Nothing is hashed for a name that is taken. In the end the index decides, in the write step. */
     sw_status taken = store_by_name(sw_request_db(req), s->user.name, &same);
     if (taken == SW_OK)
         return sw_fail(req, SW_CONFLICT, NULL, "username already exists");

@@ -1,22 +1,21 @@
 /* The first users: the configured admin (id 1) and Butler (id 2). Clients rely on both ids.
  *
- * The writer must not hash and start() has no database: so start() asks the writer whether the store is empty, hashes
- * on the main thread, where nothing is served yet, and prepare() stores the two. */
+ * The writer must not hash, and start() has no database. So start() asks the writer whether the store is empty, and
+ * hashes on the main thread, since nothing is served yet. Then prepare() stores the two users on the writer. The state
+ * is made and freed here. */
 #include "users.h"
 
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BCRYPT_MAX = 72, GENERATED_SIZE = 33 };
+enum { GENERATED_SIZE = 33 };
 
 static bool hashable(sw_host *host, const char *password)
 {
-    const char *method = sw_option_core(host, "auth.password_method");
-
-    if (method && strcmp(method, "bcrypt") == 0 && strlen(password) > BCRYPT_MAX) {
+    if (by_bcrypt(host) && strlen(password) > USERS_BCRYPT_MAX) {
         sw_log(host, SW_LOG_ERROR, "the initial admin password is over %d bytes, which bcrypt does not look at",
-               BCRYPT_MAX);
+               USERS_BCRYPT_MAX);
         return false;
     }
     return true;
@@ -66,7 +65,7 @@ static void answer(void *arg, sw_status outcome)
     sem_post(&q->answered);
 }
 
-/* Waits for the writer. */
+/* Asks the writer, and waits for its answer. */
 static sw_status store_is_empty(sw_host *host, bool *ret_empty)
 {
     question q = {.status = SW_BUSY};
@@ -84,7 +83,7 @@ static sw_status store_is_empty(sw_host *host, bool *ret_empty)
 
 /* ---- start, prepare, stop ---- */
 
-/* Into state->admin_hash: of the configured password, or of one made now. */
+/* Fills state->admin_hash with the hash of the configured password, or of one that is made now. */
 static sw_status hash_first_password(users_state *state)
 {
     const char *configured = sw_initial_admin_pass(state->host);
@@ -109,7 +108,8 @@ sw_status users_start(sw_host *host, void **ret_state)
     if (!state)
         return SW_NO_MEMORY;
     state->host = host;
-    /* Later only dev-mock's reset needs it, and that exists in development alone: no other start pays for it. */
+    /* Later only the reset of dev-mock needs the hash. It exists in development alone, so that no other start makes
+     * one. */
     state->resettable = *sw_initial_admin_pass(host) && strcmp(sw_host_env(host), "development") == 0;
     sw_status hashed = empty || state->resettable ? hash_first_password(state) : SW_OK;
     if (hashed != SW_OK) {

@@ -1,5 +1,5 @@
-/* Presence in the store: once a minute everybody who is connected is noted, a few hundred in a step, so that after a
- * crash the last minute is known. What happens at connect and disconnect is in events/. */
+/* Presence in the store. Once a minute housekeeping notes everybody who is connected, a few hundred in each step, so
+ * that after a crash the last minute is known. What happens when a socket opens or closes is in events/. */
 #include "users.h"
 
 enum { IDS_PER_STEP = 200 };

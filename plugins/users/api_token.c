@@ -1,4 +1,5 @@
-/* Api tokens: made here, stored as HMAC-SHA-256 under a key of the data folder, shown as a hint. */
+/* Api tokens. The server makes them here, stores them as HMAC-SHA-256 under a key of the data folder, and shows them as
+ * a hint. Any thread but for token_publish(), which is part of a write step; nothing is kept. */
 #include "users.h"
 
 #include <stdio.h>
