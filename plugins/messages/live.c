@@ -1,4 +1,5 @@
-/* What everybody else hears of a stored message: humans by a frame, plugins by an event, users by the report. */
+/* Tells everybody of a stored message: humans by a frame, other plugins by an event, and the users plugin by the
+ * sender's latest report. In the write step; all of it leaves after the commit. */
 #include "messages.h"
 
 #include <string.h>

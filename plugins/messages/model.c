@@ -1,4 +1,5 @@
-/* A message: read from JSON, checked, written as JSON. */
+/* A message: reads it from JSON, checks it, and writes it as JSON. On workers and on the writer; all memory is the
+ * request's. */
 #include "messages.h"
 
 #include <string.h>

@@ -1,16 +1,29 @@
-/* messages: agents report what happens, people read, search and watch it. Read this file first. */
+/* messages: agents report what happens, and people read it, search it and watch it live. Read this file first: it
+ * declares everything that the plugin has, and makes its state on the main thread. */
 #include "messages.h"
-#include "store.h"
 
 #include <stdlib.h>
 
 static const sw_option OPTIONS[] = {
-    {"any_agent_id", SW_OPTION_BOOL, "false",
-     .summary = "Whether an AGENT may post messages under other names than its own.", .flags = SW_OPTION_LIVE},
-    {"retention_days", SW_OPTION_INT, "0", .min = 0, .max = 36500,
-     .summary = "Messages older than this are removed; 0 keeps them for ever.", .flags = SW_OPTION_LIVE},
-    {"retention_count", SW_OPTION_INT, "0", .min = 0, .max = INT64_MAX,
-     .summary = "Only the newest so many messages are kept; 0 keeps all.", .flags = SW_OPTION_LIVE},
+    {.name = "any_agent_id",
+     .type = SW_OPTION_BOOL,
+     .default_value = "false",
+     .summary = "Whether an AGENT may post messages under other names than its own.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "retention_days",
+     .type = SW_OPTION_INT,
+     .default_value = "0",
+     .min = 0,
+     .max = 36500,
+     .summary = "Messages older than this are removed; 0 keeps them for ever.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "retention_count",
+     .type = SW_OPTION_INT,
+     .default_value = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .summary = "Only the newest so many messages are kept; 0 keeps all.",
+     .flags = SW_OPTION_LIVE},
 };
 
 static const sw_migration MIGRATIONS[] = {
@@ -21,31 +34,47 @@ static const sw_migration MIGRATIONS[] = {
     "{\"id\":12,\"agent_id\":\"builder\",\"level\":\"INFO\",\"content\":\"build 7 passed\"," \
     "\"timestamp\":\"2026-03-05T21:42:08.123Z\"}"
 
+static const sw_table *const STATEMENT_TABLES[] = {&MESSAGE_STATEMENTS, NULL};
+
 static const sw_route ROUTES[] = {
-    {SW_GET, "/api/messages", SW_SIGNED_IN, SW_LANE_WORKER, get_messages,
-     "List messages, newest first; by agent, level, text, id and time.", .response = "[" MESSAGE_EXAMPLE "]"},
-    {SW_POST, "/api/messages", SW_SIGNED_IN, SW_LANE_WORKER, post_messages,
-     "Store a message, or an array of up to 1,000.", .flags = SW_ROUTE_LARGE_BODY,
+    {.method = SW_GET,
+     .path = "/api/messages",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_messages,
+     .summary = "List messages, newest first; by agent, level, text, id and time.",
+     .response = "[" MESSAGE_EXAMPLE "]"},
+    {.method = SW_POST,
+     .path = "/api/messages",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_messages,
+     .summary = "Store a message, or an array of up to 1,000.",
+     .flags = SW_ROUTE_LARGE_BODY,
      .request = "{\"agent_id\":\"builder\",\"level\":\"INFO\",\"content\":\"build 7 passed\"}",
      .response = MESSAGE_EXAMPLE},
 };
 
 static const sw_frame_handler FRAMES[] = {
-    {"SYSTEM_LOG", SW_ROLES_SYSTEM, SW_LANE_WORKER, on_system_log, "Report a log line, as a message."},
+    {.type = "SYSTEM_LOG",
+     .roles = SW_ROLES_SYSTEM,
+     .lane = SW_LANE_WORKER,
+     .handle = on_system_log,
+     .summary = "Report a log line, as a message."},
 };
 
 static const sw_subscription SUBSCRIPTIONS[] = {
-    {SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
+    {.event = SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
 };
 
 static const sw_housekeeping HOUSEKEEPING[] = {
-    {"search index", 1000, upkeep_index},
-    {"retention", 10 * 1000, upkeep_retention},
-    {"expiry of keys", 60 * 1000, upkeep_expiry},
+    {.name = "search index", .every_ms = 1000, .step = search_index_step},
+    {.name = "retention", .every_ms = 10 * 1000, .step = retention_step},
+    {.name = "expiry of keys", .every_ms = 60 * 1000, .step = retention_forget_keys},
 };
 
 static const sw_need NEEDS[] = {
-    {"users/1", .optional = false},
+    {.name = "users/1", .optional = false},
 };
 
 static sw_status start(sw_host *host, void **ret_state)
@@ -72,13 +101,13 @@ const sw_plugin sw_plugin_v1 = {
     .summary = "What agents report: stored, searched, and sent live to every human.",
     .options = SW_TABLE(OPTIONS),
     .migrations = SW_TABLE(MIGRATIONS),
-    .statements = SW_TABLE(MESSAGE_STATEMENTS),
+    .statement_tables = STATEMENT_TABLES,
     .routes = SW_TABLE(ROUTES),
     .frames = SW_TABLE(FRAMES),
     .subscriptions = SW_TABLE(SUBSCRIPTIONS),
     .housekeeping = SW_TABLE(HOUSEKEEPING),
     .needs = SW_TABLE(NEEDS),
     .start = start,
-    .prepare = clock_note_step,
+    .prepare = time_range_note_step,
     .stop = free,
 };

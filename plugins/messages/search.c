@@ -1,29 +1,27 @@
 /* GET /api/messages?q=…: a literal substring, newest first.
  *
- * Every hit is checked against the text itself (store.c, HOLDS_TEXT), so that what finds candidates may be coarse:
- *   few rows      what the other filters leave is at most SMALL rows: those are read.
- *   the tail      rows that are not indexed yet, newest first.
- *   3 characters  and more: rows that have all the trigrams of the text (detail=none keeps no positions).
- *   1 or 2        rows that have one of the trigrams that begin with it. With more than TERMS_MAX of those, hits are
- *                 dense, and reading newest first finds a page of them sooner. */
+ * On a worker. Each hit is checked against the text itself (store.c, HOLDS_TEXT), so that the ways to find candidates
+ * may be coarse: few rows      When the other filters leave at most SMALL rows, all of these are read. the tail Rows
+ * that are not indexed yet are read, newest first. 3 characters  or more: the rows that have all trigrams of the text
+ * (detail=none keeps no positions). 1 or 2        The rows that have one of the trigrams that begin with the text. When
+ * there are more than TERMS_MAX of those, hits are dense, and reading newest first finds a page of them sooner. */
 #include "messages.h"
-#include "store.h"
 
 #include <string.h>
 
 enum {
-    SMALL = 2000, /* rows that are sooner read than looked up: about 2 ms       */
-    PROBE = 500,  /* rows read first for one or two characters: mostly a page of hits */
+    SMALL = 2000, /* so many rows are read sooner than looked up: about 2 ms */
+    PROBE = 500,  /* so many rows are read first for one or two characters; mostly they give a page of hits */
     TERMS_MAX = 500,
-    TRIGRAMS_MAX = 12, /* of a longer text as many are taken, spread evenly          */
+    TRIGRAMS_MAX = 12, /* of a longer text so many are taken, spread evenly */
     CHARACTERS_MAX = 256,
-    TERM_BYTES = 4 * 3, /* one trigram                                                */
+    TERM_BYTES = 4 * 3, /* of one trigram */
     QUOTED_BYTES = 2 * TERM_BYTES + 2 + sizeof " AND "
 };
 
 /* ---- expressions of FTS5 ---- */
 
-/* A sequence of "term" OP "term" OP …, quoted, in memory of the connection's work. */
+/* A sequence of "term" OP "term" OP …, quoted, in the memory of the piece of work. */
 typedef struct {
     char *at;
     size_t len;
@@ -36,7 +34,7 @@ static bool expression_begin(sw_db *db, expression *e, size_t terms)
     return e->at != NULL;
 }
 
-/* `len` ≤ TERM_BYTES; `operator` goes between this term and the one before. */
+/* Adds a term of at most TERM_BYTES bytes; `operator` goes between it and the term before. */
 static void expression_add(expression *e, const char *operator, const char * term, size_t len)
 {
     if (e->len > 0) {
@@ -54,7 +52,7 @@ static void expression_add(expression *e, const char *operator, const char * ter
     e->at[e->len] = '\0';
 }
 
-/* Where each character begins, and the end: into starts[0..count]. */
+/* Writes where each character begins, and where the text ends, into starts[0..count]. Returns the count. */
 static size_t characters(const char *text, size_t starts[CHARACTERS_MAX + 1])
 {
     size_t count = 0, len = strlen(text);
@@ -107,7 +105,7 @@ static sw_status search_long(sw_db *db, const message_filter *f, const size_t *s
     return match_rows(db, f, all.at, page);
 }
 
-/* U+FFFE and U+FFFF are U+FFFD to the tokenizer. */
+/* The tokenizer takes U+FFFE and U+FFFF for U+FFFD. */
 static void as_indexed(char *text)
 {
     for (char *at = text; (at = strstr(at, "\xef\xbf")); at += 2)
@@ -115,7 +113,7 @@ static void as_indexed(char *text)
             at[2] = '\xbd';
 }
 
-/* *ret_any: one of the trigrams that begin with the text, into `any`; *ret_count of them. */
+/* Writes the trigrams that begin with the text into `any`, joined by OR; *ret_count is their number. */
 static sw_status terms_of(sw_db *db, const char *text, expression *any, size_t *ret_count)
 {
     char *prefix = sw_db_strdup(db, text);
@@ -158,7 +156,7 @@ static sw_status search_short(sw_db *db, const message_filter *f, message_page *
 
 /* ---- the plan ---- */
 
-/* Do the filters other than the text leave few rows? */
+/* Tells whether the filters other than the text leave few rows. */
 static sw_status is_small(sw_db *db, const message_filter *f, bool *ret_small)
 {
     int64_t count = SMALL + 1;

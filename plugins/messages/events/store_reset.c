@@ -1,6 +1,5 @@
-/* store.reset: everything goes, in the transaction of who asked for it; ids begin at 1 again. */
+/* Event store.reset: removes everything, in the transaction of the plugin that asked for it. Ids begin at 1 again. */
 #include "../messages.h"
-#include "../store.h"
 
 sw_status on_store_reset(sw_tx *tx, const void *data)
 {

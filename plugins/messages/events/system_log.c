@@ -1,12 +1,12 @@
-/* Frame SYSTEM_LOG: an agent reports; stored as a message under its name, then seen by every human. */
+/* Frame SYSTEM_LOG: an agent reports. The report is stored as a message under the agent's name, and every human sees
+ * it. */
 #include "../messages.h"
-#include "../store.h"
 
 #include <string.h>
 
 typedef struct {
     message m;
-    sw_str local_id;  /* at NULL: none */
+    sw_str local_id;  /* `at` is NULL when there is none */
     uint8_t hash[32]; /* of what a repeat must have in common */
 } report;
 
@@ -26,8 +26,8 @@ static sw_status store(sw_tx *tx, report *r)
     return SW_OK;
 }
 
-/* The same frame again is the same message. The same id with something else is an error, but from a socket that opened
- * later: agents count anew in each run. */
+/* The same frame again is the same message. The same local_id with another frame is an error, unless this socket was
+ * opened after that frame: agents begin to count anew in each run. */
 static sw_status store_once(sw_tx *tx, report *r)
 {
     sw_request *req = sw_tx_request(tx);
@@ -88,7 +88,7 @@ static sw_status read_content(sw_request *req, const sw_value *content, message 
     return message_encode(req, m);
 }
 
-/* Target, conversation and payload as they came. */
+/* Hashes target, conversation and payload as they came. */
 static sw_status hash_frame(sw_request *req, uint8_t hash[32])
 {
     sw_str payload = sw_frame_payload(req);

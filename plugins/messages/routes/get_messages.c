@@ -1,6 +1,5 @@
-/* GET /api/messages: newest first, filtered, in pages. */
+/* GET /api/messages: lists messages, newest first, filtered, in pages. On a worker. */
 #include "../messages.h"
-#include "../store.h"
 
 #include <string.h>
 
@@ -33,7 +32,7 @@ static sw_status read_filter(sw_request *req, message_filter *f)
     int64_t since = sw_query_time(req, "since", INT64_MIN);
     int64_t until = sw_query_time(req, "until", INT64_MAX);
     SW_TRY(sw_check(req));
-    return since == INT64_MIN && until == INT64_MAX ? SW_OK : clock_narrow(sw_request_db(req), f, since, until);
+    return since == INT64_MIN && until == INT64_MAX ? SW_OK : time_range_narrow(sw_request_db(req), f, since, until);
 }
 
 static sw_status list(sw_db *db, const message_filter *f, message_page *page)

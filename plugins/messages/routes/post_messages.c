@@ -1,6 +1,6 @@
-/* POST /api/messages: store one message or an array of them; answered once they are durable, then seen live. */
+/* POST /api/messages: stores one message or an array of them. The answer leaves when they are durable; then everybody
+ * sees them live. */
 #include "../messages.h"
-#include "../store.h"
 
 #include <string.h>
 
@@ -10,9 +10,9 @@ typedef struct {
     message *messages;
     size_t count;
     bool array;
-    bool own;         /* the last one is an agent's, under its own name */
-    const char *key;  /* NULL: none                         */
-    uint8_t hash[32]; /* of the body, with a key            */
+    bool own;         /* the last one is of an agent, under its own name */
+    const char *key;  /* NULL when there is none */
+    uint8_t hash[32]; /* of the body, when there is a key */
 } posting;
 
 /* ---- on the writer ---- */
@@ -31,7 +31,7 @@ static void reply(sw_tx *tx, const posting *p)
     sw_json_array_end(out);
 }
 
-/* The same body was stored under this key: what it says with the ids and the time of then is the first answer. */
+/* The same body was stored under this key. So the first answer is this body with the ids and the time of then. */
 static sw_status replay(sw_tx *tx, posting *p, const stored_key *first)
 {
     if (memcmp(first->hash, p->hash, sizeof p->hash) != 0)
@@ -54,7 +54,7 @@ static sw_status remember(sw_tx *tx, const posting *p)
     return store_key_put(tx, sw_request_principal(sw_tx_request(tx))->user_id, ROUTE, p->key, &key);
 }
 
-/* Ids follow one another: nobody else writes between. */
+/* The ids follow one another, since nobody else writes meanwhile. */
 static sw_status store(sw_tx *tx, posting *p)
 {
     for (size_t i = 0; i < p->count; i++)
@@ -64,7 +64,8 @@ static sw_status store(sw_tx *tx, posting *p)
     return p->key ? remember(tx, p) : SW_OK;
 }
 
-/* Statements first: eight megabytes of frames and of reply take a while, and then a time limit strikes no statement. */
+/* The statements come first. Eight megabytes of frames and reply take a while, and a time limit that strikes then
+ * interrupts no statement. */
 static sw_status store_and_reply(sw_tx *tx, void *arg)
 {
     posting *p = arg;

@@ -25,15 +25,13 @@ def database(server):
 
 def statements():
     """name -> (sql, clauses), as the plugin has them."""
-    source = ""
-    for name in ("store.c", "store_sent.c"):
-        with open(os.path.join(ROOT, "plugins", "messages", name), encoding="utf-8") as file:
-            source += file.read()
+    with open(os.path.join(ROOT, "plugins/messages/store.c"), encoding="utf-8") as file:
+        source = file.read()
     columns = re.search(r'#define MESSAGE_COLUMNS (".*")', source).group(1)
     indexed = re.search(r'#define INDEXED_TEXT (".*")', source).group(1)
     source = source.replace("MESSAGE_COLUMNS", columns).replace("INDEXED_TEXT", indexed)
     join = lambda text: "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text))
-    rows = re.findall(r"^(?:static )?const char SQL_(\w+)\[\] =(.*?);\n", source, re.S | re.M)
+    rows = re.findall(r'^    \[(\w+)\] =\s+\{\.name = "\w+",\s+\.sql =(.*?)(?:,\s+\.clauses = \w+)?\},\n', source, re.S | re.M)
     found = {name: join(text) for name, text in rows}
     clauses = re.search(r"FIND_CLAUSES\[\] = \{(.*?)NULL", source, re.S).group(1)
     return found, re.findall(r'"([^"]*)"', clauses)

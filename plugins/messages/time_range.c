@@ -1,12 +1,12 @@
-/* Times as bounds of ids.
+/* `since` and `until` of a list: turns a range of time into a range of ids. On a worker, but for the note at the start.
  *
- * Within one run of the server at_ms never goes back from row to row (sw_tx_now), so the first row of a time is found
- * by bisecting ids: some twenty lookups at a million rows, and no index on at_ms to keep. Between two runs the clock
- * may have been set back: the first id of such a run is noted at its start, and each stretch is bisected by itself. */
+ * While one server process runs, at_ms never goes back from row to row (sw_tx_now), so the first row of a time is found
+ * by bisecting ids. This takes about twenty lookups for a million rows, and needs no index on at_ms. Between two
+ * processes the clock may have been set back. The first id of such a process is noted at its start, and each stretch of
+ * ids between two notes is bisected by itself. */
 #include "messages.h"
-#include "store.h"
 
-/* The first id in [from, to] whose row is not before `at_ms`; to + 1 when there is none. */
+/* The first id in [from, to] whose row is not older than `at_ms`, or to + 1 when there is none. */
 static sw_status first_not_before(sw_db *db, int64_t from, int64_t to, int64_t at_ms, int64_t *ret)
 {
     int64_t low = from, high = to + 1;
@@ -23,7 +23,7 @@ static sw_status first_not_before(sw_db *db, int64_t from, int64_t to, int64_t a
     return SW_OK;
 }
 
-/* Widens [*low, *high] by what one stretch has of the time asked for. */
+/* Widens [*low, *high] by the rows of one stretch that are in the range of time. */
 static sw_status add_stretch(sw_db *db, const message_filter *f, int64_t from, int64_t to, int64_t *low, int64_t *high)
 {
     int64_t first, past;
@@ -40,7 +40,7 @@ static sw_status add_stretch(sw_db *db, const message_filter *f, int64_t from, i
     return SW_OK;
 }
 
-sw_status clock_narrow(sw_db *db, message_filter *f, int64_t since_ms, int64_t until_ms)
+sw_status time_range_narrow(sw_db *db, message_filter *f, int64_t since_ms, int64_t until_ms)
 {
     int64_t last, last_at, from = 1, low = INT64_MAX, high = 0;
     sw_rows *steps;
@@ -58,7 +58,7 @@ sw_status clock_narrow(sw_db *db, message_filter *f, int64_t since_ms, int64_t u
     SW_TRY(sw_rows_done(steps));
     SW_TRY(add_stretch(db, f, from, last, &low, &high));
     if (low > high) {
-        f->before_id = f->after_id; /* nothing is of that time */
+        f->before_id = f->after_id; /* no row is of that time */
         return SW_OK;
     }
     f->after_id = low - 1 > f->after_id ? low - 1 : f->after_id;
@@ -66,7 +66,7 @@ sw_status clock_narrow(sw_db *db, message_filter *f, int64_t since_ms, int64_t u
     return SW_OK;
 }
 
-sw_status clock_note_step(sw_tx *tx)
+sw_status time_range_note_step(sw_tx *tx)
 {
     int64_t last, last_at;
 
