@@ -7,7 +7,7 @@
 #include <steward/service/feishu.h>
 #include <steward/service/users.h>
 
-/* Set in start(), constant afterwards. */
+/* Made by start(), freed by stop(), constant in between. */
 typedef struct {
     sw_host *host;
     const sw_users_service *users;
@@ -15,11 +15,10 @@ typedef struct {
 } dev_mock_state;
 
 /* ---- store.c: all SQL ---- */
-enum { DEV_MOCK_STATEMENT_COUNT = 4 };
-extern const sw_statement DEV_MOCK_STATEMENTS[DEV_MOCK_STATEMENT_COUNT];
+extern const sw_table DEV_MOCK_STATEMENTS;
 
 SW_MUST_USE sw_status store_token_put(sw_tx *tx, const sw_token_event *event);
-/* SW_NOT_FOUND: none was recorded. */
+/* SW_NOT_FOUND when none was kept. */
 SW_MUST_USE sw_status store_token_find(sw_db *db, int64_t user_id, const char **ret_token);
 SW_MUST_USE sw_status store_token_remove(sw_tx *tx, int64_t user_id);
 SW_MUST_USE sw_status store_clear(sw_tx *tx);

@@ -1,11 +1,14 @@
-/* dev-mock: shortcuts for developers and end-to-end tests; never in production. Read this file first. */
+/* dev-mock: shortcuts for developers and end-to-end tests, never in production. Read this file first: it declares
+ * everything that the plugin has, refuses where it must not run, and makes its state on the main thread. */
 #include "dev_mock.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const sw_option OPTIONS[] = {
-    {"allow_remote", SW_OPTION_BOOL, "false",
+    {.name = "allow_remote",
+     .type = SW_OPTION_BOOL,
+     .default_value = "false",
      .summary = "Load although the server listens on more than the loopback: anybody with the admin's password can then"
                 " empty the store and read agents' tokens."},
 };
@@ -14,29 +17,51 @@ static const sw_migration MIGRATIONS[] = {
 #include "migrations.inc"
 };
 
+static const sw_table *const STATEMENT_TABLES[] = {&DEV_MOCK_STATEMENTS, NULL};
+
 static const sw_route ROUTES[] = {
-    {SW_POST, "/api/dev/mock/reset", SW_ADMIN, SW_LANE_WORKER, post_reset,
-     "Empty the store; admin and Butler are made afresh.", .response = "{\"status\":\"reset\"}"},
-    {SW_POST, "/api/dev/mock/chat", SW_ADMIN, SW_LANE_WORKER, post_chat, "Send a chat message in the name of any user.",
+    {.method = SW_POST,
+     .path = "/api/dev/mock/reset",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_reset,
+     .summary = "Empty the store; admin and Butler are made afresh.",
+     .response = "{\"status\":\"reset\"}"},
+    {.method = SW_POST,
+     .path = "/api/dev/mock/chat",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_chat,
+     .summary = "Send a chat message in the name of any user.",
      .request = "{\"sender_username\":\"admin\",\"receiver_username\":\"Butler\",\"content\":\"hello\"}",
      .response = "{\"id\":1}"},
-    {SW_GET, "/api/dev/mock/agent-token/:username", SW_ADMIN, SW_LANE_WORKER, get_agent_token,
-     "The raw token of an agent.", .response = "{\"username\":\"builder\",\"role\":\"AGENT\",\"api_token\":\"ec_…\"}"},
-    {SW_POST, "/api/dev/mock/feishu-log", SW_ADMIN, SW_LANE_WORKER, post_feishu_log,
-     "Add a row to the Feishu connector's log.",
-     .request = "{\"level\":\"info\",\"action\":\"test\",\"detail\":\"a row\"}", .response = "{\"ok\":true}"},
+    {.method = SW_GET,
+     .path = "/api/dev/mock/agent-token/:username",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_agent_token,
+     .summary = "The raw token of an agent.",
+     .response = "{\"username\":\"builder\",\"role\":\"AGENT\",\"api_token\":\"ec_…\"}"},
+    {.method = SW_POST,
+     .path = "/api/dev/mock/feishu-log",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_feishu_log,
+     .summary = "Add a row to the Feishu connector's log.",
+     .request = "{\"level\":\"info\",\"action\":\"test\",\"detail\":\"a row\"}",
+     .response = "{\"ok\":true}"},
 };
 
 static const sw_subscription SUBSCRIPTIONS[] = {
-    {SW_EVENT_TOKEN_CHANGED, .in_tx = on_token_changed},
-    {SW_EVENT_USER_REMOVED, .in_tx = on_user_removed},
-    {SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
+    {.event = SW_EVENT_TOKEN_CHANGED, .in_tx = on_token_changed},
+    {.event = SW_EVENT_USER_REMOVED, .in_tx = on_user_removed},
+    {.event = SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
 };
 
 static const sw_need NEEDS[] = {
-    {"users/1", .optional = false},
-    {"chat/1", .optional = true},
-    {"feishu/1", .optional = true},
+    {.name = "users/1", .optional = false},
+    {.name = "chat/1", .optional = true},
+    {.name = "feishu/1", .optional = true},
 };
 
 static bool loopback(const char *host)
@@ -79,7 +104,7 @@ const sw_plugin sw_plugin_v1 = {
     .summary = "For developers: empty the store, send as anybody, read raw tokens. Never in production.",
     .options = SW_TABLE(OPTIONS),
     .migrations = SW_TABLE(MIGRATIONS),
-    .statements = SW_TABLE(DEV_MOCK_STATEMENTS),
+    .statement_tables = STATEMENT_TABLES,
     .routes = SW_TABLE(ROUTES),
     .subscriptions = SW_TABLE(SUBSCRIPTIONS),
     .needs = SW_TABLE(NEEDS),

@@ -1,4 +1,4 @@
-/* store.reset: this plugin's own table goes like everybody's. */
+/* Event store.reset: empties this plugin's own table, as every plugin does. */
 #include "../dev_mock.h"
 
 sw_status on_store_reset(sw_tx *tx, const void *data)

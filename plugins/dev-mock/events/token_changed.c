@@ -1,4 +1,4 @@
-/* token.changed: the raw token is kept, in the transaction that stores its hash. */
+/* Event token.changed: keeps the raw token, in the transaction that stores its hash. */
 #include "../dev_mock.h"
 
 sw_status on_token_changed(sw_tx *tx, const void *data)

@@ -1,4 +1,4 @@
-/* user.removed: so is its token. */
+/* Event user.removed: forgets the raw token of that user, in the transaction that removes the user. */
 #include "../dev_mock.h"
 
 sw_status on_user_removed(sw_tx *tx, const void *data)

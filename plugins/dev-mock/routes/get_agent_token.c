@@ -1,4 +1,4 @@
-/* GET /api/dev/mock/agent-token/:username: the raw token of an agent, as it was heard when it was made. */
+/* GET /api/dev/mock/agent-token/:username: answers with the raw token of an agent, which was kept when it was made. */
 #include "../dev_mock.h"
 
 sw_status get_agent_token(sw_request *req)

@@ -1,4 +1,5 @@
-/* POST /api/dev/mock/chat: a chat message in the name of any user, stored and delivered as if that user had sent it. */
+/* POST /api/dev/mock/chat: sends a chat message in the name of any user. It is stored and delivered as if that user had
+ * sent it. */
 #include "../dev_mock.h"
 
 #include <string.h>
@@ -18,7 +19,8 @@ static sw_status find(sw_tx *tx, const char *name, const char *missing, sw_user 
     return found == SW_NOT_FOUND ? sw_fail(sw_tx_request(tx), SW_INVALID, NULL, "%s", missing) : found;
 }
 
-/* The service says only what kind of refusal it is; the rest of what could be wrong was checked before. */
+/* The service gives only the status of a refusal. What else could be wrong has been checked before, so each status has
+ * one reason. */
 static sw_status explain(sw_request *req, sw_status status)
 {
     switch (status) {

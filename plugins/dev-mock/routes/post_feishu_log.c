@@ -1,4 +1,4 @@
-/* POST /api/dev/mock/feishu-log: a row in the connector's log. */
+/* POST /api/dev/mock/feishu-log: adds a row to the log of the Feishu connector. */
 #include "../dev_mock.h"
 
 enum { LEVEL_MAX = 32, ACTION_MAX = 128, DETAIL_MAX = 16 * 1024 };

@@ -1,4 +1,5 @@
-/* POST /api/dev/mock/reset: every plugin empties its tables in one transaction, users makes admin and Butler afresh. */
+/* POST /api/dev/mock/reset: every plugin empties its tables in one transaction, and users makes admin and Butler again.
+ */
 #include "../dev_mock.h"
 
 enum { CLOSE_REVOKED = 4003 };
