@@ -3,7 +3,7 @@
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
 #include "core/cli/secret_input.h"
-#include "core/runtime/latch.h"
+#include "core/runtime/thread.h"
 #include "core/server/server.h"
 
 #include <errno.h>

@@ -5,6 +5,7 @@
 #include "core/crash/crash_scope.h"
 #include "core/db/db.h"
 #include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
 #include <stdlib.h>
 #include <string.h>
 

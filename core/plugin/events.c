@@ -6,6 +6,7 @@
 #include "core/plugin/plugin_internal.h"
 #include "core/plugin/registry.h"
 #include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
 
 #include <stdlib.h>
 #include <string.h>

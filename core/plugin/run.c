@@ -5,6 +5,7 @@
 
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
+#include "core/runtime/writer.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -5,7 +5,8 @@
 
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
-#include "core/runtime/latch.h"
+#include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
 
 #include <stdio.h>
 #include <string.h>

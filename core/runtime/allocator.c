@@ -1,4 +1,5 @@
-#include "core/runtime/allocator.h"
+/* What the process asks of its allocator: jemalloc, where it is linked. Main thread, before there are others. */
+#include "core/runtime/runtime.h"
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -14,7 +15,7 @@ bool allocator_give_back(void)
         return false;
     bool on = true;
     ssize_t dirty = DECAY_MS, muzzy = 0;
-    /* For arenas to come, and the one that is there already. */
+    /* For arenas to come, and for the one that is there already. */
     bool set = mallctl("arenas.dirty_decay_ms", NULL, NULL, &dirty, sizeof dirty) == 0 &&
                mallctl("arenas.muzzy_decay_ms", NULL, NULL, &muzzy, sizeof muzzy) == 0;
     (void)mallctl("arena.0.dirty_decay_ms", NULL, NULL, &dirty, sizeof dirty);

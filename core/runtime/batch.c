@@ -1,6 +1,6 @@
 /* One batch: the steps of many requests in one transaction, committed together; then their effects, then their ends. */
 #include "core/base/log.h"
-#include "core/runtime/write_internal.h"
+#include "core/runtime/writer_internal.h"
 
 static sw_request *of_job(job *j)
 {

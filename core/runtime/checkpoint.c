@@ -1,8 +1,7 @@
 /* Checkpoints: PASSIVE ones on a thread of their own, so that no commit waits for one; and the forced one of the writer
  * when the WAL has outgrown its limit. */
 #include "core/base/log.h"
-#include "core/runtime/readers.h"
-#include "core/runtime/write_internal.h"
+#include "core/runtime/writer_internal.h"
 
 #include <stdlib.h>
 #include <steward/host.h>

@@ -1,10 +1,10 @@
-/* Inside core/runtime: answers that come later, timers, and delayed tasks; all woken by one thread. */
+/* Shared by defers.c and timers.c: what the clock's thread looks at. */
 #ifndef CORE_RUNTIME_DEFERS_H
 #define CORE_RUNTIME_DEFERS_H
 
-#include "core/runtime/runtime.h"
+#include "core/runtime/runtime_internal.h"
 
-/* An open answer. Its handle is the index and the generation of the slot, so that an old handle names nothing. */
+/* An open answer. */
 typedef struct {
     sw_request *req; /* NULL: free */
     uint32_t generation;
@@ -17,6 +17,7 @@ typedef struct {
     bool completed, timed_out;                    /* while armed */
 } defer_slot;
 
+/* A timer of a plugin. */
 typedef struct {
     sw_host *host; /* NULL: removed */
     const sw_timer *timer;
@@ -32,7 +33,6 @@ typedef struct {
 } delayed_task;
 
 enum { TIMERS_MAX = 128, DEFERS_MAX = 65536, DELAYS_MAX = 1000 };
-static const uint32_t DEFER_NOWHERE = UINT32_MAX; /* not in the heap */
 
 struct defers {
     runtime *rt;
@@ -51,27 +51,16 @@ struct defers {
     bool delays_held; /* none is ever due */
 };
 
-/* After the handler that called sw_defer() returned SW_OK: the request waits, or goes on if it was completed by now. */
-void defer_park(sw_request *req);
-/* The request ends in another way: its handle names nothing from now on. */
-void defer_forget(sw_request *req);
-uint32_t defers_open(struct defers *d);
-/* defers_stop() in two parts, for runtime_stop(): handlers may still ask between them, and get SW_BUSY. */
-void defers_halt(struct defers *d);
-void defers_free(struct defers *d);
+/* timers.c, for the clock. All under the lock. */
 
-/* Under the lock. */
-void defer_release(struct defers *d, defer_slot *slot);
-void defer_heap_add(struct defers *d, uint32_t index);
-void defer_heap_remove(struct defers *d, uint32_t index);
-int64_t defer_heap_due(const struct defers *d); /* INT64_MAX: none */
-
-/* timers.c, under the lock: when the next one is due (INT64_MAX: none); starts those that are due. */
+/* When the next timer is due; INT64_MAX when there is none. */
 int64_t timers_next(const struct defers *d);
+/* Starts the timers that are due. */
 void timers_run(struct defers *d, int64_t now_ms);
-/* delays.c, under the lock: the same for delayed tasks; those of `host` (NULL: all) are dropped. */
+/* The same for delayed tasks. */
 int64_t delays_next(const struct defers *d);
 void delays_run(struct defers *d, int64_t now_ms);
+/* Drops the delayed tasks of a module; with NULL those of all modules. */
 void delays_forget(struct defers *d, const sw_host *host);
 
 #endif

@@ -1,6 +1,6 @@
 /* Housekeeping: short steps of plugins between batches, each in a transaction of its own, in turn. */
 #include "core/base/log.h"
-#include "core/runtime/write_internal.h"
+#include "core/runtime/writer_internal.h"
 
 #include <steward/host.h>
 

@@ -1,11 +1,18 @@
-/* The lanes: which pool a piece of work goes to, and how a request is run there. */
-#include "core/runtime/lanes.h"
+/* The lanes: which pool a piece of work goes to, and how a request is run there. Start and stop: main thread; the rest:
+ * any thread. */
+#include "core/runtime/pool.h"
+#include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
 
 #include <stdlib.h>
 #include <steward/host.h>
 
 enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000 };
+
+struct lanes {
+    pool worker, hash, slow;
+    int64_t read_step_ms;
+};
 
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max)
 {

@@ -1,12 +1,70 @@
-/* One lane's threads and its bounded queue. */
+/* The threads of a pool and its bounded queue, and the list of the read connections of all pools.
+ *
+ * Any thread submits. A job belongs to the pool's thread once it has been taken. Locks: `pool.lock` guards the queue
+ * and the counts, `reader_list.lock` the list; neither is held while a job runs. */
+#include "core/runtime/pool.h"
 #include "core/base/log.h"
-#include "core/runtime/lanes.h"
-#include "core/runtime/readers.h"
+#include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* ---- the read connections ---- */
+
+static bool readers_add(runtime *rt, sw_db *db)
+{
+    reader_list *r = &rt->readers;
+    pthread_mutex_lock(&r->lock);
+    bool room = r->count < RUNTIME_READERS_MAX;
+    if (room)
+        r->all[r->count++] = db;
+    pthread_mutex_unlock(&r->lock);
+    return room;
+}
+
+static void readers_remove(runtime *rt, sw_db *db)
+{
+    reader_list *r = &rt->readers;
+    pthread_mutex_lock(&r->lock);
+    for (unsigned i = 0; i < r->count; i++) {
+        if (r->all[i] == db) {
+            r->all[i] = r->all[--r->count];
+            break;
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+static unsigned each_since(runtime *rt, int64_t before_ms, bool interrupt)
+{
+    reader_list *r = &rt->readers;
+    unsigned found = 0;
+    pthread_mutex_lock(&r->lock);
+    for (unsigned i = 0; i < r->count; i++) {
+        int64_t since = db_lent_since(r->all[i]);
+        if (since == 0 || since > before_ms)
+            continue;
+        if (interrupt)
+            db_interrupt(r->all[i]);
+        found++;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return found;
+}
+
+unsigned readers_since(runtime *rt, int64_t before_ms)
+{
+    return each_since(rt, before_ms, false);
+}
+
+unsigned readers_interrupt(runtime *rt, int64_t before_ms)
+{
+    return each_since(rt, before_ms, true);
+}
+
+/* ---- the pool ---- */
 
 static bool open_worker(pool *p, worker *w, unsigned index, bool with_db)
 {
@@ -42,7 +100,7 @@ static bool may_run(const pool *p, const job *j)
     return !host || atomic_load_explicit(&host->slow_running, memory_order_relaxed) < p->share;
 }
 
-/* The oldest job that may run, unlinked; NULL: none. */
+/* Takes the oldest job that may run out of the queue; NULL when there is none. */
 static job *take(pool *p)
 {
     for (job **at = &p->first; *at; at = &(*at)->next) {

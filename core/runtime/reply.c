@@ -2,6 +2,7 @@
 #include "core/base/json_read.h"
 #include "core/base/log.h"
 #include "core/runtime/runtime.h"
+#include "core/runtime/writer.h"
 
 #include <string.h>
 

@@ -4,9 +4,9 @@
 
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
-#include "core/runtime/defers.h"
-#include "core/runtime/lanes.h"
+#include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
 
 #include <stdlib.h>
 #include <steward/host.h>

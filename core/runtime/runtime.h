@@ -6,8 +6,9 @@
 #include "core/config/config.h"
 #include "core/runtime/principal.h"
 #include "core/runtime/request.h"
-#include "core/runtime/writer.h"
 #include <stdatomic.h>
+
+typedef struct writer writer;
 
 typedef enum { MODULE_LOADED = 1, MODULE_ENABLED, MODULE_DRAINING, MODULE_DISABLED, MODULE_QUARANTINED } module_state;
 
@@ -29,7 +30,7 @@ struct sw_host {
 
 enum { RUNTIME_MODULES_MAX = 64, RUNTIME_READERS_MAX = 512 };
 
-/* Valid on zeroed memory. See readers.h. */
+/* The read connections of all lanes (runtime/pool.c). Valid on zeroed memory. */
 typedef struct {
     pthread_mutex_t lock;
     sw_db *all[RUNTIME_READERS_MAX];
@@ -67,7 +68,7 @@ struct runtime {
     size_t reply_limit;  /* bytes of one reply; 0: 32 MiB */
 };
 
-/* ---- all of it (runtime/runtime.c) ---- */
+/* ---- all of it (runtime/runtime_stop.c) ---- */
 /* Nothing is queued, running, deferred or being written. Tasks of timers count while they run. */
 bool runtime_idle(runtime *rt);
 /* Ends the threads of defers, lanes and writer (those that are set) in the one order that is safe, after waiting up to
@@ -91,7 +92,9 @@ typedef struct {
 } lane_metrics;
 lane_metrics lanes_read_metrics(struct lanes *l, sw_lane lane);
 
-/* ---- answers that come later, and timers (runtime/defers.c, timers.c): one thread of their own ---- */
+/* ---- answers that come later, timers and delayed tasks (runtime/defers.c, timers.c): one thread of their own ---- */
+/* Answers that are open now. */
+uint32_t defers_open(struct defers *d);
 struct defers *defers_start(runtime *rt);
 void defers_stop(struct defers *d); /* timers end; open defers finish with SW_BUSY */
 /* Tasks of sw_task_after() wait for delays_begin() however long that takes: for tests of plugins. Before any is there.
@@ -109,5 +112,10 @@ bool loops_open(runtime *rt, unsigned count); /* bases and mailboxes, no threads
 bool loops_start(runtime *rt);
 void loops_stop(runtime *rt); /* breaks and joins */
 void loops_close(runtime *rt);
+
+/* ---- memory (runtime/allocator.c) ---- */
+/* With jemalloc: memory that is free goes back to the system within seconds, also in a process that then does nothing
+ * (a thread of jemalloc's own sees to it). Before other threads start. false: another allocator, which keeps it. */
+bool allocator_give_back(void);
 
 #endif

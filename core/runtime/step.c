@@ -1,7 +1,7 @@
 /* One step: its savepoint, its time limit, and what it queues for after the commit. On the writer. */
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
-#include "core/runtime/write_internal.h"
+#include "core/runtime/writer_internal.h"
 
 #include <steward/host.h>
 

@@ -1,7 +1,9 @@
+/* Starting threads, and what they wait with. Any thread. */
 #include "core/runtime/thread.h"
 
 #include "core/crash/crash_handler.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,4 +98,27 @@ int64_t now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- latches ---- */
+
+void latch_init(latch *l)
+{
+    sem_init(&l->opened, 0, 0);
+}
+
+void latch_open(latch *l)
+{
+    sem_post(&l->opened);
+}
+
+void latch_wait(latch *l)
+{
+    while (sem_wait(&l->opened) != 0 && errno == EINTR)
+        ;
+}
+
+void latch_done(latch *l)
+{
+    sem_destroy(&l->opened);
 }

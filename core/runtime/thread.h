@@ -1,9 +1,10 @@
 /* Threads of the server: named, with every signal but those of faults blocked, so that signals reach the main thread,
- * and with a stack of their own for the handler of those (crash.h). */
+ * and with a stack of their own for the handler of those (crash/crash_handler.h). */
 #ifndef CORE_RUNTIME_THREAD_H
 #define CORE_RUNTIME_THREAD_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,5 +23,18 @@ void cond_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, int64_t until_ms)
 unsigned core_count(void);
 /* Monotonic nanoseconds. */
 int64_t now_ns(void);
+
+/* ---- a latch: one thread waits for one event of another, at start and stop alone ---- */
+
+typedef struct {
+    sem_t opened;
+} latch;
+
+void latch_init(latch *l);
+/* Any thread. */
+void latch_open(latch *l);
+/* Blocks until latch_open() has been called. */
+void latch_wait(latch *l);
+void latch_done(latch *l);
 
 #endif

@@ -1,6 +1,6 @@
 /* <steward/tx.h>: what a write step may do. On the writer. */
 #include "core/crash/crash_scope.h"
-#include "core/runtime/write_internal.h"
+#include "core/runtime/writer_internal.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The writer's thread: its queue, and what it does when. */
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
-#include "core/runtime/write_internal.h"
+#include "core/runtime/writer_internal.h"
 
 #include <stdlib.h>
 #include <steward/host.h>

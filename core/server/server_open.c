@@ -7,8 +7,9 @@
 #include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/outbound/outbound.h"
-#include "core/runtime/allocator.h"
+#include "core/runtime/runtime.h"
 #include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
 
 #include <string.h>
 

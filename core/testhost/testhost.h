@@ -3,7 +3,7 @@
 #define CORE_TESTHOST_TESTHOST_H
 
 #include "common/buf.h"
-#include "core/runtime/lanes.h"
+#include "core/runtime/pool.h"
 #include "core/server/server.h"
 #include <steward/service/auth.h>
 #include <steward/testhost.h>

@@ -1,7 +1,7 @@
 /* Behind the door: work that the test has the server do, and waits for. */
 #include "core/plugin/registry.h"
-#include "core/runtime/latch.h"
-#include "core/runtime/write_internal.h"
+#include "core/runtime/thread.h"
+#include "core/runtime/writer_internal.h"
 #include "core/testhost/testhost.h"
 
 #include <poll.h>

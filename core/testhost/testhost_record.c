@@ -1,6 +1,7 @@
 /* What happened, for the test to look at: lists that one thread adds to while the test's reads. */
 #include "core/plugin/event_copy.h"
 #include "core/plugin/registry.h"
+#include "core/runtime/writer.h"
 #include "core/testhost/testhost.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* <steward/ws.h> for plugins: reading the frame that came, building and sending frames. */
+#include "core/runtime/writer.h"
 #include "core/ws/ws_event.h"
 
 #include "core/base/log.h"

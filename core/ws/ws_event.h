@@ -2,6 +2,7 @@
 #ifndef CORE_WS_WS_EVENT_H
 #define CORE_WS_WS_EVENT_H
 
+#include "core/runtime/writer.h"
 #include "core/ws/deliver.h"
 
 /* Of two kinds. For a handler that runs on the loop it is the loop's spare one, and its spans point into the input. All

@@ -1,5 +1,6 @@
 /* Lanes, writer, batches, checkpoints. */
 #include "core/admin/metrics/metrics.h"
+#include "core/runtime/writer.h"
 
 enum { BATCH_BUCKETS = 12 };
 

@@ -3,6 +3,7 @@
 #define TESTS_UNIT_HTTP_FIXTURE_H
 
 #include "core/http/http.h"
+#include "core/runtime/writer.h"
 #include "tests/unit/db/store_fixture.h"
 #include "tests/unit/run_tests.h"
 

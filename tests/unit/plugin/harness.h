@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/plugin/plugin_internal.h"
 #include "core/plugin/registry.h"
+#include "core/runtime/writer.h"
 #include "tests/unit/run_tests.h"
 
 #include <poll.h>

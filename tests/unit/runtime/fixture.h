@@ -3,6 +3,7 @@
 #define TESTS_UNIT_RUNTIME_FIXTURE_H
 
 #include "core/runtime/runtime.h"
+#include "core/runtime/writer.h"
 #include "tests/unit/db/store_fixture.h"
 #include "tests/unit/run_tests.h"
 

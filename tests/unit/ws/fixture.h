@@ -3,6 +3,7 @@
 #define TESTS_UNIT_WS_FIXTURE_H
 
 #include "core/base/log.h"
+#include "core/runtime/writer.h"
 #include "core/ws/codec.h"
 #include "core/ws/hub.h"
 #include "tests/unit/db/store_fixture.h"

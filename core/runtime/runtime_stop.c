@@ -1,7 +1,6 @@
-/* The runtime as a whole: is it idle, and how it ends. */
-#include "core/runtime/defers.h"
-#include "core/runtime/lanes.h"
-#include "core/runtime/write_internal.h"
+/* The runtime as a whole: whether it is idle, and how its threads end. Main thread. */
+#include "core/runtime/runtime_internal.h"
+#include "core/runtime/writer.h"
 
 #include <steward/host.h>
 #include <time.h>

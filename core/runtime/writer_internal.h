@@ -1,9 +1,10 @@
-/* Inside core/runtime: the writer's parts. All of it on the writer's thread but where a lock is named. */
-#ifndef CORE_RUNTIME_WRITE_INTERNAL_H
-#define CORE_RUNTIME_WRITE_INTERNAL_H
+/* Shared by the parts of the writer. All of it is the writer's thread's, but where a lock is named. */
+#ifndef CORE_RUNTIME_WRITER_INTERNAL_H
+#define CORE_RUNTIME_WRITER_INTERNAL_H
 
-#include "core/runtime/runtime.h"
+#include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
 
 enum {
     HOUSEKEEPING_MAX = 64,
@@ -75,10 +76,6 @@ struct writer {
     writer_metrics metrics;
 };
 
-/* writer_stop() in two parts, for runtime_stop(): between them submitting is refused. */
-void writer_halt(writer *w);
-void writer_free(writer *w);
-
 /* batch.c: one batch from `mine` and the queue. */
 void batch_run(writer *w);
 void batch_reset(writer *w);
@@ -94,9 +91,9 @@ sw_status transaction_commit(writer *w);
 /* Undoes everything, also when SQLite has done so already. */
 void transaction_abandon(writer *w);
 
-/* housekeeping.c: runs one step that is due; false: none is. */
+/* housekeeping.c: runs one step that is due. false: none is due. */
 bool housekeeping_run(writer *w);
-/* Monotonic ms when the next is due, INT64_MAX: none. Under the lock. */
+/* When the next step is due, in monotonic ms; INT64_MAX when there is none. Under the lock. */
 int64_t housekeeping_due(const writer *w);
 
 /* checkpoint.c */

@@ -1,6 +1,6 @@
-/* Inside core/runtime: the pools of threads behind the lanes. */
-#ifndef CORE_RUNTIME_LANES_H
-#define CORE_RUNTIME_LANES_H
+/* A pool: threads with one bounded queue of jobs. Each lane is one (lanes.c). */
+#ifndef CORE_RUNTIME_POOL_H
+#define CORE_RUNTIME_POOL_H
 
 #include "core/runtime/runtime.h"
 
@@ -14,8 +14,8 @@ struct worker {
     unsigned index;
 };
 
-/* One lane. `waking`: a thread was signalled and has not looked yet, so nobody else needs a signal (chain wake: a
- * woken thread passes the signal on while work remains). */
+/* `waking`: a thread was signalled and has not looked yet, so nobody else needs a signal (chain wake: a woken thread
+ * passes the signal on while work remains). */
 struct pool {
     runtime *rt;
     const char *name;
@@ -30,27 +30,13 @@ struct pool {
     unsigned count;
 };
 
-struct lanes {
-    pool worker, hash, slow;
-    int64_t read_step_ms;
-};
-
-/* limits.read_step from now, for db_lend(); 0: none. */
-int64_t lanes_read_deadline(runtime *rt);
-
-/* pool.c */
+/* Makes the queue and, with `with_db`, a read connection for each thread. No threads yet. false: no memory. */
 bool pool_open(pool *p, runtime *rt, const char *name, unsigned threads, unsigned queue_max, bool with_db);
 bool pool_start(pool *p);
+/* Any thread. false: the queue is full, the pool stops, or the module's share of the queue is used up. */
 bool pool_submit(pool *p, job *j);
 /* Runs what is queued, then joins; submitting is refused from then on. Both are valid on zeroed memory, and twice. */
 void pool_halt(pool *p);
 void pool_done(pool *p);
-
-/* lanes_stop() in two parts, for runtime_stop(): the writer may still submit between them. */
-void lanes_halt(struct lanes *l);
-void lanes_free(struct lanes *l);
-
-/* The module a queued job works for; NULL: not a request. */
-sw_host *job_host(const job *j);
 
 #endif
