@@ -3,8 +3,8 @@
 #include "core/base/crypto.h"
 #include "core/base/str.h"
 #include "core/http/uri.h"
-#include "core/ws/connection.h"
 #include "core/ws/hub.h"
+#include "core/ws/ws_connection.h"
 
 #include <event2/http.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static bool read_since(const char *text, int64_t *ret)
 }
 
 /* Returns false when since_id is not a number from 0 on. */
-static bool read_query(const char *query, connection_opening *o)
+static bool read_query(const char *query, ws_opening *o)
 {
     char value[32];
     bool too_long;
@@ -96,7 +96,7 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const char *key = evhttp_find_header(headers, "Sec-WebSocket-Key");
     char head[HEAD_MAX];
-    connection_opening o = {.connection = evhttp_request_get_connection(request), .up = up, .head = head};
+    ws_opening o = {.connection = evhttp_request_get_connection(request), .up = up, .head = head};
     hub_now(hl);
     if (!read_query(up->query ? up->query : "", &o)) {
         http_refuse(l, request, SW_INVALID, "invalid_parameter", "invalid since_id");
@@ -114,7 +114,7 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
     }
     o.deflate = h->o.compression && hl->deflate && offers_deflate(request);
     o.head_len = write_head(head, up, trimmed.at, o.deflate);
-    if (!connection_open(hl, &o)) {
+    if (!ws_connection_open(hl, &o)) {
         http_refuse(l, request, SW_NO_MEMORY, NULL, NULL);
         return;
     }

@@ -1,13 +1,13 @@
 /* The hub as the rest of the core sees it: opened and closed, told of the modules, asked to close sockets, asked for
- * its metrics. What happens on a loop is in connection.c. Opened and closed by the main thread; the rest says for
+ * its metrics. What happens on a loop is in ws_connection.c. Opened and closed by the main thread; the rest says for
  * itself. */
 #include "core/ws/hub.h"
 
 #include "core/base/log.h"
 #include "core/base/table.h"
-#include "core/ws/connection.h"
 #include "core/ws/output.h"
 #include "core/ws/socket.h"
+#include "core/ws/ws_connection.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ hub *hub_open(runtime *rt)
     if (ok)
         read_options(h);
     for (unsigned i = 0; ok && i < h->loop_count; i++)
-        ok = connection_loop_open(h, &h->loops[i], &rt->loops[i]);
+        ok = ws_connection_loop_open(h, &h->loops[i], &rt->loops[i]);
     if (!ok) {
         hub_close(h);
         return NULL;
@@ -57,7 +57,7 @@ void hub_close(hub *h)
     h->on_socket = NULL;
     for (unsigned i = 0; h->loops && i < h->loop_count; i++)
         if (h->loops[i].hub)
-            connection_loop_close(&h->loops[i]);
+            ws_connection_loop_close(&h->loops[i]);
     if (h->rt->hub == h) {
         h->rt->hub = NULL;
         h->rt->close_user = NULL;

@@ -1,6 +1,6 @@
 /* One WebSocket on its loop: references, its place in the loop's maps, what stops its reading, what falls due, its end.
  * All of it on the socket's loop. What is done for a socket is in the files above: output, recovery, ws_event, input,
- * connection. */
+ * ws_connection. */
 #ifndef CORE_WS_SOCKET_H
 #define CORE_WS_SOCKET_H
 

@@ -2,7 +2,7 @@
  *
  * The room is built in layers, and each file uses those below it alone: at the bottom codec, deflate, envelope, wheel,
  * pipeline, replay, backlog (sans-IO) and frame_types, ws_frame; then this header; then socket, recovery_task,
- * receipts, output, recovery, deliver, ws_event, ws_api, input, connection, handshake and hub. */
+ * receipts, output, recovery, deliver, ws_event, ws_api, input, ws_connection, handshake and hub. */
 #ifndef CORE_WS_WS_INTERNAL_H
 #define CORE_WS_WS_INTERNAL_H
 

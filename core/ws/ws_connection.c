@@ -1,7 +1,7 @@
 /* One WebSocket as its loop drives it: opened after the handshake, then called for what has come, for room in the
  * kernel, for what falls due and for what is still to be done before the loop sleeps; at the end taken apart. All on
  * the socket's loop. */
-#include "core/ws/connection.h"
+#include "core/ws/ws_connection.h"
 
 #include "core/base/log.h"
 #include "core/ws/input.h"
@@ -32,7 +32,7 @@ static void run_chores(hub_loop *hl);
 
 /* ---- opening ---- */
 
-bool connection_open(hub_loop *hl, const connection_opening *o)
+bool ws_connection_open(hub_loop *hl, const ws_opening *o)
 {
     struct hub *h = hl->hub;
     ws_socket *s = socket_new(hl);
@@ -244,7 +244,7 @@ static void on_chores(evutil_socket_t fd, short what, void *arg)
     run_chores(arg);
 }
 
-bool connection_loop_open(struct hub *h, hub_loop *hl, loop *l)
+bool ws_connection_loop_open(struct hub *h, hub_loop *hl, loop *l)
 {
     hl->hub = h;
     hl->loop = l;
@@ -258,7 +258,7 @@ bool connection_loop_open(struct hub *h, hub_loop *hl, loop *l)
     return hl->timer && hl->chores_event && hl->spare;
 }
 
-void connection_loop_close(hub_loop *hl)
+void ws_connection_loop_close(hub_loop *hl)
 {
     if (hl->chores_event)
         event_free(hl->chores_event);

@@ -1,6 +1,6 @@
 /* The sockets of a loop as the loop drives them: opened, read, written, timed, taken apart. */
-#ifndef CORE_WS_CONNECTION_H
-#define CORE_WS_CONNECTION_H
+#ifndef CORE_WS_WS_CONNECTION_H
+#define CORE_WS_WS_CONNECTION_H
 
 #include "core/http/http.h"
 #include "core/ws/ws_internal.h"
@@ -13,15 +13,15 @@ typedef struct {
     size_t head_len;
     bool deflate, hello;
     int64_t since; /* -1 without since_id */
-} connection_opening;
+} ws_opening;
 
 /* On the loop: takes the connection over, answers 101, registers, begins recovery. Returns false when there is no
  * memory; then the connection is untouched. */
-bool connection_open(hub_loop *hl, const connection_opening *o);
+bool ws_connection_open(hub_loop *hl, const ws_opening *o);
 
 /* The hub's part on one loop, before the loops start. Returns false when there is no memory. */
-bool connection_loop_open(struct hub *h, hub_loop *hl, loop *l);
+bool ws_connection_loop_open(struct hub *h, hub_loop *hl, loop *l);
 /* Ends what is still there, after the loops have stopped. */
-void connection_loop_close(hub_loop *hl);
+void ws_connection_loop_close(hub_loop *hl);
 
 #endif
