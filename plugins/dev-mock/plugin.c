@@ -83,15 +83,12 @@ static sw_status start(sw_host *host, void **ret_state)
                "refuses to load: the server does not listen on the loopback alone (see allow_remote)");
         return SW_FORBIDDEN;
     }
-    dev_mock_state *state = calloc(1, sizeof *state);
+    void *users_self;
+    const sw_users_service *users = sw_service(host, "users/1", &users_self);
+    dev_mock_state *state = users ? calloc(1, sizeof *state) : NULL;
     if (!state)
-        return SW_NO_MEMORY;
-    state->host = host;
-    state->users = sw_service(host, "users/1", &state->users_self);
-    if (!state->users) {
-        free(state);
-        return SW_UNAVAILABLE;
-    }
+        return users ? SW_NO_MEMORY : SW_UNAVAILABLE;
+    *state = (dev_mock_state){.host = host, .users = users, .users_self = users_self};
     *ret_state = state;
     return SW_OK;
 }

@@ -2,7 +2,7 @@
  *
  * plugin.c is the front door. model.c reads and writes one message; store.c holds all SQL; search.c finds a text and
  * search_index.c fills the index for it; time_range.c turns times into ids; live.c tells others of a message;
- * retention.c removes old ones. */
+ * message_retention.c removes old ones. */
 #ifndef MESSAGES_H
 #define MESSAGES_H
 
@@ -137,7 +137,7 @@ SW_MUST_USE sw_status time_range_note_step(sw_tx *tx);
 /* ---- search.c ---- */
 SW_MUST_USE sw_status search_run(sw_db *db, const message_filter *filter, message_page *page);
 
-/* ---- search_index.c, retention.c: housekeeping on the writer ---- */
+/* ---- search_index.c, message_retention.c: housekeeping on the writer ---- */
 sw_status search_index_step(sw_tx *tx, bool *ret_more);
 sw_status retention_step(sw_tx *tx, bool *ret_more);
 sw_status retention_forget_keys(sw_tx *tx, bool *ret_more);
