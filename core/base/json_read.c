@@ -1,5 +1,8 @@
+/* JSON into a tree of jansson's values, made by our own walk: one pass that checks and builds. Any thread; the tree
+ * belongs to the caller. */
 #include "core/base/json_read.h"
 
+#include "common/buf.h"
 #include "core/base/json_scan.h"
 #include "core/base/json_walk.h"
 
@@ -8,23 +11,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A bound on what a hostile text of "[],[],…" may cost: about 100 bytes of memory for three of text. */
+/* A limit of what a hostile text of "[],[],…" may cost: about 100 bytes of memory for three of text. */
 enum { MAX_VALUES = 200000 };
 
-enum { FLAGS = JSON_DECODE_ANY | JSON_ALLOW_NUL };
+typedef struct {
+    json_walk walk;
+    buf scratch; /* of one text or number at a time */
+} reader;
 
-static json_t *read_large_numbers(const char *text, size_t len);
+static bool read_value(reader *r, json_t *into, const sw_str *key, json_t **ret);
+static bool read_members(reader *r, json_t *into);
 
 const sw_value *json_read(const char *text, size_t len, size_t max_depth)
 {
-    unsigned depth = max_depth < JSON_MAX_DEPTH ? (unsigned)max_depth : JSON_MAX_DEPTH;
-    if (!json_valid_within(text, len, depth, MAX_VALUES))
-        return NULL; /* cheaper than jansson, which goes down to 2048 levels */
-    json_error_t error;
-    json_t *tree = json_loadb(text, len, FLAGS, &error);
-    if (!tree && json_error_code(&error) == json_error_numeric_overflow)
-        tree = read_large_numbers(text, len);
-    return (const sw_value *)tree;
+    reader r = {.walk = {.at = text,
+                         .end = text + len,
+                         .max_depth = max_depth < JSON_MAX_DEPTH ? (unsigned)max_depth : JSON_MAX_DEPTH,
+                         .max_values = MAX_VALUES}};
+    json_t *root = NULL;
+    json_walk_space(&r.walk);
+    bool good = read_value(&r, NULL, NULL, &root);
+    json_walk_space(&r.walk);
+    if (!good || r.walk.at != r.walk.end) {
+        json_decref(root);
+        root = NULL;
+    }
+    buf_done(&r.scratch);
+    return (const sw_value *)root;
 }
 
 void json_read_free(const sw_value *v)
@@ -32,47 +45,132 @@ void json_read_free(const sw_value *v)
     json_decref((json_t *)(uintptr_t)v);
 }
 
-/* Does a number of a valid text fit an int64, or a double if it is written as one? */
-static bool fits(sw_str number)
+/* The text of a string with its quotes; it may lie in r->scratch. false when it holds a lone surrogate, or no memory.
+ */
+static bool decode(reader *r, sw_str raw, sw_str *ret)
 {
-    int64_t value;
-    for (size_t i = 0; i < number.len; i++)
-        if (number.at[i] == '.' || (number.at[i] | 0x20) == 'e')
-            return isfinite(strtod(number.at, NULL));
-    return json_number_int(number, &value);
+    *ret = (sw_str){raw.at + 1, raw.len - 2};
+    if (!memchr(raw.at, '\\', raw.len))
+        return true;
+    buf_clear(&r->scratch);
+    char *out = buf_reserve(&r->scratch, raw.len);
+    if (!out)
+        return false;
+    ret->at = out;
+    return json_string_decode(raw, out, &ret->len) != JSON_TEXT_BROKEN;
 }
 
-/* Puts 1e308 in the place of numbers that jansson refuses (all of them are longer), and reads again. */
-static json_t *read_large_numbers(const char *text, size_t len)
+/* A number that no int64 or double holds becomes 1e308, as json_read.h has it. */
+static json_t *make_number(reader *r, sw_str raw)
 {
-    char *copy = malloc(len + 1);
-    if (!copy)
-        return NULL;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    bool in_string = false;
-    for (size_t i = 0; i < len;) {
-        if (in_string && copy[i] == '\\') {
-            i += 2;
-            continue;
-        }
-        if (copy[i] == '"')
-            in_string = !in_string;
-        if (in_string || (copy[i] != '-' && (copy[i] < '0' || copy[i] > '9'))) {
-            i++;
-            continue;
-        }
-        sw_str number = {copy + i, strspn(copy + i, "+-.0123456789eE")};
-        if (!fits(number)) {
-            memset(copy + i, ' ', number.len);
-            memcpy(copy + i, "1e308", 5);
-        }
-        i += number.len;
+    int64_t whole;
+    double real = 1e308;
+    if (json_number_int(raw, &whole))
+        return json_integer(whole);
+    if (memchr(raw.at, '.', raw.len) || memchr(raw.at, 'e', raw.len) || memchr(raw.at, 'E', raw.len)) {
+        buf_clear(&r->scratch);
+        buf_add(&r->scratch, raw.at, raw.len);
+        const char *text = buf_text(&r->scratch);
+        if (!text)
+            return NULL;
+        real = strtod(text, NULL);
     }
-    json_t *tree = json_loadb(copy, len, FLAGS, NULL);
-    free(copy);
-    return tree;
+    return json_real(isfinite(real) ? real : 1e308);
 }
+
+static json_t *make_scalar(reader *r, sw_str raw)
+{
+    sw_str text;
+    switch (raw.at[0]) {
+    case '"':
+        return decode(r, raw, &text) ? json_stringn_nocheck(text.at, text.len) : NULL;
+    case 't':
+        return json_true();
+    case 'f':
+        return json_false();
+    case 'n':
+        return json_null();
+    default:
+        return make_number(r, raw);
+    }
+}
+
+/* Takes the value, also when it fails. A key with a NUL is refused: nobody could ask for it. */
+static bool put(reader *r, json_t *into, const sw_str *raw_key, json_t *value)
+{
+    sw_str key;
+    if (!value || !into)
+        return value != NULL;
+    if (!raw_key)
+        return json_array_append_new(into, value) == 0;
+    if (!decode(r, *raw_key, &key) || memchr(key.at, '\0', key.len)) {
+        json_decref(value);
+        return false;
+    }
+    if (key.at == r->scratch.at)
+        r->scratch.len = key.len;
+    else {
+        buf_clear(&r->scratch);
+        buf_add(&r->scratch, key.at, key.len);
+    }
+    const char *text = buf_text(&r->scratch);
+    if (!text)
+        json_decref(value);
+    return text && json_object_set_new_nocheck(into, text, value) == 0;
+}
+
+/* The value that begins here, into its array (`key` NULL) or object, or as the root (`into` NULL). */
+static bool read_value(reader *r, json_t *into, const sw_str *key, json_t **ret)
+{
+    json_walk *w = &r->walk;
+    const char *from = w->at;
+    bool object = from < w->end && *from == '{';
+    if (!object && (from == w->end || *from != '[')) {
+        *ret = json_walk_value(w) ? make_scalar(r, (sw_str){from, (size_t)(w->at - from)}) : NULL;
+        return put(r, into, key, *ret);
+    }
+    if (++w->values > w->max_values || w->depth >= w->max_depth)
+        return false;
+    w->at++;
+    *ret = object ? json_object() : json_array();
+    return put(r, into, key, *ret) && read_members(r, *ret);
+}
+
+/* What stands in an object or array, and its end. At most JSON_MAX_DEPTH of these calls are in each other. */
+static bool read_members(reader *r, json_t *into)
+{
+    json_walk *w = &r->walk;
+    bool object = json_is_object(into);
+    char close = object ? '}' : ']';
+    json_walk_space(w);
+    if (w->at < w->end && *w->at == close) {
+        w->at++;
+        return true;
+    }
+    w->depth++;
+    for (;;) {
+        sw_str key = {NULL, 0};
+        bool escaped;
+        json_t *value;
+        if (object && !json_walk_key(w, &key, &escaped))
+            return false;
+        if (object)
+            key = (sw_str){key.at - 1, key.len + 2}; /* with its quotes */
+        if (!read_value(r, into, object ? &key : NULL, &value))
+            return false;
+        json_walk_space(w);
+        char next = w->at < w->end ? *w->at++ : '\0';
+        if (next == close)
+            break;
+        if (next != ',')
+            return false;
+        json_walk_space(w);
+    }
+    w->depth--;
+    return true;
+}
+
+/* ---- reading the tree ---- */
 
 static const json_t *tree_of(const sw_value *v)
 {

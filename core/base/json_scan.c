@@ -49,12 +49,7 @@ int json_scan_object(const char *text, size_t len, json_member *members, int max
 
 bool json_valid(const char *text, size_t len)
 {
-    return json_valid_within(text, len, JSON_MAX_DEPTH, SIZE_MAX);
-}
-
-bool json_valid_within(const char *text, size_t len, unsigned max_depth, size_t max_values)
-{
-    json_walk w = {.at = text, .end = text + len, .max_depth = max_depth, .max_values = max_values};
+    json_walk w = {.at = text, .end = text + len, .max_depth = JSON_MAX_DEPTH, .max_values = SIZE_MAX};
     json_walk_space(&w);
     if (!json_walk_value(&w))
         return false;
@@ -135,11 +130,11 @@ size_t json_string_decoded_len(sw_str raw)
     return len;
 }
 
-bool json_string_decode(sw_str raw, char *out, size_t *ret_len)
+json_text json_string_decode(sw_str raw, char *out, size_t *ret_len)
 {
     const char *at = raw.at + 1, *end = raw.at + raw.len - 1;
     char *to = out;
-    bool whole = true;
+    json_text what = JSON_TEXT_WHOLE;
     while (at < end) {
         if (*at != '\\') {
             *to++ = *at++;
@@ -148,14 +143,14 @@ bool json_string_decode(sw_str raw, char *out, size_t *ret_len)
         uint32_t code = next_char(&at, end);
         if (code >= 0xD800 && code < 0xE000) {
             code = 0xFFFD;
-            whole = false;
+            what = JSON_TEXT_BROKEN;
         }
-        if (code == 0)
-            whole = false;
+        if (code == 0 && what == JSON_TEXT_WHOLE)
+            what = JSON_TEXT_NUL;
         to += utf8_put(code, to);
     }
     *ret_len = (size_t)(to - out);
-    return whole;
+    return what;
 }
 
 bool json_number_int(sw_str raw, int64_t *ret)

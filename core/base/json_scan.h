@@ -14,15 +14,18 @@ typedef struct {
     char kind;    /* '{' '[' '"' '0' (number) 't' 'f' 'n' */
 } json_member;
 
-/* Up to `max` members of interest... every member is stored; more than `max` is refused. Returns the count, -1:
- * not valid. A JSON object in an envelope has few members: 64 is plenty. */
+/* Every member of the object is stored; one that has more than `max` is refused. Gives their number, -1 when the text
+ * is not valid. An object in an envelope has few members: 64 is plenty. */
 int json_scan_object(const char *text, size_t len, json_member *members, int max);
-/* Is this one valid JSON text (any type)? */
+/* Is this one valid JSON text of any type? */
 bool json_valid(const char *text, size_t len);
 /* Length in bytes of a raw JSON string (with quotes) when decoded as UTF-8; lone surrogates count 3. */
 size_t json_string_decoded_len(sw_str raw);
-/* Decodes into `out` (at least raw.len bytes). false: lone surrogate or \u0000 (out then holds U+FFFD / NUL). */
-bool json_string_decode(sw_str raw, char *out, size_t *ret_len);
+/* What a text holds that not everybody takes: half a character (written as U+FFFD), or a NUL. */
+typedef enum { JSON_TEXT_WHOLE = 1, JSON_TEXT_NUL, JSON_TEXT_BROKEN } json_text;
+
+/* Decodes a raw JSON string (with quotes) into `out`, which has room for raw.len bytes. */
+json_text json_string_decode(sw_str raw, char *out, size_t *ret_len);
 /* A raw number as an integer, exactly; false: not an integer of int64. */
 bool json_number_int(sw_str raw, int64_t *ret);
 

@@ -24,7 +24,4 @@ bool json_walk_value(json_walk *w);
 /* "key" and its colon, and the space behind. The key without quotes. */
 bool json_walk_key(json_walk *w, sw_str *ret_key, bool *ret_escaped);
 
-/* One valid JSON text of at most that depth and number of values? */
-bool json_valid_within(const char *text, size_t len, unsigned max_depth, size_t max_values);
-
 #endif

@@ -40,7 +40,7 @@ static member_name name_of(const json_member *m)
         char quoted[KEY_MAX];
         quoted[0] = quoted[key.len + 1] = '"';
         memcpy(quoted + 1, key.at, key.len);
-        json_string_decode((sw_str){quoted, key.len + 2}, decoded, &key.len);
+        (void)json_string_decode((sw_str){quoted, key.len + 2}, decoded, &key.len);
         key.at = decoded;
     }
     for (int i = M_NONE + 1; i < M_COUNT; i++)
@@ -61,7 +61,8 @@ static bool read_text(const json_member *m, char *out, size_t max, uint8_t *ret_
     }
     char wide[6 * ENVELOPE_LOCAL_MAX + 2];
     size_t len = 0;
-    if (m->value.len > sizeof wide || !json_string_decode(m->value, wide, &len) || len == 0 || len > max)
+    if (m->value.len > sizeof wide || json_string_decode(m->value, wide, &len) != JSON_TEXT_WHOLE || len == 0 ||
+        len > max)
         return false;
     memcpy(out, wide, len);
     *ret_len = (uint8_t)len;

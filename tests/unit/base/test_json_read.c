@@ -114,6 +114,54 @@ START_TEST(of_duplicate_members_the_last_counts)
 }
 END_TEST
 
+START_TEST(texts_and_keys_are_decoded)
+{
+    const sw_value *v = read_text("{\"\":{\"a\\\"\\u4e2d\":\"\\uD83D\\uDE00\\n\",\"plain\":\"\\\\\"},\"e\":\"\"}");
+    const sw_value *inner = sw_value_get(v, "");
+    ck_assert_str_eq(sw_value_text(sw_value_get(inner, "a\"中"), NULL), "😀\n");
+    ck_assert_str_eq(sw_value_text(sw_value_get(inner, "plain"), NULL), "\\");
+    ck_assert_str_eq(sw_value_text(sw_value_get(v, "e"), NULL), "");
+    json_read_free(v);
+}
+END_TEST
+
+START_TEST(keys_and_texts_that_are_broken_make_the_whole_invalid)
+{
+    static const char *const TEXTS[] = {"{\"\\u0000\":1}",
+                                        "{\"a\\ud800\":1}",
+                                        "[\"\\udc00\"]",
+                                        "[\"\\ud800\\u0041\"]",
+                                        "{\"a\":[{\"b\":\"\\ud800\\u0000\"}]}",
+                                        "{\"a\":[1}",
+                                        "{\"a\":{\"b\":1}",
+                                        "[1 2]",
+                                        "[,1]",
+                                        "{,}",
+                                        "{\"a\" 1}",
+                                        "{1:2}"};
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
+        ck_assert_msg(read_text(TEXTS[i]) == NULL, "%s", TEXTS[i]);
+}
+END_TEST
+
+START_TEST(numbers_of_every_form_keep_their_type)
+{
+    const sw_value *v = read_text("[-0,0.5e-1,1E2,-9223372036854775808,9223372036854775808,1e-400,-1e400]");
+    ck_assert_int_eq(sw_value_type(sw_value_at(v, 0)), SW_JSON_INT);
+    ck_assert_double_eq(sw_value_double(sw_value_at(v, 1), 9), 0.05);
+    ck_assert_int_eq(sw_value_type(sw_value_at(v, 2)), SW_JSON_REAL);
+    ck_assert_double_eq(sw_value_double(sw_value_at(v, 2), 9), 100);
+    ck_assert(sw_value_int(sw_value_at(v, 3), 9) == INT64_MIN);
+    ck_assert_double_eq(sw_value_double(sw_value_at(v, 4), 9), 1e308);
+    ck_assert_double_eq(sw_value_double(sw_value_at(v, 5), 9), 0);
+    ck_assert_double_eq(sw_value_double(sw_value_at(v, 6), 9), 1e308);
+    json_read_free(v);
+    v = read_text("12"); /* the text ends with the number */
+    ck_assert_int_eq(sw_value_int(v, 9), 12);
+    json_read_free(v);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     ADD(values_are_read_by_type);
@@ -124,6 +172,9 @@ static void add(TCase *tests)
     ADD(numbers_that_are_too_large_are_no_integers_and_no_errors);
     ADD(a_text_with_a_nul_needs_a_caller_that_asks_for_its_length);
     ADD(of_duplicate_members_the_last_counts);
+    ADD(texts_and_keys_are_decoded);
+    ADD(keys_and_texts_that_are_broken_make_the_whole_invalid);
+    ADD(numbers_of_every_form_keep_their_type);
 }
 
 int main(void)

@@ -265,12 +265,12 @@ START_TEST(more_members_than_there_is_room_for_are_refused)
 }
 END_TEST
 
-static void expect_decoded(const char *raw, const char *text, size_t len, bool whole)
+static void expect_decoded(const char *raw, const char *text, size_t len, json_text what)
 {
     char out[100];
     size_t got;
     sw_str s = {raw, strlen(raw)};
-    ck_assert_int_eq(json_string_decode(s, out, &got), whole);
+    ck_assert_int_eq(json_string_decode(s, out, &got), what);
     ck_assert_uint_eq(got, len);
     ck_assert_int_eq(memcmp(out, text, len), 0);
     ck_assert_uint_eq(json_string_decoded_len(s), len);
@@ -278,17 +278,19 @@ static void expect_decoded(const char *raw, const char *text, size_t len, bool w
 
 START_TEST(strings_are_decoded)
 {
-    expect_decoded("\"\"", "", 0, true);
-    expect_decoded("\"a中b\"", "a中b", 5, true);
-    expect_decoded("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8, true);
-    expect_decoded("\"\\u0041\\u00e9\\u4E2D\\uD83D\\uDE00.\"", "Aé中😀.", 11, true);
-    expect_decoded("\"\\u0000\"", "\0", 1, false);
-    expect_decoded("\"x\\uD800y\"", "x\xEF\xBF\xBDy", 5, false);
-    expect_decoded("\"\\uDE00\\uD83D\"", "\xEF\xBF\xBD\xEF\xBF\xBD", 6, false);
+    expect_decoded("\"\"", "", 0, JSON_TEXT_WHOLE);
+    expect_decoded("\"a中b\"", "a中b", 5, JSON_TEXT_WHOLE);
+    expect_decoded("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8, JSON_TEXT_WHOLE);
+    expect_decoded("\"\\u0041\\u00e9\\u4E2D\\uD83D\\uDE00.\"", "Aé中😀.", 11, JSON_TEXT_WHOLE);
+    expect_decoded("\"\\u0000\"", "\0", 1, JSON_TEXT_NUL);
+    expect_decoded("\"x\\uD800y\"", "x\xEF\xBF\xBDy", 5, JSON_TEXT_BROKEN);
+    expect_decoded("\"\\uDE00\\uD83D\"", "\xEF\xBF\xBD\xEF\xBF\xBD", 6, JSON_TEXT_BROKEN);
     expect_decoded("\"\\uD83D\\u0041\"",
                    "\xEF\xBF\xBD"
                    "A",
-                   4, false);
+                   4, JSON_TEXT_BROKEN);
+    expect_decoded("\"\\u0000\\uD83D\"", "\0\xEF\xBF\xBD", 4, JSON_TEXT_BROKEN);
+    expect_decoded("\"\\uD83D\\u0000\"", "\xEF\xBF\xBD\0", 4, JSON_TEXT_BROKEN);
 }
 END_TEST
 
