@@ -1,13 +1,21 @@
-#include "core/config/config_private.h"
+/* The object: options that are declared, their values from the default, the files and the environment, and what the
+ * rest of the server reads of them. Made and filled by the main thread; then it does not change, and any thread reads.
+ */
+#include "core/config/config_internal.h"
 
+#include "core/base/address.h"
 #include "core/base/log.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { BCRYPT_MAX = 72 }; /* bytes of a password that bcrypt looks at */
 
 static bool declare(config *c, const char *section, const sw_option *o);
 static void apply_settings(config *c, const char *section);
 static void apply_environment(config *c, const char *section);
+static void check_core(config *c);
 
 config *config_new(void)
 {
@@ -51,7 +59,7 @@ bool config_load(config *c, const char *file, char **environment)
         if (config_section_wanted(c, CORE_SECTIONS[i].section))
             apply_environment(c, CORE_SECTIONS[i].section);
     if (!c->only)
-        config_check_core(c);
+        check_core(c);
     return is_good(c);
 }
 
@@ -233,7 +241,113 @@ static void apply_environment(config *c, const char *section)
     }
 }
 
-bool config_setting_true(const config *c, const char *plugin, const char *key)
+/* ---- rules between options, and what a type cannot say; each is here, so that `steward check` sees it ---- */
+
+static void check_proxies(config *c)
+{
+    for (size_t i = 0; i < config_list_count(c, "server.trusted_proxies"); i++) {
+        address_range range;
+        const char *item = config_list_item(c, "server.trusted_proxies", i);
+        if (!address_range_parse(item, &range))
+            config_value_error(c, "server.trusted_proxies",
+                               "server.trusted_proxies: %s is neither an address nor a network like 10.0.0.0/8", item);
+    }
+}
+
+/* `small` must not be above `large`. */
+static void check_order(config *c, const char *small, const char *large)
+{
+    if (config_int(c, small) > config_int(c, large))
+        config_value_error(c, config_is_default(c, small) ? large : small, "%s must not be above %s", small, large);
+}
+
+/* The rules for names and passwords of users, as far as they bind the first one. */
+static void check_initial_admin(config *c)
+{
+    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    const char *user = config_text(c, "auth.initial_admin_user");
+    if (user[strspn(user, LETTERS)] != '\0')
+        config_value_error(c, "auth.initial_admin_user",
+                           "auth.initial_admin_user must be letters, digits, _ . and - alone");
+    if (strcmp(config_text(c, "auth.password_method"), "bcrypt") == 0 &&
+        strlen(config_text(c, "auth.initial_admin_pass")) > BCRYPT_MAX)
+        config_value_error(c, "auth.initial_admin_pass",
+                           "auth.initial_admin_pass must not be above %d bytes with bcrypt, which ignores the rest",
+                           BCRYPT_MAX);
+}
+
+static void check_core(config *c)
+{
+    check_initial_admin(c);
+    check_proxies(c);
+    check_order(c, "limits.body", "limits.large_body");
+    check_order(c, "ws.payload", "ws.message");
+    check_order(c, "ws.ping_interval", "ws.dead_after");
+}
+
+/* ---- what the rest of the server reads ---- */
+
+/* A name that nobody has declared is a mistake in the code: in a release it reads as empty. */
+static const config_entry *entry(const config *c, const char *name)
+{
+    static const config_entry NONE = {.value = {.text = ""}};
+    const config_entry *e = config_entry_find(c, name);
+    assert(e != NULL);
+    return !e ? &NONE : e;
+}
+
+const char *config_text(const config *c, const char *name)
+{
+    return entry(c, name)->value.text;
+}
+
+int64_t config_int(const config *c, const char *name)
+{
+    return entry(c, name)->value.number;
+}
+
+bool config_bool(const config *c, const char *name)
+{
+    return entry(c, name)->value.number != 0;
+}
+
+size_t config_list_count(const config *c, const char *name)
+{
+    return entry(c, name)->value.item_count;
+}
+
+const char *config_list_item(const config *c, const char *name, size_t i)
+{
+    const option_value *v = &entry(c, name)->value;
+    return i < v->item_count ? v->items[i] : NULL;
+}
+
+static bool has_item(const option_value *v, const char *word)
+{
+    for (size_t i = 0; i < v->item_count; i++)
+        if (strcmp(v->items[i], word) == 0)
+            return true;
+    return false;
+}
+
+bool config_list_has(const config *c, const char *name, const char *word)
+{
+    return has_item(&entry(c, name)->value, word);
+}
+
+bool config_is_default(const config *c, const char *name)
+{
+    return !entry(c, name)->set;
+}
+
+const char *config_find(const config *c, const char *name)
+{
+    const config_entry *e = config_entry_find(c, name);
+    return !e ? NULL : e->value.text;
+}
+
+/* The last word on a bool of a plugin that has declared nothing, by the files and the environment. */
+static bool setting_true(const config *c, const char *plugin, const char *key)
 {
     const sw_option o = {.type = SW_OPTION_BOOL};
     const char *text = NULL, *variable = config_environment_peek(c, plugin, key);
@@ -248,4 +362,60 @@ bool config_setting_true(const config *c, const char *plugin, const char *key)
     bool yes = text && !option_value_parse(&mem, &o, text, &v) && v.number != 0;
     arena_done(&mem);
     return yes;
+}
+
+bool config_plugin_required(const config *c, const char *plugin)
+{
+    char name[160];
+    if (has_item(&entry(c, "plugins.required")->value, plugin))
+        return true;
+    int len = snprintf(name, sizeof name, "plugin:%s.required", plugin);
+    if (len < 0 || (size_t)len >= sizeof name)
+        return false;
+    const config_entry *e = config_entry_find(c, name);
+    return e ? e->value.number != 0 : setting_true(c, plugin, "required");
+}
+
+void config_each(const config *c, void (*each)(void *arg, const char *section, const sw_option *o, const char *value),
+                 void *arg)
+{
+    for (const config_entry *e = c->entries; e; e = e->next) {
+        bool hidden = e->option.type == SW_OPTION_SECRET && e->value.text[0] != '\0';
+        each(arg, e->section, &e->option, hidden ? "(secret)" : e->value.text);
+    }
+}
+
+static bool same_value(const config_entry *a, const config_entry *b)
+{
+    if (!a || !b || a->option.type != b->option.type)
+        return false;
+    if (a->option.type == SW_OPTION_STRING || a->option.type == SW_OPTION_SECRET || a->option.type == SW_OPTION_ENUM)
+        return strcmp(a->value.text, b->value.text) == 0;
+    if (a->option.type != SW_OPTION_LIST)
+        return a->value.number == b->value.number;
+    if (a->value.item_count != b->value.item_count)
+        return false;
+    for (size_t i = 0; i < a->value.item_count; i++)
+        if (strcmp(a->value.items[i], b->value.items[i]) != 0)
+            return false;
+    return true;
+}
+
+void config_compare(const config *before, const config *after, void (*each)(void *arg, const char *name, bool live),
+                    void *arg)
+{
+    for (const config_entry *e = after->entries; e; e = e->next)
+        if (!same_value(config_entry_find(before, e->name), e))
+            each(arg, e->name, (e->option.flags & SW_OPTION_LIVE) != 0);
+}
+
+void config_keep_fixed(config *after, const config *before)
+{
+    for (config_entry *e = after->entries; e; e = e->next) {
+        const config_entry *old = config_entry_find(before, e->name);
+        if (!old || (e->option.flags & SW_OPTION_LIVE) != 0)
+            continue;
+        e->value = old->value;
+        e->set = old->set;
+    }
 }

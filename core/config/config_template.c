@@ -1,5 +1,5 @@
 /* The annotated configuration file, from the tables. */
-#include "core/config/config_private.h"
+#include "core/config/config_internal.h"
 
 #include "core/base/str.h"
 

@@ -1,3 +1,4 @@
+/* The reader of the file format, see ini.h. Sans-IO. */
 #include "core/config/ini.h"
 
 #include "common/utf8.h"

@@ -1,3 +1,4 @@
+/* From the text of an option to its value, and words about its type, see option_value.h. Sans-IO. */
 #include "core/config/option_value.h"
 
 #include "common/utf8.h"

@@ -1,6 +1,7 @@
-/* What the files of core/config share. */
-#ifndef CORE_CONFIG_CONFIG_PRIVATE_H
-#define CORE_CONFIG_CONFIG_PRIVATE_H
+/* What the files of core/config share: the object, and who does what for it. config.c calls config_sources.c, which
+ * calls config_errors.c. config.h is the door of the same thing. */
+#ifndef CORE_CONFIG_CONFIG_INTERNAL_H
+#define CORE_CONFIG_CONFIG_INTERNAL_H
 
 #include "common/buf.h"
 #include "core/base/arena.h"
@@ -43,19 +44,16 @@ struct config {
 /* config.c */
 config_entry *config_entry_find(const config *c, const char *name);
 bool config_section_declared(const config *c, const char *section);
-/* false: what stands in it is not looked at. */
+/* false when what stands in it is not looked at. */
 bool config_section_wanted(const config *c, const char *section);
-/* The last word on a bool of a plugin that has declared nothing, by the files and the environment. */
-bool config_setting_true(const config *c, const char *plugin, const char *key);
 
-/* config_files.c: reads FILE and conf.d beside it into `settings`. */
+/* config_sources.c: reads FILE and conf.d beside it into `settings`. */
 void config_read_files(config *c, const char *file);
-
-/* config_environment.c */
 void config_environment_keep(config *c, char **environment);
-/* The value for an option by its own environment name or STEWARD_SECTION_KEY, NULL: none; *ret_name: which. */
+/* The value for an option by its own environment name or STEWARD_SECTION_KEY, and *ret_name is which; NULL when there
+ * is none. */
 const char *config_environment_value(config *c, const char *section, const sw_option *o, const char **ret_name);
-/* The variable of a plugin's option, NULL: none. */
+/* The variable of a plugin's option; NULL when there is none. */
 const char *config_environment_peek(const config *c, const char *plugin, const char *key);
 /* Variables STEWARD_… that name no option become errors; `known` as in config_finish(). */
 void config_environment_check(config *c, bool (*known)(void *arg, const char *plugin), void *arg);
@@ -69,8 +67,5 @@ const char *config_hint_key(config *c, const char *section, const char *key);
 const char *config_hint_section(config *c, const char *section);
 /* What to say behind a wrong value: the value itself unless it is secret, or where to get a good one. */
 const char *config_hint_value(config *c, const config_entry *e, const char *text);
-
-/* config_checks.c: rules between options, and what a type cannot say. */
-void config_check_core(config *c);
 
 #endif
