@@ -3,7 +3,7 @@
 #include "core/base/files.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
-#include "core/db/examine.h"
+#include "core/db/snapshot.h"
 #include "core/plugin/registry.h"
 #include "core/server/server.h"
 

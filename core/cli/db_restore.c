@@ -4,7 +4,7 @@
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"
-#include "core/db/examine.h"
+#include "core/db/snapshot.h"
 #include "core/server/server.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
-#include "core/db/examine.h"
+/* What is wrong with a store, see snapshot.h. On the thread of a command. */
+#include "core/db/snapshot.h"
 
-#include "core/db/connection.h"
+#include "core/db/db_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>

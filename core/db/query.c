@@ -1,7 +1,7 @@
 /* Queries: binding, running, rows. */
-#include "core/base/json_write.h"
+#include "core/base/json.h"
 #include "core/base/log.h"
-#include "core/db/connection.h"
+#include "core/db/db_internal.h"
 
 #include <steward/host.h>
 #include <string.h>

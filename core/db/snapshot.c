@@ -1,6 +1,7 @@
+/* A store as it was at one moment, read beside whoever writes to it, and its copy. See snapshot.h. */
 #include "core/db/snapshot.h"
 
-#include "core/db/connection.h"
+#include "core/db/db_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,17 +35,6 @@ static sw_status fail(sw_status status, char *error, size_t size, const char *fo
     return status;
 }
 
-/* The first column of the first row as a number; -1: failed. */
-static int64_t ask_number(sqlite3 *raw, const char *sql)
-{
-    sqlite3_stmt *stmt = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(raw, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        value = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    return value;
-}
-
 static bool has_wal(const char *path)
 {
     char wal[4096];
@@ -76,10 +66,10 @@ static sw_status begin(snapshot *s, const char *path, char *error, size_t error_
 /* One whose first start was cut off before it had a table is as good as none. */
 static sw_status recognise(const snapshot *s, const char *path, char *error, size_t error_size)
 {
-    int64_t id = ask_number(s->raw, "PRAGMA application_id");
+    int64_t id = store_number(s->raw, "PRAGMA application_id");
     if (id == STORE_APPLICATION_ID)
         return SW_OK;
-    if (id == 0 && ask_number(s->raw, "SELECT count(*) FROM sqlite_schema") == 0)
+    if (id == 0 && store_number(s->raw, "SELECT count(*) FROM sqlite_schema") == 0)
         return fail(SW_NOT_FOUND, error, error_size, "there is nothing in %s yet", path);
     return fail(SW_INVALID, error, error_size, "%s is a database of another program, not a store of this server", path);
 }

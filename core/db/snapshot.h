@@ -26,4 +26,20 @@ sqlite3 *snapshot_raw(snapshot *s);
  * meanwhile, and the snapshot ends with it. SW_BUSY: `stop` said so. SW_UNAVAILABLE: the disk, or a damaged page. */
 sw_status snapshot_copy(snapshot *s, const char *path, snapshot_stop stop, char *error, size_t error_size);
 
+/* ---- what is wrong with it: examine.c. Changes nothing, and blocks as long as that takes ---- */
+
+/* One thing that is wrong; the text lives until it returns. */
+typedef void (*examine_found)(void *arg, const char *text);
+
+/* Pages, trees, indexes against rows, constraints of tables: the first twenty faults. SW_BUSY: `stop` said so;
+ * SW_UNAVAILABLE: it could not be read to the end, which is told as well. */
+sw_status examine_integrity(sqlite3 *raw, snapshot_stop stop, examine_found found, void *arg);
+/* Rows that refer to one that is not there. The same. */
+sw_status examine_foreign_keys(sqlite3 *raw, snapshot_stop stop, examine_found found, void *arg);
+/* The core's schema: *ret_version is the store's. SW_INVALID: newer than this build's, which is *ret_own. */
+sw_status examine_schema(sqlite3 *raw, int64_t *ret_version, int64_t *ret_own);
+/* Every plugin that has tables there, by name, with how many of its migrations were applied and the latest. */
+sw_status examine_migrations(sqlite3 *raw,
+                             void (*each)(void *arg, const char *plugin, int64_t count, const char *latest), void *arg);
+
 #endif

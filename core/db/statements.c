@@ -2,7 +2,7 @@
 #include "common/buf.h"
 #include "core/base/log.h"
 #include "core/base/table.h"
-#include "core/db/connection.h"
+#include "core/db/db_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

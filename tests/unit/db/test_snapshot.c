@@ -1,5 +1,4 @@
 /* Copies of a store beside a writer, and what an examination finds. */
-#include "core/db/examine.h"
 #include "core/db/snapshot.h"
 #include "tests/unit/db/store_fixture.h"
 

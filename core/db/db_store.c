@@ -1,5 +1,5 @@
 /* The store: the file, its identity and version, and the key it belongs to. */
-#include "core/db/connection.h"
+#include "core/db/db_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,8 +41,7 @@ static sw_status complain(const complaint *c, sw_status status, const char *form
     return status;
 }
 
-/* The first column of the first row as a number; -1: failed. */
-static int64_t ask_number(sqlite3 *raw, const char *sql)
+int64_t store_number(sqlite3 *raw, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
     int64_t value = -1;
@@ -103,9 +102,9 @@ static sw_status check_key(sqlite3 *raw, const store_options *o, const complaint
 /* Is this ours, of a version we know, with our key? An empty file becomes a store. */
 static sw_status check_identity(sqlite3 *raw, const store_options *o, const complaint *c)
 {
-    int64_t id = ask_number(raw, "PRAGMA application_id");
-    int64_t version = ask_number(raw, "PRAGMA user_version");
-    int64_t things = ask_number(raw, "SELECT count(*) FROM sqlite_schema");
+    int64_t id = store_number(raw, "PRAGMA application_id");
+    int64_t version = store_number(raw, "PRAGMA user_version");
+    int64_t things = store_number(raw, "SELECT count(*) FROM sqlite_schema");
     if (id < 0 || version < 0 || things < 0)
         return complain(c, SW_UNAVAILABLE, "cannot read the store %s: %s", o->path, sqlite3_errmsg(raw));
     if (id == 0 && version == 0 && things == 0)

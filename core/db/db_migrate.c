@@ -1,6 +1,6 @@
 /* Migrations: each plugin's, applied once, in order, each in one transaction together with the note of it. */
 #include "core/base/table.h"
-#include "core/db/connection.h"
+#include "core/db/db_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

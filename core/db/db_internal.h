@@ -1,6 +1,6 @@
 /* Inside core/db: what a store and a connection are made of. */
-#ifndef CORE_DB_CONNECTION_H
-#define CORE_DB_CONNECTION_H
+#ifndef CORE_DB_DB_INTERNAL_H
+#define CORE_DB_DB_INTERNAL_H
 
 #include "core/db/db.h"
 #include <stdatomic.h>
@@ -85,7 +85,7 @@ struct sw_rows {
     bool on_row, first; /* first: the first row is read already and not yet handed out */
 };
 
-/* connection.c: as db_open; on failure `error` says why. */
+/* db_connection.c: as db_open; on failure `error` says why. */
 sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
 /* Has the piece of work that it is lent to used up its time? On the writer that is CPU time: on a busy machine a step
  * is not cut off for having waited for a core, unless it takes twenty times as long by the wall clock. */
@@ -98,9 +98,13 @@ sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, pr
 sw_statement statement_row(const statement_table *t, uint32_t row);
 void statements_forget(sw_db *db);
 
-/* error.c: notes what failed (conflict text, flags), says what it means for the caller. `name`: for the log. */
+/* db_connection.c: notes what failed (conflict text, flags), and says what it means for the caller. `name` is for the
+ * log. */
 sw_status db_failure(sw_db *db, int code, const char *name);
-/* The same without a log line and a statement. */
+/* The same without a line in the log and a statement. */
 sw_status db_failure_quiet(sw_db *db, int code);
+
+/* db_store.c: the first column of the first row as a number; -1 when that failed. */
+int64_t store_number(sqlite3 *raw, const char *sql);
 
 #endif
