@@ -2,7 +2,6 @@
 #include "core/admin/admin.h"
 
 #include "core/base/crypto.h"
-#include "core/base/password.h"
 
 #include <crypt.h>
 #include <string.h>

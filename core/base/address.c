@@ -1,3 +1,4 @@
+/* Addresses and networks as texts and bytes, see address.h. Sans-IO, any thread. */
 #include "core/base/address.h"
 
 #include "core/base/str.h"

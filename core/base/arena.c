@@ -1,3 +1,4 @@
+/* Memory of one piece of work, see arena.h. One thread at a time; whoever has the arena owns all of it. */
 #include "core/base/arena.h"
 
 #include <stdalign.h>

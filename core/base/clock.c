@@ -1,9 +1,18 @@
+/* The clock that only goes forward, and times as texts (RFC 3339). Any thread. */
 #include <steward/host.h>
 #include <string.h>
+#include <time.h>
 
 enum { DAY_MS = 86400000 };
 static const int64_t FIRST_MS = -62167219200000; /* 0000-01-01T00:00:00.000Z */
 static const int64_t LAST_MS = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
+
+int64_t sw_monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* The two digits of a number below 100. */
 static void two_digits(char *out, uint32_t value)

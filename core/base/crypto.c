@@ -1,3 +1,4 @@
+/* Keys and digests over OpenSSL, see crypto.h and <steward/host.h>. Any thread; the caller owns what is filled. */
 #include "core/base/crypto.h"
 
 #include <limits.h>

@@ -1,5 +1,5 @@
-/* Keys and digests over OpenSSL libcrypto. Thread-safe unless said. The digests, uuid, random, base64url and
- * constant-time compare of <steward/host.h> are implemented beside these. */
+/* Keys and digests over OpenSSL's libcrypto, and password hashes by crypt(3). Any thread. The digests, uuid, random,
+ * base64url and constant-time compare of <steward/host.h> are implemented beside these. */
 #ifndef CORE_BASE_CRYPTO_H
 #define CORE_BASE_CRYPTO_H
 
@@ -20,5 +20,22 @@ sw_status aes_gcm_seal(const uint8_t key[32], const void *plain, size_t len, uin
 sw_status aes_gcm_open(const uint8_t key[32], const void *sealed, size_t len, uint8_t *out);
 void sha1(const void *data, size_t len, uint8_t out[20]); /* for the WebSocket handshake alone */
 void crypto_wipe(void *secret, size_t len);
+
+/* ---- passwords: password.c. Slow on purpose, so on the hash lane alone; any number of threads at once ---- */
+
+typedef enum { PASSWORD_BCRYPT = 1, PASSWORD_YESCRYPT } password_method;
+
+enum { PASSWORD_HASH_SIZE = 192 };
+
+/* The hash of a password with a new salt. With `cost` 0 it has the method's own default, which yescrypt
+ * always has in Steward. bcrypt looks at the first 72 bytes alone: the caller limits the length.
+ * SW_INTERNAL when there is not such a method or cost, and when there is no memory. The hash of any text can be kept
+ * for doing the same work when there is no user. */
+SW_MUST_USE sw_status password_hash(password_method method, int cost, const char *password,
+                                    char out[PASSWORD_HASH_SIZE]);
+/* Any format that crypt(3) knows. */
+bool password_verify(const char *password, const char *hash);
+/* Was it made with a weaker method or cost than these? bcrypt is weaker than yescrypt, all others than both. */
+bool password_weaker(const char *hash, password_method method, int cost);
 
 #endif

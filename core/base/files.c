@@ -1,8 +1,6 @@
 /* Files and descriptors, see files.h. */
 #include "core/base/files.h"
 
-#include "core/base/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -63,16 +61,15 @@ bool send_whole(int fd, const void *bytes, size_t len)
     return put_whole(fd, bytes, len, MSG_NOSIGNAL);
 }
 
-uint64_t open_files_raise(void)
+uint64_t open_files_raise(uint64_t *ret_allowed)
 {
-    struct rlimit files;
+    struct rlimit files, raised;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return OPEN_FILES_USUAL;
-    if (files.rlim_cur == files.rlim_max)
-        return files.rlim_cur;
-    struct rlimit raised = {files.rlim_max, files.rlim_max};
-    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-        return raised.rlim_cur;
-    log_warn("server", "the limit of open files cannot be raised to %llu", (unsigned long long)files.rlim_max);
+        files.rlim_cur = files.rlim_max = OPEN_FILES_USUAL;
+    if (ret_allowed)
+        *ret_allowed = files.rlim_max;
+    raised = (struct rlimit){files.rlim_max, files.rlim_max};
+    if (files.rlim_cur == files.rlim_max || setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        return files.rlim_max;
     return files.rlim_cur;
 }

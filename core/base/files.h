@@ -18,8 +18,8 @@ bool write_whole(int fd, const void *bytes, size_t len);
 /* The same into a socket, without SIGPIPE. */
 bool send_whole(int fd, const void *bytes, size_t len);
 
-/* Lets this process open as many files as the system allows, since every connection is one. Gives that number, and
- * writes one line into the log if it stays below. May be called again. */
-uint64_t open_files_raise(void);
+/* Lets this process open as many files as the system allows, since every connection is one. Gives how many it may open
+ * now; fewer than *ret_allowed (may be NULL) when raising the limit has failed. May be called again. */
+uint64_t open_files_raise(uint64_t *ret_allowed);
 
 #endif

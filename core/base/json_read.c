@@ -1,6 +1,6 @@
 /* JSON into a tree of jansson's values, made by our own walk: one pass that checks and builds. Any thread; the tree
  * belongs to the caller. */
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 
 #include "common/buf.h"
 #include "core/base/json_scan.h"
@@ -60,7 +60,7 @@ static bool decode(reader *r, sw_str raw, sw_str *ret)
     return json_string_decode(raw, out, &ret->len) != JSON_TEXT_BROKEN;
 }
 
-/* A number that no int64 or double holds becomes 1e308, as json_read.h has it. */
+/* A number that no int64 or double holds becomes 1e308, as json.h has it. */
 static json_t *make_number(reader *r, sw_str raw)
 {
     int64_t whole;

@@ -1,3 +1,4 @@
+/* The members of one JSON object as spans of its text, see json_scan.h. Any thread, no memory. */
 #include "core/base/json_scan.h"
 
 #include "common/utf8.h"

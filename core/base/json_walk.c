@@ -1,3 +1,4 @@
+/* The grammar of JSON, see json_walk.h. Any thread, no memory. */
 #include "core/base/json_walk.h"
 
 #include "common/utf8.h"

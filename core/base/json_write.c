@@ -1,4 +1,6 @@
-#include "core/base/json_write.h"
+/* The JSON writer of <steward/json.h>: text is appended to a buffer, which its owner gives a limit. One thread at a
+ * time. */
+#include "core/base/json.h"
 
 #include "common/utf8.h"
 

@@ -1,5 +1,4 @@
-#include "core/base/password.h"
-
+/* Password hashes by crypt(3), see crypto.h. On the hash lane. */
 #include "core/base/crypto.h"
 
 #include <crypt.h>

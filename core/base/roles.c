@@ -1,3 +1,4 @@
+/* Roles of users as texts, and back. Any thread. */
 #include <steward/base.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* Small helpers for pieces of text, see str.h. Any thread, no memory. */
 #include "core/base/str.h"
 
 #include "core/base/json_scan.h"

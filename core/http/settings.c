@@ -26,7 +26,7 @@ static bool read_trusted(http_settings *s, const config *c, char *error, size_t 
 /* What the limit of open files leaves for them. */
 static uint32_t connections_of_limit(void)
 {
-    uint64_t files = open_files_raise();
+    uint64_t files = open_files_raise(NULL);
     if (files > CONNECTIONS_MAX + DESCRIPTOR_RESERVE)
         return CONNECTIONS_MAX;
     if (files < 2 * DESCRIPTOR_RESERVE)

@@ -1,5 +1,5 @@
 /* Replies of <steward/http.h>, and JSON in a request's memory. On the thread that runs the request. */
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/writer.h"

@@ -3,7 +3,7 @@
 #define CORE_RUNTIME_REQUEST_H
 
 #include "core/base/arena.h"
-#include "core/base/json_write.h"
+#include "core/base/json.h"
 #include "core/db/db.h"
 #include "core/runtime/mailbox.h"
 #include <steward/plugin.h>

@@ -150,7 +150,9 @@ bool server_open(server *s, initial_password_place place)
     char error[ERROR_MAX];
     thread_counts threads = count_threads(s->rt.config, s->from.offline);
     allocator_give_back();
-    (void)open_files_raise();
+    uint64_t allowed, files = open_files_raise(&allowed);
+    if (files < allowed)
+        log_warn("server", "the limit of open files cannot be raised to %llu", (unsigned long long)allowed);
     if (!required_run(s))
         return false;
     if (s->lock_fd < 0 && !data_dir_open(s, error, sizeof error))

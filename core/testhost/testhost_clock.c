@@ -1,5 +1,5 @@
 /* The process's part of a host: its clock, and that there is one. sw_now_ms() has no argument that a host could be
- * found by. In the place of core/base/clock_read.c. */
+ * found by. In the place of core/base/wall_clock.c. */
 #include "core/testhost/testhost.h"
 
 #include <time.h>
@@ -25,20 +25,12 @@ void host_freeze(int64_t unix_ms)
     process.frozen_ms = unix_ms;
 }
 
-static int64_t read_clock(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int64_t sw_now_ms(void)
 {
+    struct timespec now;
     int64_t frozen = process.frozen_ms;
-    return frozen ? frozen : read_clock(CLOCK_REALTIME);
-}
-
-int64_t sw_monotonic_ms(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
+    if (frozen)
+        return frozen;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

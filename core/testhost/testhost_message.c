@@ -1,5 +1,5 @@
 /* What the test reads: replies and frames with their JSON, and the descriptors they come by. */
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 #include "core/testhost/testhost.h"
 
 #include <errno.h>

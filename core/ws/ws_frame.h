@@ -2,7 +2,7 @@
 #ifndef CORE_WS_WS_FRAME_H
 #define CORE_WS_WS_FRAME_H
 
-#include "core/base/json_write.h"
+#include "core/base/json.h"
 #include "core/ws/deflate.h"
 #include "core/ws/frame_types.h"
 #include <stdatomic.h>

@@ -1,7 +1,6 @@
 /* The scanner and the writer of JSON, held against each other and against jansson. */
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 #include "core/base/json_scan.h"
-#include "core/base/json_write.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -3,8 +3,7 @@
 #include "core/admin/operator/operator.h"
 
 #include "core/base/files.h"
-#include "core/base/json_read.h"
-#include "core/base/json_write.h"
+#include "core/base/json.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 #include "tests/unit/run_tests.h"
 
 #include <stdlib.h>

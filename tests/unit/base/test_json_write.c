@@ -1,6 +1,5 @@
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 #include "core/base/json_scan.h"
-#include "core/base/json_write.h"
 #include "tests/unit/run_tests.h"
 
 #include <math.h>

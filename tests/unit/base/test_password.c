@@ -1,4 +1,4 @@
-#include "core/base/password.h"
+#include "core/base/crypto.h"
 #include "tests/unit/run_tests.h"
 
 #include <pthread.h>

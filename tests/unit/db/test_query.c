@@ -1,5 +1,5 @@
 /* Queries: statements by address, clauses, rows, mistakes. */
-#include "core/base/json_write.h"
+#include "core/base/json.h"
 #include "tests/unit/db/query_fixture.h"
 
 START_TEST(clauses_are_chosen_by_the_mask_and_bound_anew)

@@ -1,6 +1,5 @@
 /* Cards: their shape, and what of others stands in them. */
-#include "core/base/json_read.h"
-#include "core/base/json_write.h"
+#include "core/base/json.h"
 #include "plugins/integrations/feishu/out/card.h"
 #include "tests/unit/run_tests.h"
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Events as the platform sends them, and as nobody should. */
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 #include "plugins/integrations/feishu/in/feishu_event.h"
 #include "tests/unit/run_tests.h"
 #include <stdio.h>

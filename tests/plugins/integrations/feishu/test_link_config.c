@@ -1,5 +1,5 @@
 /* What the service configures, and how long to wait. */
-#include "core/base/json_read.h"
+#include "core/base/json.h"
 #include "plugins/integrations/feishu/link/link_config.h"
 #include "tests/unit/run_tests.h"
 #include <stdlib.h>

@@ -1,8 +1,20 @@
-/* Reading JSON into a tree of jansson's values. The readers sw_value_* of <steward/json.h> are in json_read.c, too. */
-#ifndef CORE_BASE_JSON_READ_H
-#define CORE_BASE_JSON_READ_H
+/* The core's side of <steward/json.h>: what its writer is made of, and reading a text into a tree. Their functions
+ * stand in json_write.c and json_read.c. */
+#ifndef CORE_BASE_JSON_H
+#define CORE_BASE_JSON_H
 
+#include "common/buf.h"
 #include <steward/json.h>
+
+/* The writer appends to a buffer and remembers a failure. */
+struct sw_json {
+    buf out;
+    bool comma; /* the next member or element needs one */
+};
+
+void json_init(sw_json *j, size_t limit);
+bool json_failed(const sw_json *j);
+void json_done(sw_json *j);
 
 /* One JSON text as a tree with memory of its own, to be given back by json_read_free(). NULL when it is not valid JSON,
  * is deeper than `max_depth` (at most 64), has more than 200,000 values, a text with a lone surrogate or a key with a
