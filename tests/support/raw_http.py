@@ -1,7 +1,6 @@
 """HTTP over a plain socket, for what no client library would send."""
 import json
 import socket
-import time
 
 
 class Answer:
@@ -89,19 +88,3 @@ def once(server, data, head_only=False):
         raw.send(data)
         answer = raw.answer(head_only)
         return answer, answer is None or (answer.header("Connection") == "close" and raw.closed())
-
-
-def drip(server, start, more, seconds=30, every=0.05):
-    """Sends `start`, then `more` again and again; how long until the server answered or closed."""
-    with Raw(server) as raw:
-        begin = time.monotonic()
-        raw.send(start)
-        raw.socket.settimeout(every)
-        while time.monotonic() - begin < seconds:
-            try:
-                raw._more()
-                return time.monotonic() - begin, raw.answer() if raw.left else None
-            except TimeoutError:
-                if not raw.send(more):
-                    return time.monotonic() - begin, None
-    raise AssertionError(f"still open after {seconds} s")

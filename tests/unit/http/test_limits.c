@@ -14,14 +14,14 @@ static int64_t now_ms(void)
     return sw_monotonic_ms();
 }
 
-/* Sends `text` and then one byte `more` every 50 ms until the server answers or closes; how long that took. */
-static int64_t drip(const char *text, char more)
+/* Sends `text` and then `more` every 50 ms until the server answers or closes; how long that took. */
+static int64_t drip(const char *text, const char *more)
 {
     int64_t begin = now_ms();
     test_connect(&c, s.port);
     test_send(&c, text, strlen(text));
     while (now_ms() - begin < 10000 && !test_more(&c, 50))
-        if (send(c.fd, &more, 1, MSG_NOSIGNAL) != 1)
+        if (send(c.fd, more, strlen(more), MSG_NOSIGNAL) != (ssize_t)strlen(more))
             break;
     return now_ms() - begin;
 }
@@ -31,20 +31,26 @@ START_TEST(slow_requests_are_cut_by_the_clock)
     static const char *const OPTIONS[] = {"STEWARD_LIMITS_HEADER_TIMEOUT=500ms", "STEWARD_LIMITS_BODY_TIMEOUT=800ms",
                                           "STEWARD_LIMITS_IDLE_TIMEOUT=600ms", NULL};
     test_server_start(&s, OPTIONS);
-    int64_t took = drip("GET /api/ping HTTP/1.1\r\nHost: x\r\nA: ", 'a');
+    int64_t took = drip("GET /api/ping HTTP/1.1\r\nHost: x\r\nA: ", "a");
     ck_assert(took >= 450 && took < 1500);
     ck_assert_int_eq(test_reply(&c, false), 408);
     ck_assert(test_closed(&c));
     test_close(&c);
 
-    took = drip("POST /p/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", 'b');
+    took = drip("POST /p/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "b");
     ck_assert(took >= 750 && took < 2000);
     ck_assert_int_eq(test_reply(&c, false), 408);
     ck_assert(test_closed(&c));
     test_close(&c);
 
-    took = drip("POST /p/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", '0');
+    took = drip("POST /p/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "0");
     ck_assert(took >= 400 && took < 2000); /* too many digits, or too late */
+    test_close(&c);
+
+    took = drip("POST /p/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n");
+    ck_assert(took >= 750 && took < 2000);
+    ck_assert_int_eq(test_reply(&c, false), 408);
+    ck_assert(test_closed(&c));
     test_close(&c);
 
     /* Nothing at all: closed without a word. After a reply: the idle limit. */
@@ -124,13 +130,24 @@ START_TEST(connections_have_a_total)
     ck_assert(answered >= 18 && answered <= 23);
     /* Nobody is refused: the others wait their turn. */
     for (int i = 0; i < 60; i++)
-        if (many[i].len > 0)
+        if (many[i].len > 0) {
+            ck_assert_int_eq(test_reply(&many[i], false), 200);
             test_close(&many[i]);
+            many[i].fd = -1;
+        }
     (void)poll(NULL, 0, 500);
     int later = 0;
     for (int i = 0; i < 60; i++)
-        later += many[i].len == 0 && test_more(&many[i], 0);
+        later += many[i].fd > 0 && test_more(&many[i], 0);
     ck_assert_int_ge(later, 18);
+    for (int i = 0; i < 60; i++) {
+        if (many[i].fd <= 0)
+            continue;
+        ck_assert_int_eq(test_reply(&many[i], false), 200);
+        test_close(&many[i]);
+    }
+    ck_assert_int_eq(TEST_ASK(&c, &s, PING), 200);
+    test_close(&c);
     test_server_stop(&s);
 }
 END_TEST

@@ -24,13 +24,24 @@ typedef struct {
 #define POST           "POST /p/echo HTTP/1.1\r\nHost: x\r\n"
 #define SECOND         "GET /api/ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
+/* {"error","code","request_id"}, and the id is the header's. */
+static void expect_failure_body(const example *e)
+{
+    char id[128] = "", end[160];
+    ck_assert_msg(test_header(&c, "X-Request-Id", id, sizeof id) != NULL, "%s", e->text);
+    snprintf(end, sizeof end, "\",\"request_id\":\"%s\"}", id);
+    const char *code = strstr(c.body, "\",\"code\":\""), *tail = strstr(c.body, end);
+    ck_assert_msg(strncmp(c.body, "{\"error\":\"", 10) == 0 && code && tail && code < tail, "%s", c.body);
+    ck_assert_msg(tail[strlen(end)] == '\0' && strcspn(code + 10, "\"") == (size_t)(tail - code - 10), "%s", c.body);
+}
+
 /* The second request that is glued to each must never be answered. */
 static void refused(const example *e)
 {
     ck_assert_msg(test_once(&c, s.port, e->text, e->len) == e->status, "%d: %s", c.status, e->text);
     ck_assert_msg(test_has_header(&c, "Connection: close"), "%s: %s", e->text, c.head);
     ck_assert_msg(test_has_header(&c, "Content-Type: application/json"), "%s", e->text);
-    ck_assert_msg(strncmp(c.body, "{\"error\":\"", 10) == 0 && strstr(c.body, "\"request_id\":\""), "%s", c.body);
+    expect_failure_body(e);
     ck_assert_msg(test_closed(&c), "%s", e->text);
     test_close(&c);
 }
@@ -71,6 +82,27 @@ START_TEST(smuggling_is_refused)
         {BYTES(POST "A: b\nC: d\r\n\r\n" SECOND), 400},
         {BYTES("GET /api/ping HTTP/1.1\nHost: x\n\n"), 400},
         {BYTES(POST "A: b\n\n" SECOND), 400},
+        {BYTES(POST "Content-Length: 0x5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Content-Length: \r\n\r\n" SECOND), 400},
+        {BYTES(POST "Content-Length: five\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Content-Length\t: 5\r\n\r\nhello" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: cow\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: \x0b"
+                    "chunked\r\n\r\n0\r\n\r\n" SECOND),
+         400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nhello\r\n0\r\n\r\n" SECOND), 413},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello0\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n" SECOND), 400},
+        {BYTES(POST "Transfer-Encoding: chunked\r\n\r\n0\r\nAuthorization: x\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A\0B: c\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A: \x07\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A: \x7f\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A: b\rContent-Length: 5\r\n\r\nhello" SECOND), 400},
     };
     ALL_REFUSED(EXAMPLES);
 }
@@ -98,9 +130,32 @@ START_TEST(malformed_heads_are_refused)
         {BYTES("nonsense\r\n"), 400},
         {BYTES(POST "no colon\r\n\r\n" SECOND), 400},
         {BYTES(POST ": x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.1\r\n Host: x\r\n\r\n" SECOND), 400},
+        {BYTES(POST "Content-Length\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A B: c\r\n\r\n" SECOND), 400},
+        {BYTES(POST "A(B): c\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.1\r\nHost: a b\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.1\r\nHost: a/b\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping HTTP/1.1\r\nHost: a\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n" SECOND), 400},
+        {BYTES("GET api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping#a HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET  /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping\0 HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping?q=\xff HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping?q=% HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping?q=%00 HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("GET /api/ping \r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES(" /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 400},
+        {BYTES("BREW /api/ping HTTP/1.1\r\nHost: x\r\n\r\n" SECOND), 501},
         {BYTES(POST "Expect: pigs\r\nContent-Length: 5\r\n\r\nhello" SECOND), 417},
     };
     ALL_REFUSED(EXAMPLES);
+    char noise[256];
+    for (int i = 0; i < 256; i++)
+        noise[i] = (char)i;
+    refused(&(example){noise, sizeof noise, 400});
+    ck_assert_int_eq(TEST_ASK(&c, &s, "GET /api/ping?q=错误 HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    test_close(&c);
 }
 END_TEST
 

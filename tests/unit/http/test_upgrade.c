@@ -87,6 +87,14 @@ START_TEST(without_a_good_token_it_is_401)
     HAS("\"error\":\"token is required\",\"code\":\"unauthenticated\"");
     ck_assert_int_eq(ask(WS("", "")), 401);
     HAS("token is required");
+    ck_assert_int_eq(ask(WS("?token=", UPGRADE)), 401);
+    HAS("token is required");
+    ck_assert_int_eq(ask(WS("?other=1", UPGRADE)), 401);
+    HAS("token is required");
+    ck_assert_int_eq(ask(WS("", UPGRADE "Authorization: Bearer nobody\r\n")), 401);
+    HAS("\"error\":\"invalid credentials\"");
+    ck_assert_int_eq(ask(WS("", UPGRADE "Sec-WebSocket-Protocol: bearer, nobody\r\n")), 401);
+    HAS("\"error\":\"invalid credentials\"");
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(ask(WS("?token=nobody", UPGRADE)), 401);
         HAS("\"error\":\"invalid credentials\",\"code\":\"invalid_credentials\"");
@@ -127,9 +135,13 @@ START_TEST(origins_bind_browsers_but_not_agents)
     ck_assert_int_eq(ask(WS("?token=admin", UPGRADE "Origin: http://evil\r\n")), 403);
     HAS("\"error\":\"origin not allowed\"");
     ck_assert_int_eq(ask(WS("?token=admin", UPGRADE "Origin: null\r\n")), 403);
+    HAS("\"error\":\"origin not allowed\"");
     ck_assert_int_eq(ask(WS("?token=admin", UPGRADE "Origin: http://listed\r\n")), 101);
     ck_assert_int_eq(ask(WS("?token=admin", UPGRADE "Origin: https://X:9\r\n")), 101);
     ck_assert_int_eq(ask(WS("?token=agent", UPGRADE "Origin: http://evil\r\n")), 101);
+    ck_assert_int_eq(ask(WS("?token=agent", UPGRADE "Origin: null\r\n")), 101);
+    ck_assert_int_eq(ask(WS("?token=agent", UPGRADE "Origin: http://listed\r\n")), 101);
+    ck_assert_int_eq(ask(WS("?token=agent", UPGRADE "Origin: https://X:9\r\n")), 101);
     ck_assert_int_eq(ask(WS("?token=admin", UPGRADE)), 101);
 }
 END_TEST
