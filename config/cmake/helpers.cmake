@@ -11,7 +11,7 @@ function(sw_add_core_folder name)
 endfunction()
 
 # sw_add_plugin(PATH [LIBS…]): plugins/PATH/**.c as lib/steward/plugins/NAME.so, NAME being the last part of PATH. It
-# may use the public headers and common/ alone; migrations/*.sql are embedded as string literals in migrations.inc.
+# may use the public headers and core/common alone; migrations/*.sql are embedded as string literals in migrations.inc.
 function(sw_add_plugin path)
   set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${path})
   get_filename_component(name ${path} NAME)

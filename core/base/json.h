@@ -3,7 +3,7 @@
 #ifndef CORE_BASE_JSON_H
 #define CORE_BASE_JSON_H
 
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include <steward/json.h>
 
 /* The writer appends to a buffer and remembers a failure. */

@@ -2,9 +2,9 @@
  * belongs to the caller. */
 #include "core/base/json.h"
 
-#include "common/buf.h"
 #include "core/base/json_scan.h"
 #include "core/base/json_walk.h"
+#include "core/common/buf.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* The members of one JSON object as spans of its text, see json_scan.h. Any thread, no memory. */
 #include "core/base/json_scan.h"
 
-#include "common/utf8.h"
 #include "core/base/json_walk.h"
+#include "core/common/utf8.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The grammar of JSON, see json_walk.h. Any thread, no memory. */
 #include "core/base/json_walk.h"
 
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 
 #include <string.h>
 #ifdef __SSE2__

@@ -2,7 +2,7 @@
  * time. */
 #include "core/base/json.h"
 
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 
 #include <math.h>
 #include <stdio.h>

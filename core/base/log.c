@@ -1,9 +1,9 @@
 /* The process's log, see log.h: a line is put together on the caller's thread and written at once. */
 #include "core/base/log.h"
 
-#include "common/utf8.h"
 #include "core/base/files.h"
 #include "core/base/json.h"
+#include "core/common/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

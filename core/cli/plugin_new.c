@@ -1,8 +1,8 @@
 /* steward plugin new NAME: a folder with a plugin that builds and has tests, from packaging/plugin-template. */
 #include "core/cli/cli.h"
 
-#include "common/buf.h"
 #include "core/base/files.h"
+#include "core/common/buf.h"
 #include "core/plugin/loader.h"
 
 #include <dirent.h>

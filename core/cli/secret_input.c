@@ -1,6 +1,6 @@
 #include "core/cli/secret_input.h"
 
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* What is said about a wrong setting: all errors of a configuration, and hints at what was meant. */
 #include "core/config/config_internal.h"
 
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef CORE_CONFIG_CONFIG_INTERNAL_H
 #define CORE_CONFIG_CONFIG_INTERNAL_H
 
-#include "common/buf.h"
 #include "core/base/arena.h"
+#include "core/common/buf.h"
 #include "core/config/config.h"
 #include "core/config/option_value.h"
 

@@ -1,8 +1,8 @@
 /* The reader of the file format, see ini.h. Sans-IO. */
 #include "core/config/ini.h"
 
-#include "common/utf8.h"
 #include "core/base/str.h"
+#include "core/common/utf8.h"
 
 static void parse_line(sw_str line, int number, sw_str *section, const ini_reader *r);
 

@@ -1,8 +1,8 @@
 /* From the text of an option to its value, and words about its type, see option_value.h. Sans-IO. */
 #include "core/config/option_value.h"
 
-#include "common/utf8.h"
 #include "core/base/str.h"
+#include "core/common/utf8.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Statements by address: from a row of a plugin's table to a prepared statement of this connection. */
-#include "common/buf.h"
 #include "core/base/log.h"
 #include "core/base/table.h"
+#include "core/common/buf.h"
 #include "core/db/db_internal.h"
 
 #include <stdlib.h>

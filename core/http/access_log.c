@@ -2,8 +2,8 @@
  * On the loop. */
 #include "core/http/exchange.h"
 
-#include "common/utf8.h"
 #include "core/base/log.h"
+#include "core/common/utf8.h"
 #include "core/http/conn.h"
 #include "core/http/put.h"
 #include <string.h>

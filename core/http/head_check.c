@@ -2,8 +2,8 @@
  * together. Pure: any thread, nothing is owned. */
 #include "core/http/head_check.h"
 
-#include "common/utf8.h"
 #include "core/base/str.h"
+#include "core/common/utf8.h"
 #include "core/http/uri.h"
 
 static const char *const METHODS[] = {

@@ -1,7 +1,7 @@
 /* What a handler reads of its request: path, query, headers, and the JSON body: <steward/http.h>. On whichever thread
  * runs the handler; what is decoded lies in the memory of the request. */
-#include "common/utf8.h"
 #include "core/base/str.h"
+#include "core/common/utf8.h"
 #include "core/http/exchange.h"
 #include "core/http/uri.h"
 #include <steward/host.h>

@@ -4,8 +4,8 @@
  * outcome to the plugin that asked. A call belongs to the client from then on; only its thread frees it. */
 #include "core/outbound/http_client.h"
 
-#include "common/buf.h"
 #include "core/base/table.h"
+#include "core/common/buf.h"
 #include "core/crash/crash_scope.h"
 #include "core/outbound/outbound_url.h"
 #include "core/runtime/thread.h"

@@ -8,8 +8,8 @@
  * lws_hdr_custom_copy(), with names in lower case and the colon. */
 #include "core/outbound/ws_client.h"
 
-#include "common/buf.h"
 #include "core/base/table.h"
+#include "core/common/buf.h"
 #include "core/crash/crash_scope.h"
 #include "core/outbound/outbound_url.h"
 #include "core/runtime/thread.h"

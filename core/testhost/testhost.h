@@ -2,7 +2,7 @@
 #ifndef CORE_TESTHOST_TESTHOST_H
 #define CORE_TESTHOST_TESTHOST_H
 
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include "core/runtime/pool.h"
 #include "core/server/server.h"
 #include <steward/service/auth.h>

@@ -5,7 +5,7 @@
 #ifndef CORE_WS_CODEC_H
 #define CORE_WS_CODEC_H
 
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* From an HTTP request that was found to be a good upgrade to an open socket. */
-#include "common/buf.h"
 #include "core/base/crypto.h"
 #include "core/base/str.h"
+#include "core/common/buf.h"
 #include "core/http/uri.h"
 #include "core/ws/hub.h"
 #include "core/ws/ws_connection.h"

@@ -1,7 +1,7 @@
 /* Turns names into lower case, in every script that has case, since two names that differ only in case are the same
  * name. The result is stored (users.name_key). So the map is written here and is not taken from a locale, which could
  * be another one at the next start. Any thread. */
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include "users.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Service "users/1", which auth, messages, chat, feishu and dev-mock use. `self` is the state of this plugin. Each
  * function runs on the thread of the caller: a worker, or the writer. */
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include "users.h"
 
 #include <string.h>

@@ -31,7 +31,7 @@ def test_the_pkg_config_file_and_the_cmake_package_say_the_major_version():
 
 def test_they_have_it_from_the_header(tmp_path):
     tree = tmp_path / "tree"
-    for folder in ("common", "core", "plugins", "config", "include", "packaging"):
+    for folder in ("core", "plugins", "config", "include", "packaging"):
         shutil.copytree(TREE / folder, tree / folder, ignore=shutil.ignore_patterns("build"))
     for file in ("CMakeLists.txt", "README.md"):
         shutil.copy(TREE / file, tree / file)

@@ -1,6 +1,6 @@
 /* The reader of events: any JSON makes an event of whole texts, or none; and what stands in an address. */
-#include "common/utf8.h"
 #include "core/base/json.h"
+#include "core/common/utf8.h"
 #include "plugins/integrations/feishu/in/feishu_event.h"
 #include "plugins/integrations/feishu/link/feishu_address.h"
 

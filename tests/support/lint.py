@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ["base", "config", "crash", "db", "runtime", "http", "ws", "outbound", "plugin", "admin", "server", "cli", "testhost"]
+FOLDERS = ["common", "base", "config", "crash", "db", "runtime", "http", "ws", "outbound", "plugin", "admin", "server", "cli", "testhost"]
 LINES_MAX = 600
 PUBLIC_HEADER_MAX = 200
 
@@ -126,11 +126,11 @@ def check_includes(path, text):
         if parts[0] == "plugins":
             folder = plugin_of(path)
             own = [p.resolve() for p in (path.parent / name, folder / name) if p.is_file()]
-            made = name == "migrations.inc" or name.startswith("common/")
+            made = name == "migrations.inc" or name.startswith("core/common/")
             if '"' in m.group() and not made and not any(p.is_relative_to(folder) for p in own):
                 say(path, at, f"a plugin includes {name}, which is not its own")
-        if parts[0] == "common" and '"' in m.group() and not name.startswith("common/"):
-            say(path, at, f"common/ includes {name}")
+        if parts[:2] == ("core", "common") and name.startswith("steward/"):
+            say(path, at, f"core/common knows no type of Steward, but includes {name}")
         if parts[0] == "core" and len(parts) > 2 and name.startswith("core/"):
             other = name.split("/")[1]
             if other not in FOLDERS or FOLDERS.index(other) > FOLDERS.index(parts[1]):
@@ -174,7 +174,7 @@ def check_format():
 
 
 def check_source():
-    for path in sources("common", "core", "plugins", "include"):
+    for path in sources("core", "plugins", "include"):
         text = path.read_text(encoding="utf-8")
         for check in (check_length, check_calls, check_sql, check_threads, check_state, check_includes):
             check(path, text)

@@ -2,7 +2,7 @@
 #ifndef CORE_ADMIN_METRICS_H
 #define CORE_ADMIN_METRICS_H
 
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include "core/plugin/registry.h"
 
 /* "# HELP" and "# TYPE" of a family; its samples follow at once. */

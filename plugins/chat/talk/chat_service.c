@@ -1,6 +1,6 @@
 /* The service chat/1, for other plugins: a CHAT is posted as if its sender had sent the frame. In the caller's write
  * step; `self` is chat's state, since the step that calls may be another plugin's. */
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include "talk/talk.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The integration log: what an administrator reads to see why something did not happen. Rows are added in write steps;
  * whoever is not in one asks for a step that adds the row. */
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include "feishu.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include "tests/unit/run_tests.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include "tests/unit/run_tests.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* A message, as one step on the writer, all or nothing: it is seen for the first time, allowed, within the rate, and
  * posted to the Butler. The log tells the reason why another one goes no further. */
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include "feishu.h"
 #include "words.h"
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef FEISHU_EVENT_H
 #define FEISHU_EVENT_H
 
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include <steward/json.h>
 
 typedef enum { EVENT_OTHER = 0, EVENT_MESSAGE, EVENT_CARD } event_kind;

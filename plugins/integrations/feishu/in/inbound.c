@@ -1,7 +1,7 @@
 /* From a whole event to its ack. The outbound thread only queues it. A task, one at a time on a worker, takes events
  * from the queue, reads them, and hands them to the writer in the order they came, each as a write step of its own: so
  * the order within a chat is kept, many events share a commit, and the ack leaves after the commit. */
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include "feishu.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef FEISHU_CARD_H
 #define FEISHU_CARD_H
 
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include <steward/json.h>
 
 /* The most that a card's content may hold. */

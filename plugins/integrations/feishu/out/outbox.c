@@ -1,6 +1,6 @@
 /* Writes what must be sent, on the writer, in the transaction of its cause: so nothing is lost, and nothing of what was
  * rolled back goes out. */
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 #include "feishu.h"
 #include "out/card.h"
 #include "words.h"

@@ -1,7 +1,7 @@
 /* Sends what the outbox holds. A task reads the first open row of each lane; each one that may go is claimed in a write
  * step, sent by the HTTP client, and settled with its answer (settle.c). Within a lane one goes after the other,
  * several lanes go at once, and no chat gets more than five messages in a second. */
-#include "common/buf.h"
+#include "core/common/buf.h"
 #include "feishu.h"
 #include <stdio.h>
 #include <stdlib.h>

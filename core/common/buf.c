@@ -1,5 +1,5 @@
 /* A growing run of bytes, see buf.h. Its owner's thread. */
-#include "common/buf.h"
+#include "core/common/buf.h"
 
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* UTF-8 by the rules of Unicode, table 3-7, see utf8.h. Any thread. */
-#include "common/utf8.h"
+#include "core/common/utf8.h"
 
 #include <string.h>
 
@@ -49,6 +49,16 @@ size_t utf8_sequence(const char *at, size_t left)
     if ((s.need >= 2 && !continues(p[2])) || (s.need == 3 && !continues(p[3])))
         return 0;
     return (size_t)s.need + 1;
+}
+
+uint32_t utf8_code(const char *at, size_t len)
+{
+    static const unsigned char LEAD_BITS[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    const unsigned char *p = (const unsigned char *)at;
+    uint32_t code = p[0] & LEAD_BITS[len];
+    for (size_t i = 1; i < len; i++)
+        code = code << 6 | (p[i] & 0x3F);
+    return code;
 }
 
 size_t utf8_broken(const char *at, size_t left)

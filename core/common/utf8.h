@@ -13,6 +13,8 @@ size_t utf8_cut(const char *text, size_t len, size_t max);
 
 /* Bytes of the well-formed sequence at `at` (1..4); 0 when there is none. `left` is at least 1. */
 size_t utf8_sequence(const char *at, size_t left);
+/* The code point of a well-formed sequence of `len` bytes. */
+uint32_t utf8_code(const char *at, size_t len);
 /* How many bytes one U+FFFD replaces where utf8_sequence() gave 0: the longest beginning of a sequence, at least 1. */
 size_t utf8_broken(const char *at, size_t left);
 /* Writes a code point (surrogates too, as three bytes); gives its length. */
