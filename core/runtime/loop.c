@@ -51,7 +51,7 @@ static void set_clock(loop *l)
     atomic_store_explicit(&l->now_ms, sw_monotonic_ms(), memory_order_relaxed);
 }
 
-/* Takes the whole list under one lock, and runs it in order. false: there was none. */
+/* Takes the whole list under one lock, and runs it in order. false: the list was empty. */
 static bool drain(loop *l)
 {
     mailbox *box = &l->box;
@@ -164,7 +164,8 @@ static void stop_here(mail *m, loop *l)
     event_base_loopbreak(l->base);
 }
 
-/* What was sent before has run when a loop ends; what came after runs here, in its name. */
+/* Mail that was sent before has run when a loop ends. Mail that came after runs here, on this thread, which stands in
+ * for the loop. */
 void loops_stop(runtime *rt)
 {
     for (unsigned i = 0; i < rt->loop_count; i++) {

@@ -39,8 +39,9 @@ struct loop {
 
 /* Any thread. */
 void loop_post(loop *l, mail *m);
-/* The same, and takes one from `count` (NULL: none) before the loop can see the mail, and after the mail has its place:
- * whoever finds the count fallen posts behind it, and the count may lie in what the loop frees. */
+/* The same, and takes one from `count`, unless that is NULL. It does so when the mail has its place, so that a thread
+ * which finds the count lower posts behind this mail; and before the loop can see the mail, since the count may lie in
+ * memory that the loop then frees. */
 void loop_post_last(loop *l, mail *m, _Atomic uint32_t *count);
 /* Is the calling thread this loop's? */
 bool loop_here(const loop *l);

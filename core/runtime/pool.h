@@ -25,7 +25,7 @@ struct pool {
     unsigned queued, queue_max, idle, running;
     bool waking, stopping;
     bool low_priority; /* SCHED_IDLE */
-    unsigned share;    /* threads, and half of queue_max, that one module may use; 0: no such rule */
+    unsigned share;    /* threads, and half of queue_max, that one module may use; 0 when there is no such rule */
     worker *workers;
     unsigned count;
 };

@@ -1,3 +1,4 @@
+/* Who is online, and on which loops: a hash table in 64 shards, each under its own lock. Any thread. */
 #include "core/runtime/presence.h"
 
 #include <pthread.h>

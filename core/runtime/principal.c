@@ -1,7 +1,8 @@
 /* The principal cache: two set-associative tables, their sets under striped locks, and the generations beside them.
  *
- * Raising counts `changes` first and the user's generation after it. So whoever puts an answer reads the generation
- * first and `changes` after it: either it sees that something changed, or its entry carries a generation that is void.
+ * Raising counts `changes` first and the user's generation after it. So a thread that puts an answer reads the
+ * generation first and `changes` after it: either it sees that something changed, or its entry carries a generation
+ * that is void.
  */
 #include "core/runtime/principal.h"
 

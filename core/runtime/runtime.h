@@ -79,9 +79,9 @@ void runtime_stop(runtime *rt, int64_t timeout_ms);
 void runtime_free(runtime *rt);
 
 /* ---- lanes (runtime/lanes.c) ---- */
-/* Any thread. false: full, draining of that lane, or the plugin's share of the slow lane is used up. */
+/* Any thread. false: the lane is full or ends, or the plugin's share of the slow lane is used up. */
 bool lane_submit(runtime *rt, sw_lane lane, job *j);
-/* As lane_submit for a request: sets handler and the job. */
+/* As lane_submit(), for a request: sets the handler and the job. */
 bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handler);
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max);
 void lanes_stop(struct lanes *l); /* runs what is queued, then joins; see runtime_stop() */
@@ -114,8 +114,9 @@ void loops_stop(runtime *rt); /* breaks and joins */
 void loops_close(runtime *rt);
 
 /* ---- memory (runtime/allocator.c) ---- */
-/* With jemalloc: memory that is free goes back to the system within seconds, also in a process that then does nothing
- * (a thread of jemalloc's own sees to it). Before other threads start. false: another allocator, which keeps it. */
+/* With jemalloc, free memory goes back to the system within seconds, also in a process that then does nothing (jemalloc
+ * has a thread for it). Call it before other threads start. false: the process has another allocator, which keeps it.
+ */
 bool allocator_give_back(void);
 
 #endif

@@ -1,3 +1,6 @@
+/* A queue of tasks that run one after the other. Any thread pushes; a turn runs up to TURN_MAX of them on the worker
+ * lane. A task belongs to the queue from the push until it begins; then it is the thread's that runs it. `serial.lock`
+ * guards the list and the counts. */
 #include "core/runtime/serial.h"
 
 #include "core/base/log.h"
@@ -8,7 +11,7 @@
 
 enum { TURN_MAX = 64, LOG_EVERY_MS = 10000 };
 
-/* What became of the request that runs: the worker that ran it and its finish() settle who goes on. */
+/* What became of the request that runs. */
 enum { RUNNING = 1, FINISHED, LEFT };
 
 /* In the arena of the request that it is about. */
@@ -50,7 +53,7 @@ serial *serial_new(runtime *rt, const char *name, unsigned max)
     return s;
 }
 
-/* Has the lane run a turn. When it is full the next push or tick tries again. */
+/* Asks the lane to run a turn. When the lane is full, the next push or tick tries again. */
 static void wake(serial *s)
 {
     if (lane_submit(s->rt, SW_LANE_WORKER, &s->job))
@@ -76,7 +79,8 @@ static item *take(serial *s)
     return it;
 }
 
-/* A request has finished, on whichever thread. Whoever of this and turn() comes second goes on with the queue. */
+/* A request has finished, on any thread. This and turn() settle by `phase` which of them comes second: that one goes on
+ * with the queue. */
 static void finished(sw_request *req, sw_status status)
 {
     item *it = req->owner;
@@ -104,7 +108,7 @@ static void turn(job *j, worker *w)
     wake(s);
 }
 
-/* Refuses one, with a line that says how many since the last. */
+/* Refuses a task, with a log line that says how many were refused since the line before. */
 static void drop(serial *s, sw_request *req)
 {
     uint64_t count = 0;

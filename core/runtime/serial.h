@@ -7,11 +7,11 @@
 
 typedef struct serial serial;
 
-/* `name` is for the log and must outlive it. NULL: no memory. */
+/* `name` is for the log, and must outlive the queue. NULL: no memory. */
 serial *serial_new(runtime *rt, const char *name, unsigned max);
 /* Any thread; never waits. Owns `req`, a task of task_new(); one that is dropped is freed. */
 void serial_push(serial *s, sw_request *req);
-/* Waiting now. */
+/* How many wait now. */
 unsigned serial_length(serial *s);
 /* Tries again when the lane was full: call it about every second. Any thread. */
 void serial_tick(serial *s);

@@ -32,7 +32,7 @@ static void timer_finish(sw_request *req, sw_status status)
     pthread_mutex_unlock(&d->lock);
 }
 
-/* false: no memory, or the lane is full: again in a second. */
+/* false: no memory, or the lane is full. The clock tries again in a second. */
 static bool start(struct defers *d, timer_entry *e)
 {
     sw_request *req = task_new(d->rt, e->host, e->timer->run, 0);

@@ -1,4 +1,4 @@
-/* The writer's thread: its queue, and what it does when. */
+/* The writer's thread: its queue, and what it does when. Any thread submits; a request is the writer's from then on. */
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
 #include "core/runtime/writer_internal.h"
@@ -46,8 +46,8 @@ static bool housekeeping_share(const writer *w)
     return now_ns() - w->housekept_ns >= (rest < HOUSEKEEPING_EVERY_NS ? rest : HOUSEKEEPING_EVERY_NS);
 }
 
-/* Sleeps until there is something to do. false: stopping, and nothing is left. Clients that wait for this batch's
- * replies come back at once: the writer is idle only when nobody has done so for a moment. */
+/* Sleeps until there is something to do. false: the writer stops, and nothing is left. Clients that wait for this
+ * batch's replies come back at once: the writer is idle only when nobody has done so for a moment. */
 static bool wait_for_work(writer *w)
 {
     bool more = true;

@@ -45,12 +45,12 @@ typedef struct {
     _Atomic uint32_t queued;
 } writer_metrics;
 
-/* Work between batches. `h` must outlive it. Any thread. false: too many. */
+/* Work between batches. `h` must outlive it. Any thread. false: there are too many. */
 bool writer_add_housekeeping(writer *w, sw_host *host, const sw_housekeeping *h);
 /* Ends that of a module; waits for a step of it that runs now (not from the writer). */
 void writer_remove_housekeeping(writer *w, sw_host *host);
 
-/* `db` stays the caller's: db_close() it after writer_stop(). NULL: no memory or threads. */
+/* `db` stays the caller's, who calls db_close() after writer_stop(). NULL: no memory, or no thread. */
 writer *writer_start(runtime *rt, sw_db *db);
 /* Runs what is queued, then ends the thread. */
 void writer_stop(writer *w);

@@ -79,7 +79,7 @@ struct writer {
 /* batch.c: one batch from `mine` and the queue. */
 void batch_run(writer *w);
 void batch_reset(writer *w);
-/* More of the queue into `mine`. false: nothing there. */
+/* Takes all of the queue into `mine`. false: the queue is empty. */
 bool writer_take(writer *w);
 
 /* step.c: runs a step as savepoint or as the whole transaction. *ret_effects: what it queued, on SW_OK. */
