@@ -183,13 +183,17 @@ def test_a_second_sigterm_ends_at_once():
     with Steward(options={"server": {"shutdown_timeout": "60s"}}) as server:
         agent, token = server.agent()
         del agent
-        with socket.create_connection((server.host, server.port)) as raw:
+        with socket.create_connection((server.host, server.port), timeout=20) as raw:
             raw.sendall(f"GET /api/ws?token={token} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
             assert b"101" in raw.recv(4096)
             process = server.process
+            told = b""
             process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+            while b"SHUTDOWN" not in told:
+                more = raw.recv(4096)
+                assert more, told
+                told += more
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 began = time.monotonic()

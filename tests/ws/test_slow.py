@@ -3,7 +3,7 @@ import time
 
 import pytest
 from raw import CLOSE, TEXT, Raw
-from support.steward import Steward
+from support.steward import Steward, eventually
 
 
 @pytest.fixture(scope="module")
@@ -11,6 +11,11 @@ def server():
     with Steward(options={"ws": {"queue": "1M"}}) as running:
         running.agent_id, running.agent_token = running.agent("busy")
         yield running
+
+
+def metric(server, name):
+    lines = server.get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"steward_{name} "))
 
 
 def fill(server, kind="CHAT", count=1500, size=8000):
@@ -23,9 +28,10 @@ def fill(server, kind="CHAT", count=1500, size=8000):
 
 
 def test_the_stuck_socket_gets_whole_frames_in_order_and_then_4008(server):
+    cut = metric(server, "slow_consumers_closed_total")
     with Raw(server, server.admin(), rcvbuf=8192, seconds=30) as stuck:
         fill(server)
-        time.sleep(0.5)
+        eventually(lambda: metric(server, "slow_consumers_closed_total") > cut, what="the cut")
         numbers, close = [], None
         while (got := stuck.read()) is not None:
             if got[0] == CLOSE:
@@ -38,9 +44,10 @@ def test_the_stuck_socket_gets_whole_frames_in_order_and_then_4008(server):
 
 
 def test_even_when_it_reads_only_long_after_it_was_cut(server):
+    eventually(lambda: metric(server, "sockets") == 0, what="an empty house")
     with Raw(server, server.admin(), rcvbuf=8192, seconds=30) as stuck:
         fill(server)
-        time.sleep(7)
+        eventually(lambda: metric(server, "sockets") == 0, what="the end of the socket")
         assert stuck.wait_close() == (4008, "slow consumer")
 
 
@@ -96,6 +103,6 @@ def test_its_memory_comes_back(server):
         fill(server, count=400)
         for raw in stuck:
             raw.close()
-    time.sleep(6)
+    eventually(lambda: metric(server, "sockets") == 0, what="the end of all sockets")
     # 30 full queues of 1 MiB, three times: not what is kept (under ASan freed memory stays in quarantine).
-    assert server.rss_anon_kib() - before < 400 * 1024
+    eventually(lambda: server.rss_anon_kib() - before < 400 * 1024, what="the memory")

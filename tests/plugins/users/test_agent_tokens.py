@@ -2,9 +2,8 @@
 import concurrent.futures
 import re
 import threading
-import time
 
-from support.steward import fails
+from support.steward import eventually, fails
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
@@ -78,26 +77,31 @@ def test_the_rules_of_rotation(server):
 def test_no_request_with_the_old_token_passes_once_the_rotation_has_answered(server):
     agent_id, old = server.agent("raced")
     answered, stop, late = threading.Event(), threading.Event(), []
+    early, counts = [0] * 16, [0] * 16
 
-    def hammer(_):
-        count = 0
+    def hammer(i):
         while not stop.is_set():
             sent_after = answered.is_set()
             code = server.get("/api/users/butler", token=old).status_code
-            if sent_after:
-                count += 1
+            if not sent_after:
+                early[i] += 1
+            else:
+                counts[i] += 1
                 if code != 401:
                     late.append(code)
-        return count
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         workers = [pool.submit(hammer, i) for i in range(16)]
-        time.sleep(0.3)
+        eventually(lambda: all(early), what="requests before the rotation")
         assert rotate(server, agent_id, {"api_token": "the-token-after-the-race"}).status_code == 200
         answered.set()
-        time.sleep(2)
-        stop.set()
-        counted = sum(w.result() for w in workers)
+        try:
+            eventually(lambda: sum(counts) >= 400, 60, "requests after the rotation")
+        finally:
+            stop.set()
+        for w in workers:
+            w.result()
+    counted = sum(counts)
     assert counted >= 200 and not late, (counted, late[:5])
     late = [server.get("/api/users/butler", token=old).status_code for _ in range(1000 - min(counted, 1000))]
     assert set(late) <= {401}
