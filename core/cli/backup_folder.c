@@ -1,3 +1,5 @@
+/* How backups get their names, and which of them go. The calling thread; what is named by a path belongs to the caller.
+ */
 #include "core/cli/backup_folder.h"
 
 #include "core/base/files.h"

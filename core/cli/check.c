@@ -1,4 +1,4 @@
-/* steward check */
+/* steward check: reads the configuration and the plugins' descriptors, and starts nothing. Main thread. */
 #include "core/cli/cli.h"
 #include "core/server/server.h"
 

@@ -1,8 +1,10 @@
-/* Which command, and its arguments. */
+/* Which command is meant, and its arguments; and what `steward help` and `steward version` say. Main thread. */
 #include "core/cli/cli.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <steward/plugin.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,7 +26,8 @@ static size_t name_words(const char *name, const char *const *words, size_t coun
     return 0;
 }
 
-const cli_command *cli_find(const char *const *words, size_t count, size_t *ret_used)
+/* The command that `words` begin with, and how many of them are its name. NULL when there is none. */
+static const cli_command *find(const char *const *words, size_t count, size_t *ret_used)
 {
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
         *ret_used = name_words(CLI_COMMANDS[i].name, words, count);
@@ -34,7 +37,8 @@ const cli_command *cli_find(const char *const *words, size_t count, size_t *ret_
     return NULL;
 }
 
-bool cli_in_group(const cli_command *c, const char *word)
+/* Is its name `word` and a second one? */
+static bool in_group(const cli_command *c, const char *word)
 {
     size_t len = strlen(word);
     return strncmp(c->name, word, len) == 0 && c->name[len] == ' ';
@@ -46,6 +50,72 @@ const char *cli_config_file(const char *given)
         return given;
     return access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
 }
+
+int cli_fail(const char *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "steward %s: ", command);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+/* ---- help ---- */
+
+/* All there is to say about a command, to stdout. */
+static void explain(const cli_command *c)
+{
+    printf("usage: steward %s\n\n%s\n%s", c->usage, c->summary, c->details);
+    if (c->options & CLI_CONFIG)
+        printf("-c FILE: the configuration; without it /etc/steward/steward.conf if there is one, else the defaults.\n"
+               "conf.d/*.conf beside it and the environment are read after it.\n");
+}
+
+/* The same of every command that begins with `word`. false: there are none. */
+static bool explain_group(const char *word)
+{
+    bool any = false;
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
+        if (in_group(&CLI_COMMANDS[i], word)) {
+            printf("%s", any ? "\n" : "");
+            explain(&CLI_COMMANDS[i]);
+            any = true;
+        }
+    return any;
+}
+
+int cli_help(const cli_args *args)
+{
+    if (args->count) {
+        size_t used = 0;
+        const cli_command *c = find(args->words, args->count, &used);
+        if (c && used == args->count) {
+            explain(c);
+            return CLI_OK;
+        }
+        if (args->count == 1 && explain_group(args->words[0]))
+            return CLI_OK;
+        fprintf(stderr, "steward help: there is no command \"%s%s%s\"\ntry: steward help\n", args->words[0],
+                args->count > 1 ? " " : "", args->count > 1 ? args->words[1] : "");
+        return CLI_USAGE;
+    }
+    printf("usage: steward COMMAND\n\n");
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
+        printf("  %-44s %s\n", CLI_COMMANDS[i].usage, CLI_COMMANDS[i].summary);
+    printf("\nsteward help COMMAND says more.\n");
+    return CLI_OK;
+}
+
+int cli_version(const cli_args *args)
+{
+    (void)args;
+    printf("steward %s (plugin ABI %u.%u)\n", STEWARD_VERSION, SW_ABI_MAJOR, SW_ABI_MINOR);
+    return CLI_OK;
+}
+
+/* ---- the command line ---- */
 
 static int usage_error(const cli_command *c, const char *what, const char *word)
 {
@@ -119,17 +189,17 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
 /* "plugin" alone and "plugin show" are answered by the commands of that group; "plugin --help" is no error. */
 static int unknown_command(const char *const *words, size_t count)
 {
-    if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) && cli_explain_group(words[0]))
+    if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) && explain_group(words[0]))
         return fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
     bool group = false;
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
-        group = group || cli_in_group(&CLI_COMMANDS[i], words[0]);
+        group = group || in_group(&CLI_COMMANDS[i], words[0]);
     bool second = group && count > 1 && words[1][0] != '-';
     fprintf(stderr, "steward: %s \"%s%s%s\"; there are:", group && !second ? "incomplete command" : "unknown command",
             words[0], second ? " " : "", second ? words[1] : "");
     const char *before = " ";
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
-        if (!group || cli_in_group(&CLI_COMMANDS[i], words[0])) {
+        if (!group || in_group(&CLI_COMMANDS[i], words[0])) {
             fprintf(stderr, "%s%s", before, CLI_COMMANDS[i].name);
             before = ", ";
         }
@@ -144,11 +214,11 @@ int cli_main(int argc, char **argv)
     static const char *const HELP[] = {"help"}, *const VERSION[] = {"version"};
     const cli_command *c;
     if (count == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)
-        c = cli_find(HELP, 1, &used);
+        c = find(HELP, 1, &used);
     else if (strcmp(words[0], "--version") == 0 || strcmp(words[0], "-V") == 0)
-        c = cli_find(VERSION, 1, &used);
+        c = find(VERSION, 1, &used);
     else
-        c = cli_find(words, count, &used);
+        c = find(words, count, &used);
     if (!c)
         return unknown_command(words, count);
     cli_args args = {0};
@@ -156,7 +226,7 @@ int cli_main(int argc, char **argv)
         return CLI_USAGE;
     int code;
     if (args.help) {
-        cli_explain(c);
+        explain(c);
         code = CLI_OK;
     } else {
         code = c->run(&args);

@@ -1,4 +1,5 @@
-/* The command line: one const row in commands.c and one file per command. */
+/* The command line: one const row in commands.c and one file per command, but for help and version, which are in cli.c.
+ */
 #ifndef CORE_CLI_CLI_H
 #define CORE_CLI_CLI_H
 
@@ -27,7 +28,7 @@ typedef struct {
     bool print_initial_password, template, safe_mode, help;
     bool keep; /* --keep was given: keep_count */
     long keep_count;
-    const char *words[CLI_WORDS_MAX]; /* what is no option */
+    const char *words[CLI_WORDS_MAX]; /* what is not an option */
     size_t count;
 } cli_args;
 
@@ -46,15 +47,7 @@ extern const cli_command CLI_COMMANDS[];
 extern const size_t CLI_COMMAND_COUNT;
 
 int cli_main(int argc, char **argv);
-/* The command that `words` begin with, and how many of them are its name. NULL: there is none. */
-const cli_command *cli_find(const char *const *words, size_t count, size_t *ret_used);
-/* Is its name `word` and a second one? */
-bool cli_in_group(const cli_command *c, const char *word);
-/* help.c: all there is to say about a command, to stdout. */
-void cli_explain(const cli_command *c);
-/* The same of every command that begins with `word`. false: there are none. */
-bool cli_explain_group(const char *word);
-/* fail.c: "steward COMMAND: " and why, in one line to stderr. Always CLI_FAILED. */
+/* "steward COMMAND: " and why, in one line to stderr. Always CLI_FAILED. */
 int cli_fail(const char *command, const char *format, ...) SW_PRINTF(2, 3);
 /* The config file to read: `given`, else /etc/steward/steward.conf if there is one, else NULL. */
 const char *cli_config_file(const char *given);

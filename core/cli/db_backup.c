@@ -1,4 +1,4 @@
-/* steward db backup */
+/* steward db backup: a copy of the store, beside a server or without one. Main thread. */
 #include "core/base/files.h"
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"

@@ -15,6 +15,8 @@
 
 extern char **environ;
 
+static const char COMMAND[] = "db check";
+
 enum { ERROR_MAX = PATH_MAX + 512 };
 
 typedef struct {
@@ -24,12 +26,6 @@ typedef struct {
     const server *plugins; /* NULL: not to be had */
     unsigned problems;
 } check;
-
-static int fail(const char *what, const char *why)
-{
-    fprintf(stderr, "steward db check: %s%s%s\n", what, *why ? ": " : "", why);
-    return CLI_FAILED;
-}
 
 static void problem(void *arg, const char *text)
 {
@@ -111,7 +107,7 @@ static int examine(check *c)
 {
     bool whole = look_through(c, "integrity", examine_integrity) && look_through(c, "references", examine_foreign_keys);
     if (!whole)
-        return fail("stopped by a signal", "");
+        return cli_fail(COMMAND, "stopped by a signal");
     compare_schema(c);
     compare_key(c);
     if (examine_migrations(snapshot_raw(c->store), tell_plugin, c) != SW_OK)
@@ -119,8 +115,7 @@ static int examine(check *c)
     if (c->problems == 0)
         return CLI_OK;
     fflush(stdout);
-    fprintf(stderr, "steward db check: %u problems\n", c->problems);
-    return CLI_FAILED;
+    return cli_fail(COMMAND, "%u problems", c->problems);
 }
 
 static int run(check *c)
@@ -128,13 +123,13 @@ static int run(check *c)
     char error[ERROR_MAX], folder[PATH_MAX];
     const char *path = c->file ? c->file : c->place.store_path;
     if (!c->file && !c->place.exists)
-        return fail("there is no store", path);
+        return cli_fail(COMMAND, "there is no store: %s", path);
     if (!folder_of(path, folder))
-        return fail(path, "the path is too long");
+        return cli_fail(COMMAND, "%s: the path is too long", path);
     if (!place_as_fits(&c->place, folder))
-        return fail(folder, strerror(errno));
+        return cli_fail(COMMAND, "%s: %s", folder, strerror(errno));
     if (snapshot_open(path, &c->store, error, sizeof error) != SW_OK)
-        return fail(error, "");
+        return cli_fail(COMMAND, "%s", error);
     printf("%s\n", path);
     int code = examine(c);
     snapshot_close(c->store);
@@ -149,13 +144,14 @@ int cli_db_check(const cli_args *args)
     int code = CLI_FAILED;
     signals_block();
     if (!c || !s) {
-        fail("no memory", "");
-    } else if (place_find_with_key(&c->place, "db check", args->config)) {
+        cli_fail(COMMAND, "no memory");
+    } else if (place_find_with_key(&c->place, COMMAND, args->config)) {
         c->file = args->count ? args->words[0] : NULL;
         if (server_configure_from(s, &from))
             c->plugins = s;
         else
-            fail("the plugins' tables are not compared, since the configuration has errors (steward check)", "");
+            cli_fail(COMMAND,
+                     "the plugins' tables are not compared, since the configuration has errors (steward check)");
         code = run(c);
         server_close(s);
     }

@@ -1,4 +1,4 @@
-/* steward options */
+/* steward options: every option with its value, of a server that is not started. Main thread. */
 #include "core/cli/cli.h"
 #include "core/plugin/names.h"
 #include "core/server/server.h"

@@ -1,3 +1,4 @@
+/* Which folder, which store, and as which user. One thread: the effective user is the process's. */
 #include "core/cli/place.h"
 
 #include "core/cli/cli.h"
@@ -21,7 +22,7 @@ static bool read_config(place *p, const char *command, const char *config_given,
     if (p->config && config_load_sections(p->config, cli_config_file(config_given), environ, keys ? KEYS : STORE))
         return true;
     fputs(p->config ? config_errors(p->config) : "no memory\n", stderr);
-    fprintf(stderr, "steward %s: the configuration does not say where the store is\n", command);
+    cli_fail(command, "the configuration does not say where the store is");
     return false;
 }
 
@@ -51,17 +52,17 @@ static bool find(place *p, const char *command, const char *config_given, bool k
     if (!read_config(p, command, config_given, keys))
         return false;
     if (!data_dir_choose(p->config, chosen)) {
-        fprintf(stderr, "steward %s: the path of the data folder is too long\n", command);
+        cli_fail(command, "the path of the data folder is too long");
         return false;
     }
     if (!realpath(chosen, p->data_dir))
         snprintf(p->data_dir, sizeof p->data_dir, "%s", chosen);
     if (!data_dir_store(p->config, p->data_dir, p->store_path)) {
-        fprintf(stderr, "steward %s: the path of the store is too long\n", command);
+        cli_fail(command, "the path of the store is too long");
         return false;
     }
     if (!find_owner(p)) {
-        fprintf(stderr, "steward %s: %s: %s\n", command, p->data_dir, strerror(errno));
+        cli_fail(command, "%s: %s", p->data_dir, strerror(errno));
         return false;
     }
     return true;

@@ -1,14 +1,15 @@
-/* steward plugin inspect FILE.so */
+/* steward plugin inspect FILE.so: its tables as text. The file is opened, so its constructors run. Main thread. */
 #include "core/cli/cli.h"
 #include "core/http/head_check.h"
-#include "core/plugin/names.h"
-
 #include "core/plugin/loader.h"
+#include "core/plugin/names.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char COMMAND[] = "plugin inspect";
 
 static const char *or_dash(const char *text)
 {
@@ -89,10 +90,8 @@ static bool split(const char *file, char folder[PATH_MAX], char name[PATH_MAX])
 int cli_plugin_inspect(const cli_args *args)
 {
     char folder[PATH_MAX], name[PATH_MAX], error[LOADER_ERROR_MAX];
-    if (!split(args->words[0], folder, name)) {
-        fprintf(stderr, "steward plugin inspect: %s is no .so file\n", args->words[0]);
-        return CLI_FAILED;
-    }
+    if (!split(args->words[0], folder, name))
+        return cli_fail(COMMAND, "%s is no .so file", args->words[0]);
     arena memory = {0};
     sw_plugin p;
     void *handle = NULL;
@@ -101,7 +100,7 @@ int cli_plugin_inspect(const cli_args *args)
         print_head(&p);
         print_tables(&p);
     } else {
-        fprintf(stderr, "steward plugin inspect: %s %s\n", name, error);
+        cli_fail(COMMAND, "%s %s", name, error);
     }
     arena_done(&memory);
     return good ? CLI_OK : CLI_FAILED;

@@ -24,7 +24,8 @@ typedef struct {
 
 enum { FILE_COUNT = sizeof TEMPLATE_FILES / sizeof TEMPLATE_FILES[0] };
 
-/* Names that a plugin of one's own cannot have beside those of the server; the last ones have its routes. */
+/* Names of the server itself, of the plugins that come with it, and of its routes: a plugin of one's own cannot have
+ * them. */
 static const char *const TAKEN[] = {"core", "testhost", "auth",     "users",   "messages",
                                     "chat", "feishu",   "dev-mock", "plugins", "approvals"};
 /* Nor those of CMake's targets, and of this template's. */
@@ -39,8 +40,7 @@ typedef struct {
 
 static int fail(const char *what, const char *why)
 {
-    fprintf(stderr, "steward plugin new: %s: %s\n", what, why);
-    return CLI_FAILED;
+    return cli_fail("plugin new", "%s: %s", what, why);
 }
 
 static bool among(const char *name, const char *const *list, size_t count)

@@ -1,4 +1,4 @@
-/* steward routes */
+/* steward routes: the tables of routes, of a server that is not started. Main thread. */
 #include "core/cli/cli.h"
 #include "core/http/head_check.h"
 #include "core/plugin/loader.h"

@@ -1,4 +1,4 @@
-/* steward serve */
+/* steward serve: the main thread of a server, from its options to its end. */
 #include "core/cli/cli.h"
 #include "core/server/server.h"
 
