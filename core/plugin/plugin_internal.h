@@ -59,7 +59,8 @@ module *service_provider(const registry *r, const char *name, const void **ret_t
 
 /* retired.c: is that plugin for development servers alone, and this one in production? */
 bool retired_here(const registry *r, const char *plugin);
-/* After the migrations, in production: drops what a development server left in the store. */
+/* After the migrations. In production it drops what a development server left in the store; elsewhere it notes there
+ * what is to be dropped some day. */
 void retired_settle(const registry *r, sw_db *db);
 
 /* run.c: its stop(). */

@@ -1,65 +1,197 @@
-/* Plugins that production never runs, and what a development server may have left behind of them in the store. Main
- * thread, before the writer runs. */
+/* Tables that only a development server may have. Main thread, before the writer runs.
+ *
+ * A plugin for developers names each of them in a row of its statements: ".name" is its own name and
+ * ".drop-in-production", ".sql" is "DROP TABLE x". In production it is not migrated, and these statements run at every
+ * start that finds such a table. A development server notes them in the store, so that they are found when the plugin
+ * is not installed any more. A plugin may hold such a row in the name of another one: for stores that have no note. */
 #include "core/plugin/plugin_internal.h"
+#include "core/plugin/registry.h"
 
 #include "core/base/log.h"
+#include "core/base/table.h"
 
 #include <string.h>
 
-/* dev-mock keeps agents' raw tokens. With secure_delete the dropped pages are overwritten in the file; the TRUNCATE
- * checkpoint then empties the WAL, where older copies of them may stand. */
-static const struct {
-    const char *plugin;
-    const char *exists;
-    const char *drop;
-} RETIRED[] = {
-    {"dev-mock", "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'dev_mock_tokens'",
-     "PRAGMA secure_delete = ON;"
-     "BEGIN IMMEDIATE;"
-     "DROP TABLE IF EXISTS dev_mock_tokens;"
-     "DELETE FROM steward_migrations WHERE plugin = 'dev-mock';"
-     "COMMIT;"
-     "PRAGMA wal_checkpoint(TRUNCATE);"},
-};
+enum { DROPS_MAX = 256 };
+
+typedef struct {
+    const char *plugin; /* whose table it is; in the arena of the list */
+    const char *sql;
+} drop;
+
+typedef struct {
+    arena memory;
+    drop rows[DROPS_MAX];
+    unsigned count;
+} drop_list;
+
+static const char SUFFIX[] = ".drop-in-production";
+
+static const char NOTES_EXIST[] = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'steward_retired'";
+static const char NOTES_MAKE[] =
+    "CREATE TABLE IF NOT EXISTS steward_retired (plugin TEXT NOT NULL, sql TEXT NOT NULL, PRIMARY KEY (plugin, sql))"
+    " STRICT, WITHOUT ROWID";
+static const char NOTE[] = "INSERT OR IGNORE INTO steward_retired (plugin, sql) VALUES (?1, ?2)";
+static const char NOTES[] = "SELECT plugin, sql FROM steward_retired";
+static const char FORGET[] = "DELETE FROM steward_migrations WHERE plugin = ?1";
 
 static bool production(const registry *r)
 {
     return strcmp(config_text(r->rt->config, "server.env"), "production") == 0;
 }
 
-bool retired_here(const registry *r, const char *plugin)
+/* ---- what is declared ---- */
+
+/* One plain table, and none of the core's: nothing else may come from a plugin, or from the store. */
+static bool drops_one_table(const char *sql)
 {
-    if (!production(r))
+    static const char DROP[] = "DROP TABLE ";
+    if (strncmp(sql, DROP, sizeof DROP - 1) != 0)
         return false;
-    for (size_t i = 0; i < sizeof RETIRED / sizeof RETIRED[0]; i++)
-        if (strcmp(RETIRED[i].plugin, plugin) == 0)
-            return true;
-    return false;
+    const char *table = sql + sizeof DROP - 1;
+    size_t len = strspn(table, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return len > 0 && table[len] == '\0' && strncmp(table, "steward_", 8) != 0 && strncmp(table, "sqlite_", 7) != 0;
 }
 
-static bool exists(sqlite3 *raw, const char *sql)
+/* `plugin` is a name of `len` characters. */
+typedef void (*declared)(void *arg, const char *plugin, size_t len, const char *sql);
+
+/* Calls `each` for what the loaded plugins declare. */
+static void each_declared(const registry *r, declared each, void *arg);
+
+static void list_add(void *arg, const char *plugin, size_t len, const char *sql)
+{
+    drop_list *list = arg;
+    if (list->count == DROPS_MAX || !sql || !drops_one_table(sql)) {
+        log_error("plugins", "\"%s\" does not name one table to be dropped in production", sql ? sql : "");
+        return;
+    }
+    drop d = {arena_strndup(&list->memory, plugin, len), arena_strndup(&list->memory, sql, strlen(sql))};
+    if (d.plugin && d.sql)
+        list->rows[list->count++] = d;
+}
+
+typedef struct {
+    const char *plugin;
+    bool found;
+} search;
+
+static void compare(void *arg, const char *plugin, size_t len, const char *sql)
+{
+    search *s = arg;
+    (void)sql;
+    s->found = s->found || (strlen(s->plugin) == len && memcmp(s->plugin, plugin, len) == 0);
+}
+
+bool retired_here(const registry *r, const char *plugin)
+{
+    search s = {.plugin = plugin};
+    if (production(r))
+        each_declared(r, compare, &s);
+    return s.found;
+}
+
+static void each_in_table(sw_table statements, declared each, void *arg)
+{
+    for (uint32_t i = 0; i < statements.count; i++) {
+        sw_statement st;
+        table_row(statements, i, &st, sizeof st);
+        size_t len = st.name ? strlen(st.name) : 0, tail = sizeof SUFFIX - 1;
+        if (len > tail && strcmp(st.name + len - tail, SUFFIX) == 0)
+            each(arg, st.name, len - tail, st.sql);
+    }
+}
+
+static void each_declared(const registry *r, declared each, void *arg)
+{
+    for (unsigned i = 1; i < r->count; i++) {
+        const sw_plugin *p = &r->modules[i]->plugin;
+        each_in_table(p->statements, each, arg);
+        for (unsigned k = 0; p->statement_tables && p->statement_tables[k]; k++)
+            each_in_table(*p->statement_tables[k], each, arg);
+    }
+}
+
+/* ---- the store ---- */
+
+/* Runs a statement with up to two texts to its end. SQLITE_ROW when it gave one. */
+static int run(sqlite3 *raw, const char *sql, const char *first, const char *second)
 {
     sqlite3_stmt *st = NULL;
-    bool found = sqlite3_prepare_v2(raw, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
+    int rc = sqlite3_prepare_v2(raw, sql, -1, &st, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    if (first)
+        sqlite3_bind_text(st, 1, first, -1, SQLITE_STATIC);
+    if (second)
+        sqlite3_bind_text(st, 2, second, -1, SQLITE_STATIC);
+    rc = sqlite3_step(st);
     sqlite3_finalize(st);
-    return found;
+    return rc;
+}
+
+static void list_noted(drop_list *list, sqlite3 *raw)
+{
+    sqlite3_stmt *st = NULL;
+    if (run(raw, NOTES_EXIST, NULL, NULL) != SQLITE_ROW || sqlite3_prepare_v2(raw, NOTES, -1, &st, NULL) != SQLITE_OK)
+        return;
+    while (sqlite3_step(st) == SQLITE_ROW) {
+        const char *plugin = (const char *)sqlite3_column_text(st, 0);
+        const char *sql = (const char *)sqlite3_column_text(st, 1);
+        if (plugin && sql)
+            list_add(list, plugin, strlen(plugin), sql);
+    }
+    sqlite3_finalize(st);
+}
+
+/* Does that statement find its table? */
+static bool compiles(sqlite3 *raw, const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    bool good = sqlite3_prepare_v2(raw, sql, -1, &st, NULL) == SQLITE_OK;
+    sqlite3_finalize(st);
+    return good;
+}
+
+/* With secure_delete the dropped pages are overwritten in the file; the TRUNCATE checkpoint then empties the WAL, where
+ * older copies of them may stand. */
+static void drop_table(sqlite3 *raw, const drop *d)
+{
+    bool good = sqlite3_exec(raw, "PRAGMA secure_delete = ON; BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+                run(raw, d->sql, NULL, NULL) == SQLITE_DONE && run(raw, FORGET, d->plugin, NULL) == SQLITE_DONE &&
+                sqlite3_exec(raw, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) == SQLITE_OK;
+    if (good) {
+        log_warn("plugins", "production: the tables of plugin %s were dropped and overwritten", d->plugin);
+        return;
+    }
+    log_error("plugins", "production: the tables of plugin %s could not be dropped: %s", d->plugin,
+              sqlite3_errmsg(raw));
+    if (!sqlite3_get_autocommit(raw))
+        (void)sqlite3_exec(raw, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* What a plugin that was migrated says of itself. */
+static void note(const registry *r, sqlite3 *raw, const drop *d)
+{
+    const sw_host *owner = registry_find(r, d->plugin);
+    if (!owner || owner->status == MODULE_QUARANTINED)
+        return;
+    if (run(raw, NOTES_MAKE, NULL, NULL) != SQLITE_DONE || run(raw, NOTE, d->plugin, d->sql) != SQLITE_DONE)
+        log_error("plugins", "cannot note what production is to drop of plugin %s: %s", d->plugin, sqlite3_errmsg(raw));
 }
 
 void retired_settle(const registry *r, sw_db *db)
 {
     sqlite3 *raw = db_raw(db);
-    if (!production(r))
-        return;
-    for (size_t i = 0; i < sizeof RETIRED / sizeof RETIRED[0]; i++) {
-        if (!exists(raw, RETIRED[i].exists))
-            continue;
-        if (sqlite3_exec(raw, RETIRED[i].drop, NULL, NULL, NULL) == SQLITE_OK) {
-            log_warn("plugins", "production: the tables of plugin %s were dropped and overwritten", RETIRED[i].plugin);
-            continue;
-        }
-        log_error("plugins", "production: the tables of plugin %s could not be dropped: %s", RETIRED[i].plugin,
-                  sqlite3_errmsg(raw));
-        if (!sqlite3_get_autocommit(raw))
-            (void)sqlite3_exec(raw, "ROLLBACK", NULL, NULL, NULL);
+    drop_list list = {0};
+    each_declared(r, list_add, &list);
+    if (production(r))
+        list_noted(&list, raw);
+    for (unsigned i = 0; i < list.count; i++) {
+        if (!production(r))
+            note(r, raw, &list.rows[i]);
+        else if (compiles(raw, list.rows[i].sql))
+            drop_table(raw, &list.rows[i]);
     }
+    arena_done(&list.memory);
 }

@@ -2,7 +2,7 @@
  * token that is found belongs to the request. */
 #include "dev_mock.h"
 
-enum { PUT, FIND, REMOVE, CLEAR };
+enum { PUT, FIND, REMOVE, CLEAR, DROP };
 
 static const sw_statement STATEMENTS[] = {
     [PUT] = {.name = "put",
@@ -11,6 +11,8 @@ static const sw_statement STATEMENTS[] = {
     [FIND] = {.name = "find", .sql = "SELECT raw_token FROM dev_mock_tokens WHERE user_id = ?1"},
     [REMOVE] = {.name = "remove", .sql = "DELETE FROM dev_mock_tokens WHERE user_id = ?1"},
     [CLEAR] = {.name = "clear", .sql = "DELETE FROM dev_mock_tokens"},
+    /* The server runs it in production: core/plugin/README.md. */
+    [DROP] = {.name = "dev-mock.drop-in-production", .sql = "DROP TABLE dev_mock_tokens"},
 };
 
 const sw_table DEV_MOCK_STATEMENTS = SW_TABLE(STATEMENTS);

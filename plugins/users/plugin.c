@@ -15,7 +15,14 @@ static const sw_migration MIGRATIONS[] = {
     "{\"id\":3,\"username\":\"ann\",\"role\":\"MEMBER\",\"actor_type\":\"HUMAN\",\"status\":\"OFFLINE\"," \
     "\"online\":false,\"created_at\":\"2026-03-05T21:42:08.123Z\"}"
 
-static const sw_table *const STATEMENT_TABLES[] = {&USER_STATEMENTS, NULL};
+/* Raw tokens of agents, which the development servers of releases before 1.2 kept: those stores do not say themselves
+ * what production must drop (core/plugin/README.md). */
+static const sw_statement BYGONE[] = {
+    {.name = "dev-mock.drop-in-production", .sql = "DROP TABLE dev_mock_tokens"},
+};
+static const sw_table BYGONE_STATEMENTS = SW_TABLE(BYGONE);
+
+static const sw_table *const STATEMENT_TABLES[] = {&USER_STATEMENTS, &BYGONE_STATEMENTS, NULL};
 
 static const sw_route ROUTES[] = {
     {.method = SW_GET,
