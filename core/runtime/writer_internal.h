@@ -1,4 +1,5 @@
-/* Shared by the parts of the writer. All of it is the writer's thread's, but where a lock is named. */
+/* Shared by the parts of the writer; with writer.c and writer.h it is one thing. All of it is the writer's thread's,
+ * but where a lock is named. */
 #ifndef CORE_RUNTIME_WRITER_INTERNAL_H
 #define CORE_RUNTIME_WRITER_INTERNAL_H
 
