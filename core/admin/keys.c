@@ -1,4 +1,5 @@
-#include "core/admin/keys.h"
+/* The server's own secrets in the data folder, read and made by the main thread. */
+#include "core/admin/admin.h"
 
 #include "core/base/files.h"
 

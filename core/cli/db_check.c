@@ -1,5 +1,5 @@
 /* steward db check: what is wrong with the store, or with a backup of it. Reads alone. */
-#include "core/admin/keys.h"
+#include "core/admin/admin.h"
 #include "core/base/files.h"
 #include "core/cli/cli.h"
 #include "core/cli/place.h"

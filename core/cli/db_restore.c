@@ -1,5 +1,5 @@
 /* steward db restore FILE: a backup becomes the store, and what was the store stays beside it. */
-#include "core/admin/keys.h"
+#include "core/admin/admin.h"
 #include "core/base/files.h"
 #include "core/cli/backup_folder.h"
 #include "core/cli/cli.h"

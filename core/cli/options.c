@@ -1,6 +1,6 @@
 /* steward options: every option with its value, of a server that is not started. Main thread. */
 #include "core/cli/cli.h"
-#include "core/plugin/names.h"
+#include "core/plugin/loader.h"
 #include "core/server/server.h"
 
 #include <stdio.h>

@@ -2,7 +2,6 @@
 #include "core/cli/cli.h"
 #include "core/http/head_check.h"
 #include "core/plugin/loader.h"
-#include "core/plugin/names.h"
 
 #include <limits.h>
 #include <stdio.h>

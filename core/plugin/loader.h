@@ -22,7 +22,14 @@ bool loader_copy(const void *descriptor, const char *name, arena *memory, sw_plu
 /* Writes the sentence; always false. */
 bool loader_fail(char error[LOADER_ERROR_MAX], const char *format, ...) SW_PRINTF(2, 3);
 
-/* Does every row say what it must? (validate.c) On copies in this build's sizes. */
+/* ---- descriptor.c ---- */
+
+/* Does every row say what it must? On copies in this build's sizes. */
 bool plugin_validate(const sw_plugin *p, char error[LOADER_ERROR_MAX]);
+
+/* How enumerators are shown to people: "" for a value that this build does not know. */
+const char *access_name(sw_access access);
+const char *lane_name(sw_lane lane);
+const char *option_type_name(sw_option_type type);
 
 #endif

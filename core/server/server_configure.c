@@ -1,7 +1,7 @@
 /* From a file and the environment to a checked configuration with its plugins' options. */
 #include "core/server/server.h"
 
-#include "core/admin/core_module.h"
+#include "core/admin/admin.h"
 #include "core/base/log.h"
 
 #include <stdio.h>

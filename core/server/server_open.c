@@ -1,7 +1,7 @@
 /* From a checked configuration to a server whose loops run. Each part says why it failed, once. */
 #include "core/server/server.h"
 
-#include "core/admin/keys.h"
+#include "core/admin/admin.h"
 #include "core/admin/metrics/metrics.h"
 #include "core/admin/operator/operator.h"
 #include "core/base/files.h"

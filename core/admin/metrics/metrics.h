@@ -12,7 +12,7 @@ void metric_single(buf *out, const char *name, const char *type, const char *hel
 /* `text` as the inside of a label's quotes. */
 void metric_label(buf *out, const char *text);
 
-void metrics_http(buf *out, const http_server *http);
+void metrics_http(buf *out, const runtime *rt);
 void metrics_sockets(buf *out, const hub *h);
 void metrics_runtime(buf *out, runtime *rt);
 /* Asks the plugins' health(); `req` lends its connection. */

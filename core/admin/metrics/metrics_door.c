@@ -1,6 +1,6 @@
 /* GET /metrics without a token, for a collector on this machine: a door of the HTTP server on 127.0.0.1 with that one
  * route. Main thread. */
-#include "core/admin/core_module.h"
+#include "core/admin/admin.h"
 #include "core/admin/metrics/metrics.h"
 #include "core/plugin/registry.h"
 

@@ -2,12 +2,21 @@
 #include "core/admin/metrics/metrics.h"
 #include "core/http/head_check.h"
 
-#include <string.h>
-
 typedef struct {
     buf *out;
+    const sw_plugin *auth; /* who signs people in, or NULL */
     uint64_t login_failures;
 } walk;
+
+/* One of the routes where people sign in: the public ones of the plugin that provides auth/1. */
+static bool is_login(const sw_plugin *auth, const sw_route *route)
+{
+    const sw_route *rows = auth ? auth->routes.rows : NULL;
+    for (uint32_t i = 0; rows && i < auth->routes.count; i++)
+        if (&rows[i] == route)
+            return route->access == SW_PUBLIC;
+    return false;
+}
 
 /* {route="…",method="…" */
 static void labels(buf *out, const sw_route *route)
@@ -30,7 +39,7 @@ static void write_statuses(void *arg, const sw_route *route, const http_metrics 
             buf_printf(w->out, ",status=\"%d\"} %llu\n", status, (unsigned long long)n->by_status[i]);
         else
             buf_printf(w->out, ",status=\"other\"} %llu\n", (unsigned long long)n->by_status[i]);
-        if (route && strcmp(route->path, "/api/auth/login") == 0 && (status == 401 || status == 429))
+        if ((status == 401 || status == 429) && is_login(w->auth, route))
             w->login_failures += n->by_status[i];
     }
 }
@@ -61,9 +70,11 @@ static void write_times(void *arg, const sw_route *route, const http_metrics *n)
     buf_printf(w->out, "} %llu\n", (unsigned long long)total);
 }
 
-void metrics_http(buf *out, const http_server *http)
+void metrics_http(buf *out, const runtime *rt)
 {
-    walk w = {.out = out};
+    const http_server *http = registry_http(rt->registry);
+    const sw_host *auth = registry_service(rt->registry, "auth/1", NULL);
+    walk w = {.out = out, .auth = auth ? auth->plugin : NULL};
     http_totals t = http_read_totals(http);
     metric_family(out, "http_requests_total", "counter", "Requests answered.");
     http_each_metrics(http, write_statuses, &w);

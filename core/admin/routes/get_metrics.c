@@ -1,6 +1,7 @@
 /* GET /metrics: Prometheus text. */
-#include "core/admin/core_module.h"
+#include "core/admin/admin.h"
 #include "core/admin/metrics/metrics.h"
+#include "core/plugin/registry.h"
 
 enum { METRICS_MAX = 16 * 1024 * 1024 };
 
@@ -10,7 +11,7 @@ sw_status get_metrics(sw_request *req)
     buf out;
     buf_init(&out, METRICS_MAX);
     metrics_process(&out, rt);
-    metrics_http(&out, registry_http(rt->registry));
+    metrics_http(&out, rt);
     metrics_sockets(&out, rt->hub);
     metrics_runtime(&out, rt);
     metrics_plugins(&out, req);

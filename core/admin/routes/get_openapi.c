@@ -1,8 +1,9 @@
 /* GET /api/openapi.json: OpenAPI 3.1 of the routes that are loaded, made from their rows. */
-#include "core/admin/core_module.h"
+#include "core/admin/admin.h"
 #include "core/base/json_scan.h"
 #include "core/http/head_check.h"
-#include "core/plugin/names.h"
+#include "core/plugin/loader.h"
+#include "core/plugin/registry.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* GET /api/plugins: every plugin with its state, its routes, its options (secrets masked) and why it is quarantined. */
-#include "core/admin/core_module.h"
+#include "core/admin/admin.h"
 #include "core/http/head_check.h"
-#include "core/plugin/names.h"
+#include "core/plugin/loader.h"
+#include "core/plugin/registry.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The key files: made once, kept, refused when they cannot be right. */
-#include "core/admin/keys.h"
+#include "core/admin/admin.h"
 #include "tests/unit/run_tests.h"
 
 #include <fcntl.h>
@@ -31,10 +31,10 @@ static void put(const char *name, const void *bytes, size_t len, mode_t mode)
 
 static bool master(keyring *ret)
 {
-    char store[PATH_MAX];
-    snprintf(store, sizeof store, "%s/steward.db", folder);
+    char store_path[PATH_MAX];
+    snprintf(store_path, sizeof store_path, "%s/steward.db", folder);
     error[0] = '\0';
-    return master_key_load(c, folder, store, ret, error, sizeof error);
+    return master_key_load(c, folder, store_path, ret, error, sizeof error);
 }
 
 static void setup(void)

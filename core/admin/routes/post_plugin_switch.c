@@ -1,7 +1,10 @@
-/* POST /api/plugins/:name/disable: its routes answer 404 and its events end, until the next start or enable. */
-#include "core/admin/core_module.h"
+/* POST /api/plugins/:name/disable: its routes answer 404 and its events end, until the next start or until
+ * POST /api/plugins/:name/enable. */
+#include "core/admin/admin.h"
+#include "core/plugin/registry.h"
 
-sw_status answer_switched(sw_request *req, const char *name, sw_status status, const char *error)
+/* What a switch of that plugin came to: { "name", "state" }, or the failure. */
+static sw_status answer_switched(sw_request *req, const char *name, sw_status status, const char *error)
 {
     const sw_host *m = registry_find(req->host->rt->registry, name);
     if (status == SW_NOT_FOUND)
@@ -21,5 +24,13 @@ sw_status post_plugin_disable(sw_request *req)
     const char *name = sw_path_text(req, "name");
     char error[512] = "";
     sw_status status = registry_disable(req->host->rt->registry, name, error, sizeof error);
+    return answer_switched(req, name, status, error);
+}
+
+sw_status post_plugin_enable(sw_request *req)
+{
+    const char *name = sw_path_text(req, "name");
+    char error[512] = "";
+    sw_status status = registry_enable(req->host->rt->registry, name, error, sizeof error);
     return answer_switched(req, name, status, error);
 }
