@@ -41,6 +41,8 @@ extern const sw_table STORE_CONNECTOR_STATEMENTS;
 sw_status connector_newest(feishu *f, sw_db *db, connector *ret);
 /* The newest connector, for a route: it answers 404 when the connector has another id. */
 sw_status connector_named(feishu *f, sw_request *req, sw_db *db, int64_t id, connector *ret);
+/* The same with the id of the path, for a check step: sticky errors come first. */
+sw_status connector_of_path(feishu *f, sw_request *req, connector *ret);
 /* Sets the id and the times. */
 sw_status connector_add(feishu *f, sw_tx *tx, connector *c);
 /* Writes all members, and sets updated_ms. */

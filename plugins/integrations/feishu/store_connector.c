@@ -142,6 +142,14 @@ sw_status connector_named(feishu *f, sw_request *req, sw_db *db, int64_t id, con
     return found;
 }
 
+sw_status connector_of_path(feishu *f, sw_request *req, connector *ret)
+{
+    int64_t id = connector_path_id(req);
+
+    SW_TRY(sw_check(req));
+    return connector_named(f, req, sw_request_db(req), id, ret);
+}
+
 /* ---- writing ---- */
 
 sw_status connector_add(feishu *f, sw_tx *tx, connector *c)

@@ -111,12 +111,10 @@ sw_status post_test_message(sw_request *req)
 {
     feishu *f = sw_request_state(req);
     outcome *o = sw_alloc(req, 1, sizeof *o);
-    int64_t id = connector_path_id(req);
 
     if (!o)
         return SW_NO_MEMORY;
-    SW_TRY(sw_check(req));
-    SW_TRY(connector_named(f, req, sw_request_db(req), id, &o->c));
+    SW_TRY(connector_of_path(f, req, &o->c));
     read_body(req, o);
     SW_TRY(sw_check(req));
     if (!o->text || !o->trace)
