@@ -24,7 +24,7 @@ enum { ADDRESS_TEXT = 46 };
 bool address_parse(const char *text, address *ret);
 /* As found in X-Forwarded-For: also "10.0.0.1:4711", "[::1]", "[::1]:4711". */
 bool address_parse_forwarded(const char *text, size_t len, address *ret);
-/* false: neither IPv4 nor IPv6 (a Unix socket). */
+/* false when it is neither IPv4 nor IPv6, as with a Unix socket. */
 bool address_of_sockaddr(const struct sockaddr *from, address *ret);
 /* IPv4 as "127.0.0.1", whichever way it came. */
 void address_format(const address *a, char out[ADDRESS_TEXT]);

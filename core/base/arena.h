@@ -15,14 +15,14 @@ typedef struct {
     arena_deferred *deferred; /* newest first, in the arena's own memory */
 } arena;
 
-/* Valid on zeroed memory too (limit 0: none). */
+/* A limit of 0 means none. Zeroed memory is an arena without a limit, too. */
 void arena_init(arena *a, size_t limit);
-/* Zeroed, aligned for anything. NULL: over the limit or out of memory. */
+/* Zeroed, and aligned for anything. NULL when that would be over the limit, or there is no memory. */
 void *arena_alloc(arena *a, size_t size);
 char *arena_strndup(arena *a, const char *text, size_t len);
 char *arena_vprintf(arena *a, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Calls fn(arg) when the arena ends, newest first. false: no memory, fn is not called. */
+/* Calls fn(arg) when the arena ends, newest first. false when there is no memory: then fn is never called. */
 int arena_defer(arena *a, void (*fn)(void *arg), void *arg);
 /* Runs what was deferred and frees everything; the arena is empty, its limit stays. */
 void arena_done(arena *a);

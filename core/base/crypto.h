@@ -29,8 +29,8 @@ enum { PASSWORD_HASH_SIZE = 192 };
 
 /* The hash of a password with a new salt. With `cost` 0 it has the method's own default, which yescrypt
  * always has in Steward. bcrypt looks at the first 72 bytes alone: the caller limits the length.
- * SW_INTERNAL when there is not such a method or cost, and when there is no memory. The hash of any text can be kept
- * for doing the same work when there is no user. */
+ * SW_INTERNAL when the method or the cost is not known, or there is no memory. Whoever has to do the same work for a
+ * user who does not exist makes the hash of any text once, and keeps it. */
 SW_MUST_USE sw_status password_hash(password_method method, int cost, const char *password,
                                     char out[PASSWORD_HASH_SIZE]);
 /* Any format that crypt(3) knows. */

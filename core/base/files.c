@@ -36,7 +36,7 @@ bool folder_sync(const char *file)
     return good;
 }
 
-/* send_flags < 0: it is not a socket. */
+/* For a socket, with its flags for send(); for any other descriptor with negative ones. */
 static bool put_whole(int fd, const char *bytes, size_t len, int send_flags)
 {
     while (len > 0) {

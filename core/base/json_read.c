@@ -216,7 +216,7 @@ const sw_value *sw_value_at(const sw_value *v, size_t index)
     return (const sw_value *)json_array_get(tree_of(v), index);
 }
 
-/* A text that holds a NUL is no text for a caller that does not ask for the length: it would see less than all. */
+/* A caller that does not ask for the length gets NULL for a text that holds a NUL, since it would see only a part. */
 const char *sw_value_text(const sw_value *v, size_t *ret_len)
 {
     const char *text = json_string_value(tree_of(v));

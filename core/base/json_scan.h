@@ -26,7 +26,7 @@ typedef enum { JSON_TEXT_WHOLE = 1, JSON_TEXT_NUL, JSON_TEXT_BROKEN } json_text;
 
 /* Decodes a raw JSON string (with quotes) into `out`, which has room for raw.len bytes. */
 json_text json_string_decode(sw_str raw, char *out, size_t *ret_len);
-/* A raw number as an integer, exactly; false: not an integer of int64. */
+/* A raw number as an integer, exactly; false when it is not one, or does not fit. */
 bool json_number_int(sw_str raw, int64_t *ret);
 
 #endif

@@ -150,7 +150,7 @@ bool json_walk_key(json_walk *w, sw_str *ret_key, bool *ret_escaped)
 }
 
 /* Behind a value inside of brackets: over closing brackets and the comma to where the next value begins. The bits of
- * `objects` say of each level below the current depth whether it is an object. false: not valid. */
+ * `objects` say of each level below the current depth whether it is an object. false when the text is not valid. */
 static bool walk_on(json_walk *w, unsigned base, uint64_t objects)
 {
     sw_str key;

@@ -21,7 +21,7 @@ static struct {
     atomic_int level;
     atomic_int format;
     int fd;
-    char *path; /* owned; NULL: stderr */
+    char *path; /* owned; NULL for stderr */
 } out = {.level = SW_LOG_INFO, .format = LOG_TEXT, .fd = STDERR_FILENO};
 
 static const char *const LEVELS[] = {

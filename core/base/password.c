@@ -7,7 +7,8 @@
 
 enum { BCRYPT_DEFAULT = 12, YESCRYPT_DEFAULT = 5 };
 
-/* crypt(3) with its 32 KiB of state on the heap, wiped. NULL: bad setting, a password over 512 bytes, no memory. */
+/* crypt(3) with its 32 KiB of state on the heap, wiped. NULL for a bad setting, a password over 512 bytes, and when
+ * there is no memory. */
 static bool hash_with(const char *password, const char *setting, char out[PASSWORD_HASH_SIZE])
 {
     struct crypt_data *data = calloc(1, sizeof *data);
@@ -50,7 +51,8 @@ bool password_verify(const char *password, const char *hash)
     return same;
 }
 
-/* The cost of a bcrypt hash, "$2b$12$…"; 0: not one, or of the broken variants $2a$ and $2x$ that want a new hash. */
+/* The cost of a bcrypt hash, "$2b$12$…". 0 when it is not one, or of the broken variants $2a$ and $2x$, which need a
+ * new hash. */
 static int bcrypt_cost(const char *hash)
 {
     if (strncmp(hash, "$2b$", 4) != 0 && strncmp(hash, "$2y$", 4) != 0)
@@ -61,7 +63,7 @@ static int bcrypt_cost(const char *hash)
 }
 
 /* log2 of N times r of a yescrypt hash "$y$j9T$…": two digits of base 64, one less than log2 N and than r. What
- * needs more digits is stronger than anything we ask for. 0: not yescrypt. */
+ * needs more digits is stronger than anything we ask for. 0 when it is not yescrypt. */
 static int yescrypt_work(const char *hash)
 {
     static const char DIGITS[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -40,9 +40,9 @@ bool str_equal_nocase(sw_str a, const char *b);
 bool str_starts_nocase(sw_str a, const char *prefix);
 /* Without spaces, tabs and line ends around it. */
 sw_str str_trim(sw_str s);
-/* The piece up to `separator`, trimmed; *rest goes on behind it. false: nothing is left. */
+/* The piece up to `separator`, trimmed; *rest goes on behind it. false when nothing is left. */
 bool str_next(sw_str *rest, char separator, sw_str *ret_piece);
-/* A decimal number of digits with an optional minus; false: anything else, or out of range. */
+/* A decimal number of digits with an optional minus. false for anything else, and out of range. */
 bool str_int(sw_str s, int64_t *ret);
 
 #endif

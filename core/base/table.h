@@ -15,7 +15,8 @@ static inline void table_row(sw_table t, uint32_t i, void *ret, size_t size)
 /* The size of a struct that ends with its member `last`: what a plugin of the first release passes. */
 #define STRUCT_THROUGH(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
 
-/* What a plugin passes, into *ret of `size` bytes, as above. false: smaller than ever was, so its size was not set. */
+/* What a plugin passes, into *ret of `size` bytes, as above. false when it is smaller than it ever was, so that its
+ * size cannot have been set. */
 static inline bool struct_read(void *ret, size_t size, const void *given, size_t first)
 {
     uint32_t theirs = 0;

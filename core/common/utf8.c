@@ -19,7 +19,7 @@ static size_t ascii_run(const char *text, size_t len)
 }
 
 /* What a lead byte asks for: continuation bytes, and the range of the first of them (Unicode, table 3-7: no
- * overlong forms, no surrogates, nothing over U+10FFFF). false: not a lead byte. */
+ * overlong forms, no surrogates, nothing over U+10FFFF). false when it is not a lead byte. */
 static bool lead(unsigned char byte, utf8_state *ret)
 {
     if (byte >= 0xC2 && byte <= 0xDF)

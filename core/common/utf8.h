@@ -26,7 +26,7 @@ typedef struct {
     uint8_t low, high; /* what the next one may be                  */
 } utf8_state;
 
-/* false: the text is wrong already (stay away from the state then). */
+/* false when the text is wrong already: then the state must not be used again. */
 bool utf8_feed(utf8_state *s, const char *piece, size_t len);
 /* May the text end here? */
 static inline bool utf8_complete(const utf8_state *s)

@@ -163,7 +163,7 @@ static bool make_room(config *c)
     return true;
 }
 
-/* Adds an option with its default. false: the name is taken, or the default does not fit the type. */
+/* Adds an option with its default. false when the name is taken, or the default does not fit the type. */
 static bool declare(config *c, const char *section, const sw_option *o)
 {
     config_entry *e = arena_alloc(&c->mem, sizeof *e);
@@ -192,7 +192,7 @@ static bool declare(config *c, const char *section, const sw_option *o)
 
 /* ---- values ---- */
 
-/* NULL: good; otherwise what is wrong. `file`, `line`: where the text stands. */
+/* NULL when it is good, otherwise what is wrong. The text stands in `line` of `file`. */
 static const char *apply(config *c, config_entry *e, const char *text, const char *file, int line)
 {
     const char *wrong = option_value_parse(&c->mem, &e->option, text, &e->value);
@@ -204,8 +204,8 @@ static const char *apply(config *c, config_entry *e, const char *text, const cha
     return wrong;
 }
 
-/* The settings of the files for one section; NULL: for those of the core. Each is checked, also when a later one
- * replaces it. */
+/* The settings of the files for one section, or with NULL for all those of the core. Each is checked, also when a later
+ * one replaces it. */
 static void apply_settings(config *c, const char *section)
 {
     for (const config_setting *s = c->settings; s; s = s->next) {

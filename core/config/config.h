@@ -25,10 +25,10 @@ extern const size_t CORE_SECTION_COUNT;
 config *config_new(void);
 void config_free(config *c);
 
-/* Step 1: reads the text of FILE (NULL: none), conf.d/ *.conf beside it, and the environment; core sections are
- * checked. Plugin sections are kept until step 2. false: errors, see config_errors. */
+/* Step 1: reads the text of FILE (which may be NULL), conf.d/ *.conf beside it, and the environment; core sections are
+ * checked. Plugin sections are kept until step 2. false when there are errors, see config_errors(). */
 bool config_load(config *c, const char *file, char **environment);
-/* For commands that need a few options, and shall work while others are wrong: as config_load(), but what stands in
+/* For commands that need a few options, and must work while others are wrong: as config_load(), but what stands in
  * other sections than those of `sections` (NULL-ended, of the core) is not looked at, and has its defaults. Lines that
  * are no options and sections that nobody knows stay errors. No step 2 and 3. */
 bool config_load_sections(config *c, const char *file, char **environment, const char *const *sections);
@@ -60,8 +60,8 @@ const char *config_find(const config *c, const char *name);
 /* For every declared option: section, row, current value ("(secret)" for secrets). */
 void config_each(const config *c, void (*each)(void *arg, const char *section, const sw_option *o, const char *value),
                  void *arg);
-/* Calls `each` for every option whose value differs between two finished objects; `live`: it may change without a
- * restart. For reloads. */
+/* Calls `each` for every option whose value differs between two finished objects; `live` says that it may
+ * change without a restart. For reloads. */
 void config_compare(const config *before, const config *after, void (*each)(void *arg, const char *name, bool live),
                     void *arg);
 /* Gives `after` the values of `before` for every option that is not live; `before` must outlive it. Before any other

@@ -25,7 +25,7 @@ struct config_entry {
     sw_option option;    /* copied: rows of plugins may be shorter or longer than ours */
     option_value value;
     bool set;         /* by a file or the environment */
-    const char *file; /* where its value stands; "environment": line 0; NULL: the default */
+    const char *file; /* where its value stands; "environment" with line 0; NULL for the default */
     int line;
 };
 
@@ -38,7 +38,7 @@ struct config {
     size_t table_size, entry_count;
     const char **environment; /* copies, NULL-ended */
     bool *environment_used;
-    const char *const *only; /* the sections that count, NULL-ended; NULL: all. The caller's */
+    const char *const *only; /* the sections that count, NULL-ended, the caller's; NULL for all */
 };
 
 /* config.c */

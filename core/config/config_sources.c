@@ -115,7 +115,7 @@ static void on_setting(void *arg, int line, sw_str section, sw_str key, sw_str v
     c->last_setting = s;
 }
 
-/* The whole file into `text`; false: errno. */
+/* The whole file into `text`; false sets errno. */
 static bool read_all(const char *name, buf *text)
 {
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -185,7 +185,7 @@ void config_environment_keep(config *c, char **environment)
     }
 }
 
-/* The index of a variable; -1: not there. */
+/* The index of a variable; -1 when it is not there. */
 static ptrdiff_t index_of(const config *c, const char *name)
 {
     size_t len = strlen(name);
@@ -195,7 +195,7 @@ static ptrdiff_t index_of(const config *c, const char *name)
     return -1;
 }
 
-/* The value of a variable; NULL: not there, or empty. */
+/* The value of a variable; NULL when it is not there, or empty. */
 static const char *value_of(const config *c, ptrdiff_t index)
 {
     const char *value = index < 0 ? NULL : strchr(c->environment[index], '=') + 1;
@@ -263,7 +263,8 @@ static bool of_silent_plugin(config *c, const char *rest, bool (*known)(void *ar
 }
 
 /* The section whose variables begin as this one does ("STEWARD_SERVER_PROT": the key alone is not known), and that
- * beginning's length; NULL: none, so it is another program's that happens to share the first word. */
+ * beginning's length. NULL when there is none: then the variable is another program's, which happens to share the first
+ * word. */
 static const char *section_of(config *c, sw_str name, size_t *ret_stem)
 {
     for (const config_entry *e = c->entries; e; e = e->next) {

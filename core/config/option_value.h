@@ -12,8 +12,8 @@ typedef struct {
     size_t item_count;
 } option_value;
 
-/* Memory of `mem`. NULL: good; otherwise what is wrong with the text, as "must be …" (never with the text of a
- * secret). */
+/* Memory of `mem`. NULL when it is good, otherwise what is wrong with the text, as "must be …" (never with the text of
+ * a secret). */
 const char *option_value_parse(arena *mem, const sw_option *o, const char *text, option_value *ret);
 /* "a duration from 1s to 1d", "production or development". `examples`: "a duration (500ms, …) …". */
 const char *option_value_describe(arena *mem, const sw_option *o, bool examples);

@@ -31,13 +31,13 @@ sw_status store_migrate(store *s, sw_db *writer, const char *plugin, sw_table mi
 /* How many of them are still to be applied; refuses what store_migrate() refuses, and changes nothing. */
 sw_status store_migrations_missing(sqlite3 *raw, const char *plugin, sw_table migrations, unsigned *ret_missing,
                                    char *error, size_t error_size);
-/* Was the store made with this key? SW_INVALID: with another one; SW_NOT_FOUND: it does not say. */
+/* Was the store made with this key? SW_INVALID when with another one, SW_NOT_FOUND when it does not say. */
 sw_status store_key_check(sqlite3 *raw, const uint8_t key_check[32]);
 
 sw_db *db_open(store *s, bool writer);
 void db_close(sw_db *db);
 sqlite3 *db_raw(sw_db *db);
-/* Lends the connection to a piece of work: rows and texts use `a`. `deadline_ms` (monotonic, 0: none) interrupts. A
+/* Lends the connection to a piece of work: rows and texts use `a`. `deadline_ms` (monotonic, 0 for none) interrupts. A
  * statement that writes is not interrupted before `deadline_ms` has passed four times over, since that undoes the whole
  * transaction; but no further statement begins after it. On the writer the time until then counts as CPU time. */
 void db_lend(sw_db *db, arena *a, int64_t deadline_ms);
@@ -50,14 +50,15 @@ sw_status db_reopen(sw_db *db);
 /* A connection for checkpoints alone. */
 sw_db *db_open_checkpointer(store *s);
 /* Moves frames of the WAL into the file. Without `truncate` it waits for nobody; with it, up to `wait_ms` for readers,
- * and the WAL file is cut to nothing (SW_BUSY: a reader is in the way). *ret_left: frames that are still to be moved.
+ * and the WAL file is cut to nothing (SW_BUSY when a reader is in the way). *ret_left is how many frames are still to
+ * be moved.
  */
 sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left);
 /* Bytes of the WAL that are in use, as of this connection's latest commit. Any thread. */
 int64_t db_wal_bytes(const sw_db *db);
 /* Any thread while the connection is open: ends what it is running now, with SW_BUSY. */
 void db_interrupt(sw_db *db);
-/* Monotonic ms since which it is lent, 0: it is not. Any thread. */
+/* Monotonic ms since which it is lent, 0 when it is not. Any thread. */
 int64_t db_lent_since(const sw_db *db);
 /* No transaction is open: also after SQLite rolled one back by itself. */
 bool db_autocommit(const sw_db *db);

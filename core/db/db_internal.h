@@ -91,8 +91,8 @@ sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
  * is not cut off for having waited for a core, unless it takes twenty times as long by the wall clock. */
 bool connection_late(const sw_db *db, int64_t deadline_ms);
 
-/* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL: no such statement, or it is
- * wrong. */
+/* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL when there is none,
+ * or it is wrong. */
 sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, prepared **ret);
 /* The fields of a row that may be shorter than ours. */
 sw_statement statement_row(const statement_table *t, uint32_t row);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct {
-    sw_db *db; /* NULL: nothing is applied */
+    sw_db *db; /* NULL when nothing is to be applied */
     sqlite3 *raw;
     const char *plugin;
     sw_table table;

@@ -146,8 +146,8 @@ static sw_status sync_file(const copy *c)
     return fail(SW_UNAVAILABLE, c->error, c->error_size, "cannot write %s: %s", c->path, strerror(errno));
 }
 
-/* No locks (the file is ours alone, and may be on a network) and no journal (half a copy is thrown away). Nor a link,
- * which whom the folder belongs to may have put in its place: root would write anywhere. */
+/* No locks (the file is ours alone, and may be on a network) and no journal (half a copy is thrown away). And no
+ * link: the owner of the folder may have put one there, and root would write wherever it leads. */
 static int open_target(copy *c)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;

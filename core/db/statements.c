@@ -38,7 +38,7 @@ static const statement_table *find_table(const store *s, const sw_statement *st,
     return t;
 }
 
-/* false: a bit without a clause. */
+/* false when a bit has no clause. */
 static bool add_clauses(buf *out, const sw_statement *st, uint32_t mask)
 {
     bool any = false;
@@ -77,7 +77,7 @@ static bool only_space(const char *text)
     return !text || text[strspn(text, " \t\r\n;")] == '\0';
 }
 
-/* SQLite's words for what is wrong, NULL: *ret is prepared. */
+/* SQLite's words for what is wrong, NULL when *ret is prepared. */
 static int compile(sw_db *db, const char *sql, prepared *ret)
 {
     const char *tail = NULL;
@@ -96,7 +96,7 @@ static int compile(sw_db *db, const char *sql, prepared *ret)
     return SQLITE_OK;
 }
 
-/* Makes room in a full list: the statement that was used least lately. false: all are running. */
+/* Makes room in a full list: the statement that was used least lately. false when all are running. */
 static bool evict(prepared_list *list)
 {
     prepared **victim = NULL;
