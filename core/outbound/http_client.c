@@ -2,7 +2,7 @@
  *
  * Any thread leaves its call in `waiting` and wakes the thread. That moves calls into libcurl, and tells each one's
  * outcome to the plugin that asked. A call belongs to the client from then on; only its thread frees it. */
-#include "core/outbound/http_client.h"
+#include "core/outbound/outbound.h"
 
 #include "core/base/table.h"
 #include "core/common/buf.h"

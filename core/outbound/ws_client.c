@@ -6,7 +6,7 @@
  *
  * Debian's 4.1.6 verifies chain and host name by default. Headers of a refused upgrade are read by
  * lws_hdr_custom_copy(), with names in lower case and the colon. */
-#include "core/outbound/ws_client.h"
+#include "core/outbound/outbound.h"
 
 #include "core/base/table.h"
 #include "core/common/buf.h"

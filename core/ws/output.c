@@ -5,7 +5,6 @@
 #include "core/ws/output.h"
 
 #include "core/base/log.h"
-#include "core/ws/receipts.h"
 #include "core/ws/socket.h"
 
 #include <errno.h>

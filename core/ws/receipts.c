@@ -1,6 +1,6 @@
 /* Receipts: frames that the module wants to hear of when their bytes have left. The list is the socket's, and its
  * loop's; the module is asked on a worker. */
-#include "core/ws/receipts.h"
+#include "core/ws/output.h"
 
 #include "core/ws/recovery_task.h"
 #include "core/ws/socket.h"

@@ -1,5 +1,5 @@
 /* HTTP requests: answers, and everything that comes instead of one. */
-#include "core/outbound/http_client.h"
+#include "core/outbound/outbound.h"
 #include "tests/unit/outbound/server.h"
 
 static test_server server;

@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_OUTBOUND_WS_CLIENT_FIXTURE_H
 #define TESTS_UNIT_OUTBOUND_WS_CLIENT_FIXTURE_H
 
-#include "core/outbound/ws_client.h"
+#include "core/outbound/outbound.h"
 #include "tests/unit/outbound/server.h"
 
 static test_server server;
