@@ -19,10 +19,9 @@ typedef struct {
     sw_host *host;
     const sw_users_service *users;
     void *users_self;
-    struct cache *cache;             /* threads/cache.c          */
-    struct delivery *delivery;       /* approvals/delivery.c     */
-    struct late_status *late_status; /* approvals/late_status.c  */
-    _Atomic uint64_t questions;      /* internal questions that were relayed, see talk/question.c */
+    struct cache *cache;        /* threads/conversation.c  */
+    struct delivery *delivery;  /* approvals/delivery.c    */
+    _Atomic uint64_t questions; /* internal questions that were relayed, see talk/post.c */
 } chat;
 
 static inline bool role_human(sw_role role)
@@ -35,7 +34,7 @@ static inline bool role_system(sw_role role)
     return role == SW_ROLE_AGENT || role == SW_ROLE_BUTLER;
 }
 
-/* ---- why something is refused (faults.c) ---- */
+/* ---- why something is refused (chat.c) ---- */
 
 typedef enum {
     FAULT_NONE = 0,
@@ -54,11 +53,10 @@ typedef enum {
 sw_status fault_fail(sw_request *req, fault f);
 sw_status fault_status(fault f);
 
-/* ---- for plugin.c ---- */
+/* ---- chat.c, for plugin.c ---- */
 
 bool chat_health(sw_request *req, sw_json *out);
-sw_status on_user_removed(sw_tx *tx, const void *data);
-extern const sw_table RESET_STATEMENTS; /* store_reset.c */
+extern const sw_table RESET_STATEMENTS;
 sw_status on_store_reset(sw_tx *tx, const void *data);
 
 #endif

@@ -84,8 +84,9 @@ static const sw_option OPTIONS[] = {
     "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false}]"
 
 static const sw_table *const STATEMENT_TABLES[] = {
-    &THREAD_STATEMENTS,   &ROW_STATEMENTS,   &ID_STATEMENTS, &RETENTION_STATEMENTS,
-    &APPROVAL_STATEMENTS, &RESET_STATEMENTS, NULL,
+    &THREAD_STATEMENTS,   &THREAD_LIST_STATEMENTS, &REPEAT_STATEMENTS, &ROW_STATEMENTS,
+    &ID_STATEMENTS,       &ASK_STATEMENTS,         &DECIDE_STATEMENTS, &ANNOUNCE_STATEMENTS,
+    &DELIVERY_STATEMENTS, &APPROVAL_STATEMENTS,    &RESET_STATEMENTS,  NULL,
 };
 
 static const sw_route ROUTES[] = {
@@ -217,7 +218,7 @@ static const sw_housekeeping HOUSEKEEPING[] = {
 };
 
 static const sw_timer TIMERS[] = {
-    {.name = "status-again", .every_ms = 100, .run = late_status_tell},
+    {.name = "status-again", .every_ms = 100, .run = delivery_tell_statuses},
 };
 
 static const sw_recovery RECOVERY = {
@@ -247,7 +248,6 @@ static void stop(void *state)
     if (!c)
         return;
     delivery_free(c->delivery);
-    late_status_free(c->late_status);
     cache_free(c->cache);
     free(c);
 }
@@ -262,8 +262,7 @@ static sw_status start(sw_host *host, void **ret_state)
     c->users = sw_service(host, "users/1", &c->users_self);
     c->cache = cache_new();
     c->delivery = delivery_new(host);
-    c->late_status = late_status_new(host);
-    if (!c->users || !c->cache || !c->delivery || !c->late_status) {
+    if (!c->users || !c->cache || !c->delivery) {
         stop(c);
         return SW_NO_MEMORY;
     }

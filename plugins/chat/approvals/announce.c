@@ -1,8 +1,74 @@
 /* A request, a decision or an expiry becomes known: its frames to Butler and to humans, and its event for other
- * plugins. This happens in the write step that stores it, so it is known exactly when it is durable. */
+ * plugins. This happens in the write step that stores it, so it is known exactly when it is durable. The frames are the
+ * same text live and replayed, and are written here for both; that part runs on any thread. */
 #include "approvals/approvals.h"
 
 #include <string.h>
+
+enum { ANSWERED };
+
+static const sw_statement STATEMENTS[] = {
+    [ANSWERED] = {.name = "approval_answered", .sql = "UPDATE chat_approvals SET response_id = ?2 WHERE id = ?1"},
+};
+
+const sw_table ANNOUNCE_STATEMENTS = SW_TABLE(STATEMENTS);
+
+/* ---- the frames ---- */
+
+void approval_write_request(sw_json *out, const char *key, const approval *a, int64_t now_ms)
+{
+    sw_json_object_begin(out, key);
+    sw_json_text(out, "action_id", a->action_id);
+    sw_json_int(out, "target_agent_id", a->target_agent_id);
+    sw_json_text(out, "target_agent_name", a->target_agent_name);
+    sw_json_text(out, "command", a->command);
+    sw_json_text(out, "reason", a->reason);
+    sw_json_text(out, "status", approval_status(a, now_ms));
+    sw_json_time(out, "expires_at", a->expires_ms);
+    sw_json_object_end(out);
+}
+
+void frame_write_request(sw_json *out, const approval *a, int64_t conversation_id, int64_t now_ms)
+{
+    sw_json_text(out, "type", TYPE_REQUEST);
+    sw_json_int(out, "id", a->chat_id);
+    frame_write_sender(out, a->butler_id, a->butler_name, sw_role_name(SW_ROLE_BUTLER));
+    sw_json_int(out, "target_id", a->target_user_id);
+    if (conversation_id)
+        sw_json_int(out, "conversation_id", conversation_id);
+    approval_write_request(out, "payload", a, now_ms);
+    sw_json_time(out, "timestamp", a->requested_ms);
+}
+
+void frame_write_response(sw_json *out, const approval *a)
+{
+    sw_json_text(out, "type", TYPE_RESPONSE);
+    sw_json_int(out, "id", a->response_id);
+    frame_write_sender(out, a->decider_id, a->decider_name, a->decider_role);
+    sw_json_int(out, "target_id", a->butler_id);
+    if (a->response_conversation)
+        sw_json_int(out, "conversation_id", a->response_conversation);
+    sw_json_object_begin(out, "payload");
+    sw_json_text(out, "action_id", a->action_id);
+    sw_json_bool(out, "approved", strcmp(a->status, STATUS_APPROVED) == 0);
+    sw_json_text(out, "status", a->status);
+    sw_json_text(out, "command_sha256", a->command_sha256);
+    sw_json_text_opt(out, "responder_name", a->responder_name);
+    sw_json_object_end(out);
+    sw_json_time(out, "timestamp", a->decided_ms);
+}
+
+void frame_write_status(sw_json *out, const char *action_id, const char *status, int64_t at_ms)
+{
+    sw_json_text(out, "type", "AUTH_STATUS_UPDATE");
+    sw_json_object_begin(out, "payload");
+    sw_json_text(out, "action_id", action_id);
+    sw_json_text(out, "status", status);
+    sw_json_object_end(out);
+    sw_json_time(out, "timestamp", at_ms);
+}
+
+/* ---- the write step ---- */
 
 /* For other plugins. */
 static sw_status publish(sw_tx *tx, const char *name, const approval *a)
@@ -71,7 +137,12 @@ static sw_status write_payload(sw_tx *tx, const approval *a, sw_str *ret)
     return ret->at ? SW_OK : SW_NO_MEMORY;
 }
 
-/* An AUTH_RESPONSE is in nobody's recovery: Butler gets it from delivery_greet() until it is noted as delivered. An
+static sw_status approval_answered(sw_tx *tx, int64_t id, int64_t response_id)
+{
+    return sw_tx_exec(tx, &STATEMENTS[ANSWERED], NULL, "ii", id, response_id);
+}
+
+/* An AUTH_RESPONSE is in nobody's recovery: Butler gets it from approvals_greet() until it is noted as delivered. An
  * expiry is a row as well, without a sender, because the row's id gives it its place among the decisions. */
 static sw_status store_response(sw_tx *tx, approval *a, sw_str local_id)
 {
@@ -116,7 +187,7 @@ static sw_status send_status(sw_tx *tx, const approval *a)
 sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_id)
 {
     SW_TRY(store_response(tx, a, local_id));
-    SW_TRY(late_status_decided(c->late_status, tx, a->id));
+    SW_TRY(delivery_decided(c->delivery, tx, a->id));
     SW_TRY(send_response(tx, a));
     SW_TRY(send_status(tx, a));
     return publish(tx, SW_EVENT_APPROVAL_DECIDED, a);

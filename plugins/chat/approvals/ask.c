@@ -1,8 +1,48 @@
-/* Somebody asks: the request is stored PENDING with the hash of the exact command, then announced. In a write step.
- * Whoever calls has checked the form: frames/auth_request.c does for AUTH_REQUEST. */
+/* AUTH_REQUEST: Butler asks a human. A worker checks the form; in the write step ask_approval() the request is stored
+ * PENDING with the hash of the exact command, then announced. */
 #include "approvals/approvals.h"
 
 #include <string.h>
+
+/* A request that was checked in its form. */
+typedef struct {
+    posting frame;
+    const char *action_id; /* NULL: the server gives one */
+    int64_t target_agent_id;
+    const char *command, *reason;
+    int64_t expires_ms; /* after it is stored */
+} asking;
+
+/* ---- the write step ---- */
+
+enum { ADD, SHOWN };
+
+static const sw_statement STATEMENTS[] = {
+    [ADD] =
+        {.name = "approval_add",
+         .sql =
+             "INSERT INTO chat_approvals (action_id, chat_id, butler_id, butler_name, target_user_id, conversation_id,"
+             " target_agent_id, target_agent_name, command, command_sha256, reason, status, requested_ms, expires_ms)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'PENDING', ?12, ?13)"},
+    [SHOWN] = {.name = "approval_shown", .sql = "UPDATE chat_approvals SET chat_id = ?2 WHERE id = ?1"},
+};
+
+const sw_table ASK_STATEMENTS = SW_TABLE(STATEMENTS);
+
+static sw_status approval_add(sw_tx *tx, approval *a)
+{
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "siisiiissssii", a->action_id, a->chat_id, a->butler_id,
+                      a->butler_name, a->target_user_id, a->conversation_id, a->target_agent_id, a->target_agent_name,
+                      a->command, a->command_sha256, a->reason, a->requested_ms, a->expires_ms));
+    a->id = sw_tx_last_id(tx);
+    return SW_OK;
+}
+
+/* Its AUTH_REQUEST row, which needed the approval's id first. */
+static sw_status approval_shown(sw_tx *tx, int64_t id, int64_t chat_id)
+{
+    return sw_tx_exec(tx, &STATEMENTS[SHOWN], NULL, "ii", id, chat_id);
+}
 
 static sw_status refuse(asking *ask, fault f)
 {
@@ -108,7 +148,7 @@ static sw_status store(sw_tx *tx, const asking *ask, const uint8_t *digest, appr
     return approval_shown(tx, a->id, row.id);
 }
 
-sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
+static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
 {
     posting *p = &ask->frame;
     uint8_t digest[32];
@@ -139,4 +179,103 @@ sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     SW_TRY(announce_request(c, tx, &a));
     sw_tx_ack(tx, a.chat_id, a.requested_ms);
     return SW_OK;
+}
+
+/* ---- the frame, on a worker ---- */
+
+static sw_status store_frame(sw_tx *tx, void *arg)
+{
+    asking *ask = arg;
+    sw_status status = ask_approval(sw_tx_state(tx), tx, ask);
+
+    return ask->frame.fault ? fault_fail(sw_tx_request(tx), ask->frame.fault) : status;
+}
+
+static sw_status wrong(sw_request *req, const char *text)
+{
+    return sw_fail(req, SW_INVALID, "invalid_frame", "%s", text);
+}
+
+/* A text without NUL, at most as long as the option says; NULL for anything else. */
+static const char *text_of(sw_request *req, const sw_value *value, const char *max_option)
+{
+    size_t len = 0;
+    const char *text = sw_value_text(value, &len);
+
+    if (!text || strlen(text) != len || len > (size_t)sw_option_int(sw_request_host(req), max_option))
+        return NULL;
+    return text;
+}
+
+static bool action_valid(const char *action, size_t len)
+{
+    static const char ALLOWED[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    return len >= 1 && len <= CHAT_ACTION_MAX && strspn(action, ALLOWED) == len;
+}
+
+static const sw_value *member(const sw_value *object, const char *key)
+{
+    const sw_value *value = sw_value_get(object, key);
+    return sw_value_type(value) == SW_JSON_NULL ? NULL : value;
+}
+
+static sw_status read_action(sw_request *req, const sw_value *payload, asking *ask)
+{
+    const sw_value *value = member(payload, "action_id");
+    size_t len = 0;
+
+    if (!value)
+        return SW_OK;
+    ask->action_id = sw_value_text(value, &len);
+    if (!ask->action_id || !action_valid(ask->action_id, len))
+        return wrong(req, "action_id must have 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'");
+    return SW_OK;
+}
+
+static sw_status read_expiry(sw_request *req, const sw_value *payload, asking *ask)
+{
+    const sw_value *value = member(payload, "expires_in_s");
+    int64_t seconds = sw_value_int(value, 0);
+
+    ask->expires_ms = sw_option_int(sw_request_host(req), "approval_expiry");
+    if (!value)
+        return SW_OK;
+    if (sw_value_type(value) != SW_JSON_INT || seconds < CHAT_EXPIRES_MIN_S || seconds > CHAT_EXPIRES_MAX_S)
+        return wrong(req, "expires_in_s must be a number from 10 to 604800");
+    ask->expires_ms = seconds * 1000;
+    return SW_OK;
+}
+
+static sw_status read_payload(sw_request *req, asking *ask)
+{
+    const sw_value *payload = sw_frame_payload_object(req);
+    const sw_value *reason = member(payload, "reason");
+
+    if (!payload)
+        return wrong(req, "payload must be an object");
+    SW_TRY(read_action(req, payload, ask));
+    ask->target_agent_id = sw_value_int(member(payload, "target_agent_id"), 0);
+    if (ask->target_agent_id <= 0)
+        return wrong(req, "target_agent_id is required");
+    ask->command = text_of(req, member(payload, "command"), "command_max");
+    if (!ask->command || !*ask->command)
+        return wrong(req, "command is required, a text of at most 16 KiB");
+    ask->reason = text_of(req, reason ? reason : member(payload, "reasoning"), "reason_max");
+    if (!ask->reason)
+        return wrong(req, "reason is required, a text of at most 8 KiB");
+    return read_expiry(req, payload, ask);
+}
+
+sw_status on_auth_request(sw_request *req)
+{
+    asking *ask = sw_alloc(req, 1, sizeof *ask);
+
+    if (!ask)
+        return SW_NO_MEMORY;
+    SW_TRY(posting_of_frame(req, &ask->frame));
+    if (!ask->frame.payload.at)
+        return payload_missing(req);
+    SW_TRY(read_payload(req, ask));
+    return sw_write(req, store_frame, ask);
 }

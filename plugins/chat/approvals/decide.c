@@ -1,8 +1,55 @@
-/* Somebody answers. Everything that decides happens in one write step: it reads what is stored, it reads the clock,
- * and one conditional update takes the first decision. Then announce.c makes it known. */
+/* Somebody answers a request, or nobody does in time. Everything that decides happens in one write step: decide() reads
+ * what is stored, it reads the clock, and one conditional update takes the first decision. Then announce.c makes it
+ * known. An answer comes by the frame AUTH_RESPONSE, by POST /api/chat/auth/response, or from another plugin by
+ * approvals/1: those check its form, on a worker or in the caller's step. */
 #include "approvals/approvals.h"
 
 #include <string.h>
+
+typedef struct {
+    const char *action_id;
+    bool approved;
+    int64_t user_id;
+    const char *responder_name; /* NULL: the user's own name */
+    const char *channel;
+    int64_t conversation_id; /* given with the answer, 0 when none was */
+    sw_str local_id;         /* of the frame; `at` is NULL when there is none */
+    bool by_frame;
+    fault fault; /* FAULT_CONVERSATION or none */
+    sw_decision outcome;
+    approval now; /* what is stored now, but for UNKNOWN */
+} answer;
+
+enum { DECIDE, DUE, OF_TARGET, OF_AGENT };
+
+static const sw_statement STATEMENTS[] = {
+    [DECIDE] = {.name = "approval_decide",
+                .sql = "UPDATE chat_approvals SET status = ?2, decided_ms = ?3, decider_id = ?4, decider_name = ?5,"
+                       " decider_role = ?6, responder_name = ?7, channel = ?8, response_conversation = ?9"
+                       " WHERE id = ?1 AND status = 'PENDING' AND (?2 = 'EXPIRED' OR expires_ms > ?3)"},
+    [DUE] = {.name = "approval_due",
+             .sql =
+                 SELECT_APPROVAL " WHERE a.status = 'PENDING' AND a.expires_ms <= ?1 ORDER BY a.expires_ms LIMIT ?2"},
+    [OF_TARGET] = {.name = "approval_of_target",
+                   .sql = SELECT_APPROVAL " WHERE a.target_user_id = ?1 AND a.status = 'PENDING' ORDER BY a.id"},
+    [OF_AGENT] = {.name = "approval_of_agent",
+                  .sql = SELECT_APPROVAL " WHERE a.target_agent_id = ?1 AND a.status = 'PENDING' ORDER BY a.id"},
+};
+
+const sw_table DECIDE_STATEMENTS = SW_TABLE(STATEMENTS);
+
+/* The one conditional update: still pending, and (but for EXPIRED) not past its expiry. false: too late. */
+static sw_status approval_decide(sw_tx *tx, const approval *a, bool *ret_done)
+{
+    int64_t changes = 0;
+
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[DECIDE], &changes, "isiissssi", a->id, a->status, a->decided_ms, a->decider_id,
+                      a->decider_name, a->decider_role, a->responder_name, a->channel, a->response_conversation));
+    *ret_done = changes == 1;
+    return SW_OK;
+}
+
+/* ---- the write step of an answer ---- */
 
 /* Is this user an ADMIN, or the human who was asked? *ret_user is filled only then. */
 static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *ret_user, bool *ret_may)
@@ -58,7 +105,7 @@ static approval decided_by(const answer *a, const sw_user *user, int64_t now_ms)
     return decided;
 }
 
-sw_status decide(const chat *c, sw_tx *tx, answer *a)
+static sw_status decide(const chat *c, sw_tx *tx, answer *a)
 {
     sw_user user = {.size = sizeof user};
     bool may = false, done = false;
@@ -90,7 +137,7 @@ sw_status decide(const chat *c, sw_tx *tx, answer *a)
 }
 
 /* Over HTTP and as an ERROR frame the texts are the same, and the codes differ. */
-sw_status decide_refusal(sw_request *req, const answer *a)
+static sw_status decide_refusal(sw_request *req, const answer *a)
 {
     const chat *c = sw_request_state(req);
     bool frame = a->by_frame;
@@ -102,9 +149,267 @@ sw_status decide_refusal(sw_request *req, const answer *a)
     if (a->outcome == SW_DECISION_FORBIDDEN)
         return sw_fail(req, SW_FORBIDDEN, frame ? "not_allowed" : NULL, "not allowed to answer this request");
     /* The page has put its card back, so it is told the true status once the refusal has reached it. */
-    late_status_repeat(c->late_status, a->user_id, a->now.id);
+    delivery_status_again(c->delivery, a->user_id, a->now.id);
     if (a->outcome == SW_DECISION_EXPIRED)
         return sw_fail(req, SW_EXPIRED, frame ? "action_expired" : NULL, "authorization request has expired");
     const char *how = strcmp(a->now.status, STATUS_APPROVED) == 0 ? "approved" : "rejected";
     return sw_fail(req, SW_CONFLICT, frame ? "already_decided" : NULL, "already %s by %s", how, a->now.responder_name);
+}
+
+/* ---- the frame AUTH_RESPONSE, from humans. The rule of repeats does not apply, since a decision has its own rule for
+ * a second answer ---- */
+
+static sw_status store_frame(sw_tx *tx, void *arg)
+{
+    answer *a = arg;
+    sw_status status = decide(sw_tx_state(tx), tx, a);
+
+    if (a->fault)
+        return decide_refusal(sw_tx_request(tx), a);
+    SW_TRY(status);
+    if (a->outcome != SW_DECIDED && a->outcome != SW_DECIDED_SAME)
+        return decide_refusal(sw_tx_request(tx), a);
+    sw_tx_ack(tx, a->now.response_id, a->now.decided_ms);
+    return SW_OK;
+}
+
+sw_status on_auth_response(sw_request *req)
+{
+    answer *a = sw_alloc(req, 1, sizeof *a);
+    posting p;
+    size_t len = 0;
+
+    if (!a)
+        return SW_NO_MEMORY;
+    SW_TRY(posting_of_frame(req, &p));
+    const sw_value *payload = sw_frame_payload_object(req);
+    const char *action = sw_value_text(sw_value_get(payload, "action_id"), &len);
+    int approved = sw_value_bool(sw_value_get(payload, "approved"), -1);
+    if (!payload)
+        return sw_fail(req, SW_INVALID, "invalid_frame", "payload must be an object");
+    if (!action || len == 0)
+        return sw_fail(req, SW_INVALID, "invalid_frame", "action_id is required");
+    if (approved < 0)
+        return sw_fail(req, SW_INVALID, "invalid_frame", "approved must be a boolean");
+    if (strlen(action) != len)
+        return sw_fail(req, SW_NOT_FOUND, "unknown_action", "no such authorization request");
+    *a = (answer){
+        .action_id = action,
+        .approved = approved != 0,
+        .user_id = p.envelope.sender_id,
+        .channel = "ws",
+        .conversation_id = p.envelope.asked,
+        .local_id = p.local_id,
+        .by_frame = true,
+    };
+    return sw_write(req, store_frame, a);
+}
+
+/* ---- POST /api/chat/auth/response ---- */
+
+static sw_status store_answer(sw_tx *tx, void *arg)
+{
+    answer *a = arg;
+
+    SW_TRY(decide(sw_tx_state(tx), tx, a));
+    if (a->outcome != SW_DECIDED && a->outcome != SW_DECIDED_SAME)
+        return decide_refusal(sw_tx_request(tx), a);
+    sw_json *out = sw_tx_reply(tx, 200);
+    sw_json_object_begin(out, NULL);
+    sw_json_text(out, "status", "processed");
+    sw_json_text(out, "action_id", a->now.action_id);
+    sw_json_text(out, "decision", a->now.status);
+    sw_json_object_end(out);
+    return SW_OK;
+}
+
+sw_status post_auth_response(sw_request *req)
+{
+    const char *action = sw_body_text_or(req, "action_id", 256, "");
+    int approved = sw_body_bool(req, "approved", -1);
+    answer *a = sw_alloc(req, 1, sizeof *a);
+
+    if (!a)
+        return SW_NO_MEMORY;
+    /* Agents and Butler may never answer. As over a socket, they do not even learn whether there is such a request. */
+    if (role_system(sw_request_principal(req)->role))
+        return sw_fail(req, SW_FORBIDDEN, NULL, "not allowed to answer this request");
+    if (!*action)
+        action = sw_body_text_or(req, "stream_id", 256, "");
+    if (!*action)
+        sw_invalid(req, "missing_field", "action_id is required");
+    if (approved < 0)
+        sw_invalid(req, "missing_field", "approved must be a boolean");
+    SW_TRY(sw_check(req));
+    *a = (answer){
+        .action_id = action,
+        .approved = approved != 0,
+        .user_id = sw_request_principal(req)->user_id,
+        .channel = "http",
+    };
+    return sw_write(req, store_answer, a);
+}
+
+/* ---- the service approvals/1. decide_for() runs in the caller's write step, find() on any connection; `self` is
+ * chat's state, since the step that calls may be another plugin's ---- */
+
+enum { SW_APPROVAL_FIRST = offsetof(sw_approval, decided_ms) + sizeof(int64_t) }; /* what ABI 1.0 has of it */
+
+/* Copies as many members as the caller's headers know. */
+static sw_status give(const sw_approval *whole, sw_approval *ret)
+{
+    uint32_t size = ret->size < sizeof *whole ? ret->size : (uint32_t)sizeof *whole;
+
+    if (size < SW_APPROVAL_FIRST)
+        return SW_INTERNAL;
+    memcpy(ret, whole, size);
+    ret->size = size;
+    return SW_OK;
+}
+
+static sw_status tell(const approval *a, sw_approval *ret, int64_t now_ms)
+{
+    sw_approval whole = {
+        .approval_id = a->id,
+        .action_id = a->action_id,
+        .status = approval_status(a, now_ms),
+        .decided_by = a->responder_name,
+        .command = a->command,
+        .reason = a->reason,
+        .target_agent_name = a->target_agent_name,
+        .channel = a->channel,
+        .expires_ms = a->expires_ms,
+        .decided_ms = a->decided_ms,
+    };
+    return give(&whole, ret);
+}
+
+/* What is told of a request that does not exist. */
+static sw_status tell_unknown(const char *action_id, sw_approval *ret)
+{
+    sw_approval whole = {
+        .action_id = action_id,
+        .status = "",
+        .decided_by = "",
+        .command = "",
+        .reason = "",
+        .target_agent_name = "",
+        .channel = "",
+    };
+    return give(&whole, ret);
+}
+
+static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
+                            const char *responder_name, const char *channel, sw_decision *ret_decision,
+                            sw_approval *ret)
+{
+    answer a = {
+        .action_id = action_id,
+        .approved = approved,
+        .user_id = user_id,
+        .responder_name = responder_name,
+        .channel = channel,
+    };
+    SW_TRY(decide(self, tx, &a));
+    *ret_decision = a.outcome;
+    if (!ret)
+        return SW_OK;
+    return a.outcome == SW_DECISION_UNKNOWN ? tell_unknown(action_id, ret) : tell(&a.now, ret, sw_tx_now(tx));
+}
+
+static sw_status find(void *self, sw_db *db, const char *action_id, sw_approval *ret)
+{
+    approval a;
+
+    (void)self;
+    SW_TRY(approval_by_action(db, action_id, &a));
+    return tell(&a, ret, sw_now_ms());
+}
+
+const sw_approvals_service APPROVALS_SERVICE = {
+    .size = sizeof APPROVALS_SERVICE,
+    .decide = decide_for,
+    .find = find,
+};
+
+/* ---- nobody answered in time, or the human or the agent is gone: EXPIRED, which is not a rejection. In the write
+ * steps of a second's housekeeping and of a user's removal ---- */
+
+enum { AT_ONCE = 8 }; /* so that a housekeeping step stays within its two milliseconds */
+
+/* Expired by `now_ms`, soonest first, at most `limit`. */
+static sw_status approvals_due(sw_db *db, int64_t now_ms, int64_t limit, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[DUE], 0, ret, "ii", now_ms, limit);
+}
+
+/* Pending ones that ask this human. */
+static sw_status approvals_of_target(sw_db *db, int64_t user_id, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[OF_TARGET], 0, ret, "i", user_id);
+}
+
+/* Pending ones that are about this agent. */
+static sw_status approvals_of_agent(sw_db *db, int64_t agent_id, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[OF_AGENT], 0, ret, "i", agent_id);
+}
+
+static sw_status expire(const chat *c, sw_tx *tx, approval *a)
+{
+    bool done = false;
+
+    a->status = STATUS_EXPIRED;
+    a->decided_ms = sw_tx_now(tx);
+    a->channel = "expiry";
+    SW_TRY(approval_decide(tx, a, &done));
+    return done ? announce_decision(c, tx, a, (sw_str){NULL, 0}) : SW_OK;
+}
+
+sw_status expire_due(sw_tx *tx, bool *ret_more)
+{
+    approval due[AT_ONCE];
+    sw_rows *rows = NULL;
+    size_t count = 0;
+
+    SW_TRY(approvals_due(sw_tx_db(tx), sw_tx_now(tx), AT_ONCE, &rows));
+    while (count < AT_ONCE && approvals_next(rows, &due[count]))
+        count++;
+    SW_TRY(sw_rows_done(rows));
+    for (size_t i = 0; i < count; i++)
+        SW_TRY(expire(sw_tx_state(tx), tx, &due[i]));
+    *ret_more = count == AT_ONCE;
+    return SW_OK;
+}
+
+/* Reads a few before it announces them, since announcing writes to the same table. */
+static sw_status expire_all(const chat *c, sw_tx *tx, sw_status (*begin)(sw_db *, int64_t, sw_rows **), int64_t id)
+{
+    for (;;) {
+        approval open[AT_ONCE];
+        sw_rows *rows = NULL;
+        size_t count = 0;
+
+        SW_TRY(begin(sw_tx_db(tx), id, &rows));
+        while (count < AT_ONCE && approvals_next(rows, &open[count]))
+            count++;
+        SW_TRY(sw_rows_done(rows));
+        for (size_t i = 0; i < count; i++)
+            SW_TRY(expire(c, tx, &open[i]));
+        if (count < AT_ONCE)
+            return SW_OK;
+    }
+}
+
+/* The event user.removed: memory forgets the user, and the requests that it was asked, or that it would have run,
+ * expire.
+ */
+sw_status on_user_removed(sw_tx *tx, const void *data)
+{
+    const sw_user_event *event = data;
+    const chat *c = sw_tx_state(tx);
+
+    SW_TRY(cache_forget_user_later(c->cache, tx, event->user_id));
+    SW_TRY(expire_all(c, tx, approvals_of_target, event->user_id));
+    return expire_all(c, tx, approvals_of_agent, event->user_id);
 }

@@ -1,23 +1,77 @@
-/* Butler gets each decision once.
+/* What is heard of an approval later than at its commit.
  *
- * A decision is noted in the store as delivered when its bytes have left a socket, or for sockets with hello=1 on
- * Butler's ACK; what is not noted is sent again when Butler connects. Until the note is committed, and a while longer,
- * it is remembered here too, so that a Butler who reconnects at once does not hear it twice. Any thread; the lock is
- * held for a few instructions. */
+ * Butler gets each decision once. It is noted in the store as delivered when its bytes have left a socket, or for
+ * sockets with hello=1 on Butler's ACK; what is not noted is sent again when Butler connects. Until the note is
+ * committed, and a while longer, it is remembered here too, so that a Butler who reconnects at once does not hear it
+ * twice.
+ *
+ * In two cases a page would go on showing an old status. After a refused answer its user's sockets hear the status once
+ * more: the refusal undoes its step, and the update must come after the answer (a page puts its card back to PENDING on
+ * any refusal), so it waits here for a timer. And a page that is reading its recovery when something is decided may
+ * have read the request before, while no unstored frame reaches it until the recovery is over: what was decided lately
+ * is kept for its greeting.
+ *
+ * Any thread; the lock is held for a few instructions. */
 #include "approvals/approvals.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { DELIVERED_MAX = 4096, GREET_AT_ONCE = 64 };
+enum {
+    DELIVERED_MAX = 4096,
+    STATUS_MAX = 1024,
+    DECIDED_MAX = 1024,
+    STATUS_DELAY_MS = 50,
+    TELL_AT_ONCE = 64,
+    GREET_AT_ONCE = 64,
+    STATUSES_AT_ONCE = 256
+};
+
+typedef struct {
+    int64_t user_id, approval_id, due_ms;
+} waiting;
+
+typedef struct {
+    int64_t approval_id, at_ms;
+} decided;
 
 /* Made by start(), freed by stop(). */
 struct delivery {
     sw_host *host;
     pthread_mutex_t lock;             /* guards all below */
-    int64_t delivered[DELIVERED_MAX]; /* a ring of approvals; 0 is a free place */
+    int64_t delivered[DELIVERED_MAX]; /* a ring of approvals that Butler has; 0 is a free place */
     size_t next;
+    waiting statuses[STATUS_MAX]; /* a ring of statuses to be told again */
+    size_t first, count;
+    decided decisions[DECIDED_MAX]; /* a ring in order of commit */
+    size_t decided_count;           /* how many there have been since the start or the last reset */
 };
+
+enum { BY_ID, UNDELIVERED, PENDING, DELIVERED };
+
+static const sw_statement STATEMENTS[] = {
+    [BY_ID] = {.name = "approval_by_id", .sql = SELECT_APPROVAL " WHERE a.id = ?1"},
+    [UNDELIVERED] = {.name = "approval_undelivered",
+                     .sql = SELECT_APPROVAL
+                     " WHERE a.butler_id = ?1 AND a.delivered = 0 AND a.response_id IS NOT NULL AND a.response_id > ?2"
+                     " ORDER BY a.response_id LIMIT ?3"},
+    [PENDING] = {.name = "approval_pending",
+                 .sql = SELECT_APPROVAL
+                 " WHERE a.status = 'PENDING' AND a.id > ?1 AND a.expires_ms > ?2 ORDER BY a.id LIMIT ?3"},
+    [DELIVERED] =
+        {.name = "approval_delivered",
+         .sql = "UPDATE chat_approvals SET delivered = 1 WHERE id = ?1 AND delivered = 0 AND response_id IS NOT NULL"},
+};
+
+const sw_table DELIVERY_STATEMENTS = SW_TABLE(STATEMENTS);
+
+static sw_status approval_by_id(sw_db *db, int64_t id, approval *ret)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(db, &STATEMENTS[BY_ID], 0, &rows, "i", id);
+    return approval_one(begun, rows, ret);
+}
 
 delivery *delivery_new(sw_host *host)
 {
@@ -42,6 +96,8 @@ void delivery_clear(delivery *d)
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < DELIVERED_MAX; i++)
         d->delivered[i] = 0;
+    d->count = 0;
+    d->decided_count = 0;
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -62,6 +118,11 @@ typedef struct {
     int64_t approval_id;
 } note;
 
+static sw_status approval_delivered(sw_tx *tx, int64_t id)
+{
+    return sw_tx_exec(tx, &STATEMENTS[DELIVERED], NULL, "i", id);
+}
+
 static sw_status note_store(sw_tx *tx, void *arg)
 {
     const note *n = arg;
@@ -79,7 +140,7 @@ static void note_done(void *arg, sw_status outcome)
     free(n);
 }
 
-void delivery_note(delivery *d, int64_t approval_id)
+static void note_delivered(delivery *d, int64_t approval_id)
 {
     note *n = malloc(sizeof *n);
 
@@ -94,11 +155,152 @@ void delivery_note(delivery *d, int64_t approval_id)
         note_done(n, SW_BUSY);
 }
 
+/* The receipt of an AUTH_RESPONSE: its bytes have left a socket of Butler's. */
 sw_status delivery_receipt(sw_request *req)
 {
     const chat *c = sw_request_state(req);
 
-    delivery_note(c->delivery, sw_request_tag(req));
+    note_delivered(c->delivery, sw_request_tag(req));
+    return SW_OK;
+}
+
+/* The frame ACK: Butler has received a decision. On a worker. */
+sw_status on_ack(sw_request *req)
+{
+    chat *c = sw_request_state(req);
+    size_t len = 0;
+    const char *action = sw_value_text(sw_value_get(sw_frame_payload_object(req), "action_id"), &len);
+    approval a;
+
+    if (!action || len == 0)
+        return sw_fail(req, SW_INVALID, "invalid_frame", "action_id is required");
+    sw_status found = strlen(action) == len ? approval_by_action(sw_request_db(req), action, &a) : SW_NOT_FOUND;
+    if (found == SW_NOT_FOUND)
+        return sw_fail(req, SW_NOT_FOUND, "unknown_action", "no such authorization request");
+    SW_TRY(found);
+    /* A decision that has not been made cannot have been received. */
+    if (a.response_id && !a.delivered)
+        note_delivered(c->delivery, a.id);
+    return SW_OK;
+}
+
+/* ---- the status once more, after a refused answer ---- */
+
+void delivery_status_again(delivery *d, int64_t user_id, int64_t approval_id)
+{
+    bool full;
+
+    pthread_mutex_lock(&d->lock);
+    full = d->count == STATUS_MAX;
+    if (!full)
+        d->statuses[(d->first + d->count++) % STATUS_MAX] =
+            (waiting){user_id, approval_id, sw_monotonic_ms() + STATUS_DELAY_MS};
+    pthread_mutex_unlock(&d->lock);
+    if (full)
+        sw_log(d->host, SW_LOG_WARN, "too many refused answers at once: a status was not repeated");
+}
+
+static bool take(delivery *d, waiting *ret)
+{
+    bool any;
+
+    pthread_mutex_lock(&d->lock);
+    any = d->count > 0 && d->statuses[d->first].due_ms <= sw_monotonic_ms();
+    if (any) {
+        *ret = d->statuses[d->first];
+        d->first = (d->first + 1) % STATUS_MAX;
+        d->count--;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return any;
+}
+
+static sw_status tell(sw_request *req, const waiting *w)
+{
+    approval a;
+    sw_status found = approval_by_id(sw_request_db(req), w->approval_id, &a);
+    sw_audience to = {.size = sizeof to, .users = &w->user_id, .user_count = 1};
+
+    if (found == SW_NOT_FOUND)
+        return SW_OK;
+    SW_TRY(found);
+    sw_frame *frame = sw_frame_new(req);
+    if (!frame)
+        return SW_NO_MEMORY;
+    frame_write_status(sw_frame_json(frame), a.action_id, approval_status(&a, sw_now_ms()), sw_now_ms());
+    sw_send(req, frame, &to);
+    return SW_OK;
+}
+
+sw_status delivery_tell_statuses(sw_request *req)
+{
+    const chat *c = sw_request_state(req);
+    waiting w;
+
+    for (int i = 0; i < TELL_AT_ONCE && take(c->delivery, &w); i++)
+        SW_TRY(tell(req, &w));
+    return SW_OK;
+}
+
+/* ---- what was decided while a recovery ran ---- */
+
+typedef struct {
+    delivery *delivery;
+    int64_t approval_id;
+} decision;
+
+static void decision_remember(void *state, void *arg)
+{
+    (void)state;
+    const decision *made = arg;
+    delivery *d = made->delivery;
+
+    pthread_mutex_lock(&d->lock);
+    d->decisions[d->decided_count++ % DECIDED_MAX] = (decided){made->approval_id, sw_now_ms()};
+    pthread_mutex_unlock(&d->lock);
+}
+
+sw_status delivery_decided(delivery *d, sw_tx *tx, int64_t approval_id)
+{
+    decision *made = sw_tx_alloc(tx, 1, sizeof *made);
+
+    if (!made)
+        return SW_NO_MEMORY;
+    *made = (decision){.delivery = d, .approval_id = approval_id};
+    sw_tx_on_commit(tx, decision_remember, made);
+    return SW_OK;
+}
+
+/* The approvals that were decided at or after `since_ms`: at most `max`, oldest first. */
+static size_t decided_since(delivery *d, int64_t since_ms, int64_t *ret, size_t max)
+{
+    size_t found = 0;
+
+    pthread_mutex_lock(&d->lock);
+    size_t first = d->decided_count > DECIDED_MAX ? d->decided_count - DECIDED_MAX : 0;
+    for (size_t i = first; i < d->decided_count && found < max; i++) {
+        const decided *made = &d->decisions[i % DECIDED_MAX];
+        if (made->at_ms >= since_ms)
+            ret[found++] = made->approval_id;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return found;
+}
+
+static sw_status greet_recovered(sw_request *req, sw_replay_out *out)
+{
+    const chat *c = sw_request_state(req);
+    int64_t ids[STATUSES_AT_ONCE];
+    size_t count = decided_since(c->delivery, sw_request_principal(req)->opened_ms, ids, STATUSES_AT_ONCE);
+
+    for (size_t i = 0; i < count; i++) {
+        approval a;
+        sw_status found = approval_by_id(sw_request_db(req), ids[i], &a);
+        if (found == SW_NOT_FOUND)
+            continue;
+        SW_TRY(found);
+        frame_write_status(sw_replay_frame(out, 0, 0, 0), a.action_id, a.status, a.decided_ms);
+    }
     return SW_OK;
 }
 
@@ -116,7 +318,13 @@ static bool noted(delivery *d, int64_t approval_id)
     return found;
 }
 
-sw_status delivery_greet(sw_request *req, int64_t cursor, sw_replay_out *out, int64_t *ret_cursor, bool *ret_more)
+/* Decided, not noted as delivered, in decision order after `response_id`. */
+static sw_status approvals_undelivered(sw_db *db, int64_t butler_id, int64_t response_id, int64_t limit, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[UNDELIVERED], 0, ret, "iii", butler_id, response_id, limit);
+}
+
+static sw_status greet_butler(sw_request *req, int64_t cursor, sw_replay_out *out, int64_t *ret_cursor, bool *ret_more)
 {
     const chat *c = sw_request_state(req);
     sw_rows *rows = NULL;
@@ -139,4 +347,71 @@ sw_status delivery_greet(sw_request *req, int64_t cursor, sw_replay_out *out, in
     *ret_more = *ret_more || seen == GREET_AT_ONCE;
     *ret_cursor = cursor;
     return SW_OK;
+}
+
+/* ---- what an ADMIN can still decide ---- */
+
+/* Pending ones after an id, by id. */
+static sw_status approvals_pending(sw_db *db, int64_t after, int64_t now_ms, int64_t limit, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[PENDING], 0, ret, "iii", after, now_ms, limit);
+}
+
+/* Has the recovery since that id replayed this request to its human? */
+static bool replayed(const approval *a, int64_t user_id, int64_t since)
+{
+    return since >= 0 && a->target_user_id == user_id && a->chat_id > since;
+}
+
+static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_replay_out *out, int64_t *ret_cursor,
+                             bool *ret_more)
+{
+    sw_db *db = sw_request_db(req);
+    sw_rows *rows = NULL;
+    approval a;
+    int64_t me = sw_request_principal(req)->user_id, now_ms = sw_now_ms(), pruned_to = 0, last = 0;
+    int seen = 0;
+
+    SW_TRY(retention_pruned_to(db, &pruned_to));
+    SW_TRY(chat_last_id(db, &last));
+    if (since < pruned_to || since > last)
+        since = -1; /* the answer was recovered:false, so nothing was replayed */
+    *ret_more = false;
+    SW_TRY(approvals_pending(db, cursor, now_ms, GREET_AT_ONCE, &rows));
+    for (; approvals_next(rows, &a); seen++) {
+        int64_t first = 0, latest = 0;
+        if (sw_replay_full(out)) {
+            *ret_more = true;
+            break;
+        }
+        if (!replayed(&a, me, since)) {
+            if (a.target_user_id == me)
+                first = a.conversation_id;
+            else
+                SW_TRY(pair_get(db, me, a.butler_id, &first, &latest));
+            frame_write_request(sw_replay_frame(out, a.chat_id, 0, 0), &a, first, now_ms);
+        }
+        cursor = a.id;
+    }
+    SW_TRY(sw_rows_done(rows));
+    *ret_more = *ret_more || seen == GREET_AT_ONCE;
+    *ret_cursor = cursor;
+    return SW_OK;
+}
+
+/* ---- the greeting: what a socket hears after its recovery, or when it says hello ---- */
+
+sw_status approvals_greet(sw_request *req, bool hello, int64_t since, int64_t cursor, sw_replay_out *out,
+                          int64_t *ret_cursor, bool *ret_more)
+{
+    sw_role role = sw_request_principal(req)->role;
+
+    (void)hello;
+    *ret_more = false;
+    *ret_cursor = cursor;
+    if (role == SW_ROLE_BUTLER)
+        return greet_butler(req, cursor, out, ret_cursor, ret_more);
+    if (role == SW_ROLE_ADMIN)
+        SW_TRY(greet_admin(req, since, cursor, out, ret_cursor, ret_more));
+    return since >= 0 && !*ret_more ? greet_recovered(req, out) : SW_OK;
 }

@@ -8,6 +8,46 @@
 /* How many rows of one number are compared: an agent that restarts many times a day uses the same numbers again. */
 enum { LOOK_BACK = 64 };
 
+/* What a repeat is compared with. */
+typedef struct {
+    int64_t id, at_ms, asked_conversation, conversation_id;
+    bool same; /* type, receiver and payload are those of the digest */
+} repeat_row;
+
+enum { ROW_BY_LOCAL_ID };
+
+static const sw_statement STATEMENTS[] = {
+    [ROW_BY_LOCAL_ID] = {.name = "row_by_local_id",
+                         .sql = "SELECT id, at_ms, asked_conversation, conversation_id, digest FROM chat"
+                                " WHERE sender_id = ?1 AND local_id = ?2 ORDER BY id DESC LIMIT ?3"},
+};
+
+const sw_table REPEAT_STATEMENTS = SW_TABLE(STATEMENTS);
+
+/* The latest rows of (sender, local_id) since `since_ms`, newest first: at most `max`. */
+static sw_status rows_by_local_id(sw_db *db, int64_t sender_id, sw_str local_id, const uint8_t digest[32],
+                                  int64_t since_ms, repeat_row *ret, size_t max, size_t *ret_count)
+{
+    sw_rows *rows = NULL;
+    size_t count = 0;
+
+    SW_TRY(sw_db_query(db, &STATEMENTS[ROW_BY_LOCAL_ID], 0, &rows, "iti", sender_id, local_id.at, local_id.len,
+                       (int64_t)max));
+    while (count < max && sw_rows_next(rows) && sw_rows_int(rows, 1) > since_ms) {
+        sw_str stored = sw_rows_view(rows, 4);
+        ret[count++] = (repeat_row){
+            .id = sw_rows_int(rows, 0),
+            .at_ms = sw_rows_int(rows, 1),
+            .asked_conversation = sw_rows_int(rows, 2),
+            .conversation_id = sw_rows_int(rows, 3),
+            .same = stored.len == 32 && memcmp(stored.at, digest, 32) == 0,
+        };
+    }
+    SW_TRY(sw_rows_done(rows));
+    *ret_count = count;
+    return SW_OK;
+}
+
 static sw_status digest_of(sw_tx *tx, const posting *p, const char *type, uint8_t out[32])
 {
     char *text = sw_tx_alloc(tx, 1, p->payload.len + 64);

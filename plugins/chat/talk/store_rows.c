@@ -1,10 +1,12 @@
-/* Stored frames: adding one, reading one, finding a repeat, and the highest id. Reading works on any connection,
- * writing in a write step. */
+/* Stored frames: adding a row, reading one, the frame that it is, and removing the oldest. Reading works on any
+ * connection, writing in a write step.
+ *
+ * Frames are the same text live and replayed: "type" first, then the members in the order of the contract. */
 #include "approvals/approvals.h"
 
 #include <string.h>
 
-enum { ROW_ADD, ROW_GET, ROW_BY_LOCAL_ID, LAST_ID };
+enum { ROW_ADD, ROW_GET, LAST_ID, PRUNED_TO, OLDEST, NEWEST_ID, PRUNE_ROWS, PRUNE_NOTE };
 
 static const sw_statement STATEMENTS[] = {
     [ROW_ADD] = {.name = "row_add",
@@ -18,10 +20,15 @@ static const sw_statement STATEMENTS[] = {
                      "SELECT c.id, c.local_id, c.type, c.sender_id, c.sender_name, c.sender_role, c.receiver_id,"
                      " c.conversation_id, c.payload, c.source, c.stream_id, c.approval_id, c.at_ms, " APPROVAL_COLUMNS
                      " FROM chat c LEFT JOIN chat_approvals a ON a.id = c.approval_id WHERE c.id = ?1"},
-    [ROW_BY_LOCAL_ID] = {.name = "row_by_local_id",
-                         .sql = "SELECT id, at_ms, asked_conversation, conversation_id, digest FROM chat"
-                                " WHERE sender_id = ?1 AND local_id = ?2 ORDER BY id DESC LIMIT ?3"},
     [LAST_ID] = {.name = "last_id", .sql = "SELECT seq FROM sqlite_sequence WHERE name = 'chat'"},
+    [PRUNED_TO] = {.name = "pruned_to", .sql = "SELECT pruned_to FROM chat_pruned WHERE one = 1"},
+    [OLDEST] = {.name = "oldest", .sql = "SELECT id, at_ms FROM chat WHERE id > 0 ORDER BY id LIMIT ?1"},
+    [NEWEST_ID] = {.name = "newest_id", .sql = "SELECT id FROM chat WHERE id > 0 ORDER BY id DESC LIMIT 1"},
+    [PRUNE_ROWS] = {.name = "prune_rows", .sql = "DELETE FROM chat WHERE id <= ?1"},
+    [PRUNE_NOTE] =
+        {.name = "prune_note",
+         .sql =
+             "INSERT INTO chat_pruned (one, pruned_to) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET pruned_to = ?1"},
 };
 
 const sw_table ROW_STATEMENTS = SW_TABLE(STATEMENTS);
@@ -104,36 +111,138 @@ sw_status row_get(sw_db *db, int64_t id, chat_row *ret)
     return SW_OK;
 }
 
-sw_status rows_by_local_id(sw_db *db, int64_t sender_id, sw_str local_id, const uint8_t digest[32], int64_t since_ms,
-                           repeat_row *ret, size_t max, size_t *ret_count)
-{
-    sw_rows *rows = NULL;
-    size_t count = 0;
+/* ---- a row as a frame ---- */
 
-    SW_TRY(sw_db_query(db, &STATEMENTS[ROW_BY_LOCAL_ID], 0, &rows, "iti", sender_id, local_id.at, local_id.len,
-                       (int64_t)max));
-    while (count < max && sw_rows_next(rows) && sw_rows_int(rows, 1) > since_ms) {
-        sw_str stored = sw_rows_view(rows, 4);
-        ret[count++] = (repeat_row){
-            .id = sw_rows_int(rows, 0),
-            .at_ms = sw_rows_int(rows, 1),
-            .asked_conversation = sw_rows_int(rows, 2),
-            .conversation_id = sw_rows_int(rows, 3),
-            .same = stored.len == 32 && memcmp(stored.at, digest, 32) == 0,
-        };
-    }
+static void write_raw(sw_json *out, const char *key, sw_str raw)
+{
+    if (raw.at)
+        sw_json_raw(out, key, raw.at, raw.len);
+}
+
+static void write_id(sw_json *out, const char *key, int64_t id)
+{
+    if (id)
+        sw_json_int(out, key, id);
+}
+
+void frame_write_sender(sw_json *out, int64_t id, const char *name, const char *role)
+{
+    sw_json_int(out, "sender_id", id);
+    sw_json_text(out, "sender_name", name);
+    sw_json_text(out, "sender_role", role);
+}
+
+void frame_write_chat(sw_json *out, const chat_row *row)
+{
+    sw_json_text(out, "type", row->type);
+    write_id(out, "id", row->id);
+    if (row->local_id.at)
+        sw_json_textn(out, "local_id", row->local_id.at, row->local_id.len);
+    frame_write_sender(out, row->sender_id, row->sender_name, row->sender_role);
+    write_id(out, "target_id", row->receiver_id);
+    write_id(out, "conversation_id", row->conversation_id);
+    write_raw(out, "payload", row->payload);
+    write_raw(out, "source", row->source);
+    sw_json_time(out, "timestamp", row->at_ms);
+    write_raw(out, "stream_id", row->stream_id);
+}
+
+void frame_write_row(sw_json *out, const chat_row *row, int64_t now_ms)
+{
+    if (row->approval && strcmp(row->type, TYPE_REQUEST) == 0)
+        frame_write_request(out, row->approval, row->conversation_id, now_ms);
+    else if (row->approval && strcmp(row->type, TYPE_RESPONSE) == 0)
+        frame_write_response(out, row->approval);
+    else
+        frame_write_chat(out, row);
+}
+
+/* ---- how far the table goes ---- */
+
+/* The only number of a query; 0 when there is no row. */
+static sw_status number(sw_status begun, sw_rows *rows, int64_t *ret)
+{
+    SW_TRY(begun);
+    int64_t value = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
     SW_TRY(sw_rows_done(rows));
-    *ret_count = count;
+    *ret = value;
     return SW_OK;
 }
 
 sw_status chat_last_id(sw_db *db, int64_t *ret)
 {
     sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(db, &STATEMENTS[LAST_ID], 0, &rows, "");
+    return number(begun, rows, ret);
+}
 
-    SW_TRY(sw_db_query(db, &STATEMENTS[LAST_ID], 0, &rows, ""));
-    int64_t last = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+sw_status retention_pruned_to(sw_db *db, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(db, &STATEMENTS[PRUNED_TO], 0, &rows, "");
+    return number(begun, rows, ret);
+}
+
+static sw_status newest_id(sw_db *db, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(db, &STATEMENTS[NEWEST_ID], 0, &rows, "");
+    return number(begun, rows, ret);
+}
+
+/* ---- retention ----
+ *
+ * Removes rows older than retention_days, and those beyond the newest retention_count; both are off by default. The
+ * oldest go first, a few in each housekeeping step, and how far it went is remembered for recoveries. Rows of the last
+ * day stay, because repeats are recognised by them. Approvals stay, because they are the record of who allowed what. */
+
+enum { AT_ONCE = 100 };
+
+/* The last id of the oldest `limit` rows that are older than `before_ms` or up to `up_to_id`; 0 when there is none.
+ * Never one younger than `keep_ms`. */
+static sw_status prunable(sw_db *db, int64_t limit, int64_t before_ms, int64_t up_to_id, int64_t keep_ms, int64_t *ret,
+                          int64_t *ret_count)
+{
+    sw_rows *rows = NULL;
+    int64_t last = 0, count = 0;
+
+    SW_TRY(sw_db_query(db, &STATEMENTS[OLDEST], 0, &rows, "i", limit));
+    while (sw_rows_next(rows)) {
+        int64_t id = sw_rows_int(rows, 0), at_ms = sw_rows_int(rows, 1);
+        if (at_ms >= keep_ms || (at_ms >= before_ms && id > up_to_id))
+            break;
+        last = id;
+        count++;
+    }
     SW_TRY(sw_rows_done(rows));
     *ret = last;
+    *ret_count = count;
+    return SW_OK;
+}
+
+static sw_status prune(sw_tx *tx, int64_t to)
+{
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[PRUNE_ROWS], NULL, "i", to));
+    return sw_tx_exec(tx, &STATEMENTS[PRUNE_NOTE], NULL, "i", to);
+}
+
+sw_status retention_prune(sw_tx *tx, bool *ret_more)
+{
+    const chat *c = sw_tx_state(tx);
+    int64_t days = sw_option_int(c->host, "retention_days"), keep = sw_option_int(c->host, "retention_count");
+    int64_t now = sw_tx_now(tx), newest = 0, to = 0, count = 0;
+
+    *ret_more = false;
+    if (!days && !keep)
+        return SW_OK;
+    if (keep)
+        SW_TRY(newest_id(sw_tx_db(tx), &newest));
+    int64_t before_ms = days ? now - days * CHAT_REPEAT_MS : INT64_MIN;
+    int64_t up_to_id = keep ? newest - keep : 0;
+    SW_TRY(prunable(sw_tx_db(tx), AT_ONCE, before_ms, up_to_id, now - CHAT_REPEAT_MS, &to, &count));
+    if (!to)
+        return SW_OK;
+    SW_TRY(prune(tx, to));
+    *ret_more = count == AT_ONCE;
     return SW_OK;
 }

@@ -38,62 +38,38 @@ sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64
 /* A stored frame lies in this thread now; `by_owner`: the pair's answers go there from now on. */
 sw_status conversation_touch(const chat *c, sw_tx *tx, const envelope *e, bool by_owner);
 
-/* ---- what is remembered in memory (cache.c) ---- */
+/* ---- what is remembered in memory (conversation.c) ---- */
 
 typedef struct cache cache;
-typedef enum { CACHE_USER = 1, CACHE_THREAD, CACHE_PAIR } cache_kind;
-
-/* USER (id, 0): role, 0. THREAD (id, 0): owner, peer. PAIR (human, peer): default thread, latest thread. */
-typedef struct {
-    cache_kind kind;
-    int64_t a, b;
-} cache_key;
 
 cache *cache_new(void);
 void cache_free(cache *c);
-bool cache_find(cache *c, cache_key key, int64_t ret_values[2]);
-/* Taken before the store is read; cache_fill() does nothing when something changed meanwhile. */
-uint64_t cache_ticket(cache *c, cache_key key);
-void cache_fill(cache *c, cache_key key, int64_t first, int64_t second, uint64_t ticket);
 /* At the commit of `tx`, before any reply leaves. */
-sw_status cache_put_later(cache *c, sw_tx *tx, cache_key key, int64_t first, int64_t second);
-sw_status cache_forget_later(cache *c, sw_tx *tx, cache_key key);
+sw_status cache_forget_user_later(cache *c, sw_tx *tx, int64_t user_id);
 sw_status cache_clear_later(cache *c, sw_tx *tx);
 
-/* ---- a thread in the HTTP API (thread_json.c) ---- */
+/* ---- the rows of threads (conversation.c): reading works on any connection, writing in a write step ---- */
 
-void thread_write(sw_json *out, const char *key, const thread_row *t);
-/* "conversation thread not found" */
-sw_status thread_missing(sw_request *req);
-bool thread_kind_known(const char *kind);
-/* The kind of thread that a peer of this role has, "" for humans. */
-const char *thread_kind_of(sw_role peer_role);
-/* The body's title without white space at its ends; `fallback` when nothing is left. Sticky when it is too long. */
-const char *thread_title_read(sw_request *req, const char *fallback);
-
-/* ---- store_threads.c: reading works on any connection, writing in a write step ---- */
+/* The columns that threads_next() reads. */
+#define THREAD_COLUMNS                                                                                                 \
+    "SELECT id, owner_id, peer_id, channel_kind, title, summary, is_pinned, is_default, archived_ms, last_message_ms," \
+    " created_ms, updated_ms FROM chat_threads"
 
 extern const sw_table THREAD_STATEMENTS;
 sw_status thread_add(sw_tx *tx, thread_row *t); /* sets id and times */
-/* SW_NOT_FOUND. */
-sw_status thread_get(sw_db *db, int64_t id, thread_row *ret);
-/* How many threads the owner has, counted up to `max`. */
-sw_status threads_count(sw_db *db, int64_t owner_id, int64_t max, int64_t *ret);
-/* `peer_id` 0: all; `channel_kind` "": all. */
-sw_status threads_begin(sw_db *db, int64_t owner_id, int64_t peer_id, const char *channel_kind, sw_rows **ret);
 bool threads_next(sw_rows *rows, thread_row *ret);
-/* Title, summary, pinned, archived and updated, as they are in `t`. */
-sw_status thread_change(sw_tx *tx, const thread_row *t);
-sw_status thread_touch(sw_tx *tx, int64_t id, int64_t at_ms);
+/* One of the caller's own threads; else the failure is "conversation thread not found". */
+sw_status thread_get_own(sw_request *req, sw_db *db, int64_t id, thread_row *ret);
 /* The pair's default thread and that of the human's latest CHAT; 0 when there is none. */
 sw_status pair_get(sw_db *db, int64_t owner_id, int64_t peer_id, int64_t *ret_default, int64_t *ret_latest);
-sw_status pair_set(sw_tx *tx, int64_t owner_id, int64_t peer_id, int64_t default_thread, int64_t latest);
+/* The kind of thread that a peer of this role has, "" for humans. */
+const char *thread_kind_of(sw_role peer_role);
 
-/* ---- routes/ ---- */
+/* ---- threads.c ---- */
 
+extern const sw_table THREAD_LIST_STATEMENTS;
 sw_status get_threads(sw_request *req);
 sw_status post_threads(sw_request *req);
 sw_status patch_thread(sw_request *req);
-sw_status get_thread_messages(sw_request *req);
 
 #endif
