@@ -2,12 +2,23 @@
  *
  * The writer must not hash, and start() has no database. So start() asks the writer whether the store is empty, and
  * hashes on the main thread, since nothing is served yet. Then prepare() stores the two users on the writer. The state
- * is made and freed here. */
+ * is made and freed here. The event store.reset makes both users again. */
 #include "users.h"
 
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { ANY, CLEAR_PRESENCE, CLEAR_USERS, CLEAR_IDS };
+
+static const sw_statement STATEMENTS[] = {
+    [ANY] = {.name = "users_any", .sql = "SELECT 1 FROM users LIMIT 1"},
+    [CLEAR_PRESENCE] = {.name = "users_clear_presence", .sql = "DELETE FROM presence"},
+    [CLEAR_USERS] = {.name = "users_clear", .sql = "DELETE FROM users"},
+    [CLEAR_IDS] = {.name = "users_clear_ids", .sql = "DELETE FROM sqlite_sequence WHERE name = 'users'"},
+};
+
+const sw_table FIRST_STATEMENTS = SW_TABLE(STATEMENTS);
 
 enum { GENERATED_SIZE = 33 };
 
@@ -50,11 +61,22 @@ typedef struct {
     bool any;
 } question;
 
+static sw_status any_user(sw_db *db, bool *ret_any)
+{
+    sw_rows *rows = NULL;
+    int64_t any;
+    sw_status begun = sw_db_query(db, &STATEMENTS[ANY], 0, &rows, "");
+
+    SW_TRY(store_one_number(begun, rows, &any));
+    *ret_any = any != 0;
+    return SW_OK;
+}
+
 static sw_status look(sw_tx *tx, void *arg)
 {
     question *q = arg;
 
-    return store_any(sw_tx_db(tx), &q->any);
+    return any_user(sw_tx_db(tx), &q->any);
 }
 
 static void answer(void *arg, sw_status outcome)
@@ -120,12 +142,31 @@ sw_status users_start(sw_host *host, void **ret_state)
     return SW_OK;
 }
 
+static sw_status first_users_add(sw_tx *tx, const users_state *state)
+{
+    new_user admin = {
+        .id = USERS_ADMIN_ID,
+        .name = admin_name(state->host),
+        .role = SW_ROLE_ADMIN,
+        .password_hash = state->admin_hash,
+    };
+    new_user butler = {
+        .id = USERS_BUTLER_ID,
+        .name = "Butler",
+        .role = SW_ROLE_BUTLER,
+        .password_hash = "",
+    };
+
+    SW_TRY(store_add(tx, &admin));
+    return store_add(tx, &butler);
+}
+
 sw_status users_prepare(sw_tx *tx)
 {
     users_state *state = sw_tx_state(tx);
     bool any;
 
-    SW_TRY(store_any(sw_tx_db(tx), &any));
+    SW_TRY(any_user(sw_tx_db(tx), &any));
     if (any)
         return SW_OK;
     SW_TRY(first_users_add(tx, state));
@@ -143,21 +184,46 @@ void users_stop(void *state)
     free(state);
 }
 
-sw_status first_users_add(sw_tx *tx, const users_state *state)
-{
-    new_user admin = {
-        .id = USERS_ADMIN_ID,
-        .name = admin_name(state->host),
-        .role = SW_ROLE_ADMIN,
-        .password_hash = state->admin_hash,
-    };
-    new_user butler = {
-        .id = USERS_BUTLER_ID,
-        .name = "Butler",
-        .role = SW_ROLE_BUTLER,
-        .password_hash = "",
-    };
+/* ---- the event store.reset: dev-mock empties the store, and both are made again in the same transaction ---- */
 
-    SW_TRY(store_add(tx, &admin));
-    return store_add(tx, &butler);
+/* No token that anybody had counts any more. dev-mock itself closes the sockets. */
+static sw_status forget_all(sw_tx *tx)
+{
+    sw_rows *rows;
+
+    SW_TRY(store_each_id(sw_tx_db(tx), 0, INT64_MAX, &rows));
+    while (sw_rows_next(rows))
+        sw_tx_user_changed(tx, sw_rows_int(rows, 0), false);
+    return sw_rows_done(rows);
+}
+
+/* Only a first password that was configured can be used again, and only development keeps its hash (users_start). */
+static sw_status cannot(sw_tx *tx)
+{
+    sw_request *req = sw_tx_request(tx);
+    bool possible = strcmp(sw_host_env(sw_tx_host(tx)), "development") == 0;
+
+    if (!req)
+        return SW_INTERNAL;
+    return sw_fail(req, SW_INTERNAL, NULL,
+                   possible ? "initial admin is not configured" : "the store is reset in development only");
+}
+
+static sw_status clear(sw_tx *tx)
+{
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLEAR_PRESENCE], NULL, ""));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLEAR_USERS], NULL, ""));
+    return sw_tx_exec(tx, &STATEMENTS[CLEAR_IDS], NULL, "");
+}
+
+sw_status on_store_reset(sw_tx *tx, const void *data)
+{
+    const users_state *state = sw_tx_state(tx);
+
+    (void)data;
+    if (!state->resettable)
+        return cannot(tx);
+    SW_TRY(forget_all(tx));
+    SW_TRY(clear(tx));
+    return first_users_add(tx, state);
 }

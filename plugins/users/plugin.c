@@ -22,7 +22,10 @@ static const sw_statement BYGONE[] = {
 };
 static const sw_table BYGONE_STATEMENTS = SW_TABLE(BYGONE);
 
-static const sw_table *const STATEMENT_TABLES[] = {&USER_STATEMENTS, &BYGONE_STATEMENTS, NULL};
+static const sw_table *const STATEMENT_TABLES[] = {
+    &USER_STATEMENTS,     &PROFILE_STATEMENTS, &REMOVAL_STATEMENTS, &TOKEN_STATEMENTS,
+    &PRESENCE_STATEMENTS, &FIRST_STATEMENTS,   &BYGONE_STATEMENTS,  NULL,
+};
 
 static const sw_route ROUTES[] = {
     {.method = SW_GET,

@@ -1,9 +1,50 @@
 /* Service "users/1", which auth, messages, chat, feishu and dev-mock use. `self` is the state of this plugin. Each
- * function runs on the thread of the caller: a worker, or the writer. */
-#include "core/common/utf8.h"
+ * function runs on the thread of the caller: a worker, or the writer. Here are the rules of names and passwords, too.
+ */
 #include "users.h"
 
 #include <string.h>
+
+/* ---- rules of names and passwords ---- */
+
+static bool letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool username_valid(const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || len > USERS_NAME_MAX)
+        return false;
+    for (const char *p = name; *p; p++)
+        if (!letter_or_digit(*p) && !strchr("_.-", *p))
+            return false;
+    return true;
+}
+
+bool by_bcrypt(const sw_host *host)
+{
+    const char *method = sw_option_core(host, "auth.password_method");
+    return method && strcmp(method, "bcrypt") == 0;
+}
+
+/* What is wrong with it as a password, as a static text; NULL when nothing is. */
+static const char *password_fault(const sw_host *host, const char *password)
+{
+    size_t len = strlen(password);
+
+    if (len == 0)
+        return "password is required";
+    if (len < USERS_PASSWORD_MIN)
+        return "password must be at least 8 bytes";
+    if (by_bcrypt(host) && len > USERS_BCRYPT_MAX)
+        return "password must be at most 72 bytes";
+    return len > USERS_PASSWORD_MAX ? "password must be at most 128 bytes" : NULL;
+}
+
+/* ---- the service ---- */
 
 enum { SW_USER_FIRST = offsetof(sw_user, db) + sizeof(sw_db *) }; /* the part that ABI 1.0 has */
 
@@ -73,38 +114,6 @@ static sw_status set_password_hash(void *self, sw_tx *tx, int64_t id, const char
 {
     (void)self;
     return store_rehash(tx, id, old_hash, new_hash);
-}
-
-/* Stores the first 1 KiB, cut where a character ends. */
-static sw_status note_report(void *self, sw_tx *tx, int64_t id, const char *content)
-{
-    size_t len = strnlen(content, USERS_REPORT_MAX + 1);
-
-    (void)self;
-    return store_note_report(tx, id, content, utf8_cut(content, len, USERS_REPORT_MAX));
-}
-
-/* A removed user has no profile. Then only what `user` holds is written. */
-static void write_user(void *self, sw_host *host, sw_json *out, const char *key, const sw_user *user, bool hint)
-{
-    sw_rows *row = NULL;
-
-    (void)self;
-    if (user->db && store_profile(user->db, user->id, &row) == SW_OK && sw_rows_next(row)) {
-        user_write(out, key, row, host, hint, NULL);
-    } else {
-        sw_json_object_begin(out, key);
-        sw_json_int(out, "id", user->id);
-        sw_json_text(out, "username", user->name);
-        sw_json_text(out, "role", sw_role_name(user->role));
-        sw_json_text(out, "actor_type", actor_type(user->role));
-        sw_json_text(out, "status", "OFFLINE");
-        sw_json_bool(out, "online", false);
-        sw_json_time(out, "created_at", user->created_ms);
-        sw_json_object_end(out);
-    }
-    if (row && sw_rows_done(row) != SW_OK)
-        sw_log(host, SW_LOG_WARN, "user %lld could not be read in full", (long long)user->id);
 }
 
 static sw_status add_human(sw_tx *tx, const char *name, sw_role role)
@@ -185,8 +194,8 @@ const sw_users_service USERS_SERVICE = {
     .first_admin = first_admin,
     .each_admin = each_admin,
     .set_password_hash = set_password_hash,
-    .note_report = note_report,
-    .write = write_user,
+    .note_report = presence_note_report,
+    .write = user_write_any,
     .provide = provide,
     .password_allowed = password_allowed,
     .change_password = change_password,

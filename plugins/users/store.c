@@ -1,4 +1,5 @@
-/* The SQL of this plugin: every statement, and the functions that bind them, in the same order.
+/* The table of users: one user as the service gives it, the rows of all of them, and adding and changing one. What one
+ * route or file alone asks of it stands there, beside the code that binds it.
  *
  * What reads works on the connection that is given, of a worker or of the writer. What takes an sw_tx is part of a
  * write step. Rows and texts belong to the piece of work that the connection is lent to. */
@@ -8,24 +9,6 @@
 
 #define USER_COLUMNS \
     "SELECT id, role, username, password_hash, generation, created_ms, deleted_ms IS NOT NULL FROM users"
-
-/* The columns COL_* of users.h. */
-#define PROFILE_COLUMNS                                                                           \
-    "SELECT u.id, u.username, u.role, u.agent_kind, u.runtime_kind, u.description, u.token_hint," \
-    " u.token_updated_ms, u.created_ms, p.last_seen_ms, p.last_report"                            \
-    " FROM users u LEFT JOIN presence p ON p.user_id = u.id WHERE u.deleted_ms IS NULL"
-
-/* The first four are in the order of enum sw_role, so that the bit of a role, moved down by one, is the bit of its
- * clause. */
-static const char *const FILTERS[] = {
-    " AND u.role <> 'ADMIN'",
-    " AND u.role <> 'MEMBER'",
-    " AND u.role <> 'AGENT'",
-    " AND u.role <> 'BUTLER'",
-    " AND (instr(u.name_key, ?1) > 0 OR instr(lower(u.role), ?1) > 0)",
-    NULL,
-};
-enum { SEARCH = 1 << 4 };
 
 #define ADD_COLUMNS                                                                               \
     "username, name_key, role, password_hash, agent_kind, runtime_kind, description, token_hash," \
@@ -43,25 +26,11 @@ enum {
     FIRST_ADMIN,
     EACH_ADMIN,
     OTHER_ADMINS,
-    ANY,
-    TOKEN_UPDATED,
-    PROFILE,
-    LIST,
-    COUNT,
     EACH_ID,
-    LAST_SEEN,
     ADD,
     ADD_WITH_ID,
     UPDATE,
-    REHASH,
-    SET_TOKEN,
-    REMOVE,
-    FORGET,
-    NOTE_SEEN,
-    NOTE_REPORT,
-    CLEAR_PRESENCE,
-    CLEAR_USERS,
-    CLEAR_IDS
+    REHASH
 };
 
 static const sw_statement STATEMENTS[] = {
@@ -77,18 +46,8 @@ static const sw_statement STATEMENTS[] = {
                     .sql = USER_COLUMNS " WHERE role = 'ADMIN' AND deleted_ms IS NULL ORDER BY id"},
     [OTHER_ADMINS] = {.name = "users_other_admins",
                       .sql = "SELECT count(*) FROM users WHERE role = 'ADMIN' AND deleted_ms IS NULL AND id <> ?1"},
-    [ANY] = {.name = "users_any", .sql = "SELECT 1 FROM users LIMIT 1"},
-    [TOKEN_UPDATED] = {.name = "users_token_updated", .sql = "SELECT token_updated_ms FROM users WHERE id = ?1"},
-    [PROFILE] = {.name = "users_profile", .sql = PROFILE_COLUMNS " AND u.id = ?1"},
-    [LIST] = {.name = "users_list",
-              .sql = PROFILE_COLUMNS "{clauses} ORDER BY u.id LIMIT ?2 OFFSET ?3",
-              .clauses = FILTERS},
-    [COUNT] = {.name = "users_count",
-               .sql = "SELECT count(*) FROM users u WHERE u.deleted_ms IS NULL{clauses}",
-               .clauses = FILTERS},
     [EACH_ID] = {.name = "users_each_id",
                  .sql = "SELECT id FROM users WHERE id > ?1 AND deleted_ms IS NULL ORDER BY id LIMIT ?2"},
-    [LAST_SEEN] = {.name = "users_last_seen", .sql = "SELECT last_seen_ms FROM presence WHERE user_id = ?1"},
     [ADD] = {.name = "users_add", .sql = "INSERT INTO users (" ADD_COLUMNS ") VALUES (" ADD_VALUES ")"},
     [ADD_WITH_ID] = {.name = "users_add_with_id",
                      .sql = "INSERT INTO users (" ADD_COLUMNS ", id) VALUES (" ADD_VALUES ", ?11)"},
@@ -99,30 +58,11 @@ static const sw_statement STATEMENTS[] = {
     [REHASH] = {.name = "users_rehash",
                 .sql = "UPDATE users SET password_hash = ?3"
                        " WHERE id = ?1 AND password_hash = ?2 AND deleted_ms IS NULL"},
-    [SET_TOKEN] = {.name = "users_set_token",
-                   .sql = "UPDATE users SET token_hash = ?2, token_hint = ?3, token_updated_ms = ?4"
-                          " WHERE id = ?1 AND deleted_ms IS NULL"},
-    [REMOVE] = {.name = "users_remove",
-                .sql = "UPDATE users SET deleted_ms = ?2, password_hash = '', token_hash = NULL, token_hint = NULL,"
-                       " generation = generation + 1 WHERE id = ?1 AND deleted_ms IS NULL"},
-    [FORGET] = {.name = "users_forget", .sql = "DELETE FROM presence WHERE user_id = ?1"},
-    /* A user who is gone by now, because of a removal or a reset of the store, gets no row. */
-    [NOTE_SEEN] = {.name = "users_note_seen",
-                   .sql = "INSERT INTO presence (user_id, last_seen_ms)"
-                          " SELECT id, ?2 FROM users WHERE id = ?1 AND deleted_ms IS NULL ON CONFLICT (user_id)"
-                          " DO UPDATE SET last_seen_ms = max(coalesce(last_seen_ms, 0), excluded.last_seen_ms)"},
-    [NOTE_REPORT] = {.name = "users_note_report",
-                     .sql = "INSERT INTO presence (user_id, last_report)"
-                            " SELECT id, ?2 FROM users WHERE id = ?1 AND deleted_ms IS NULL ON CONFLICT (user_id)"
-                            " DO UPDATE SET last_report = excluded.last_report"},
-    [CLEAR_PRESENCE] = {.name = "users_clear_presence", .sql = "DELETE FROM presence"},
-    [CLEAR_USERS] = {.name = "users_clear", .sql = "DELETE FROM users"},
-    [CLEAR_IDS] = {.name = "users_clear_ids", .sql = "DELETE FROM sqlite_sequence WHERE name = 'users'"},
 };
 
 const sw_table USER_STATEMENTS = SW_TABLE(STATEMENTS);
 
-/* ---- one user, as the service gives it ---- */
+/* ---- reading ---- */
 
 static bool next_user(sw_db *db, sw_rows *rows, sw_user *ret)
 {
@@ -214,9 +154,7 @@ sw_status store_each_admin(sw_db *db, bool (*each)(void *arg, const sw_user *use
     return sw_rows_done(rows);
 }
 
-/* ---- single numbers ---- */
-
-static sw_status one_number(sw_status begun, sw_rows *rows, int64_t *ret)
+sw_status store_one_number(sw_status begun, sw_rows *rows, int64_t *ret)
 {
     SW_TRY(begun);
     int64_t found = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
@@ -229,58 +167,7 @@ sw_status store_other_admins(sw_db *db, int64_t id, int64_t *ret_count)
 {
     sw_rows *rows = NULL;
     sw_status begun = sw_db_query(db, &STATEMENTS[OTHER_ADMINS], 0, &rows, "i", id);
-    return one_number(begun, rows, ret_count);
-}
-
-sw_status store_any(sw_db *db, bool *ret_any)
-{
-    sw_rows *rows = NULL;
-    int64_t any;
-    sw_status begun = sw_db_query(db, &STATEMENTS[ANY], 0, &rows, "");
-
-    SW_TRY(one_number(begun, rows, &any));
-    *ret_any = any != 0;
-    return SW_OK;
-}
-
-sw_status store_token_updated(sw_db *db, int64_t id, int64_t *ret_at_ms)
-{
-    sw_rows *rows = NULL;
-    sw_status begun = sw_db_query(db, &STATEMENTS[TOKEN_UPDATED], 0, &rows, "i", id);
-    return one_number(begun, rows, ret_at_ms);
-}
-
-sw_status store_last_seen(sw_db *db, int64_t id, int64_t *ret_at_ms)
-{
-    sw_rows *rows = NULL;
-    sw_status begun = sw_db_query(db, &STATEMENTS[LAST_SEEN], 0, &rows, "i", id);
-    return one_number(begun, rows, ret_at_ms);
-}
-
-/* ---- profiles ---- */
-
-sw_status store_profile(sw_db *db, int64_t id, sw_rows **ret_rows)
-{
-    return sw_db_query(db, &STATEMENTS[PROFILE], 0, ret_rows, "i", id);
-}
-
-static uint32_t filter_mask(const users_filter *filter)
-{
-    return (filter->exclude >> 1 & (SEARCH - 1u)) | (*filter->search ? SEARCH : 0u);
-}
-
-sw_status store_list(sw_db *db, const users_filter *filter, sw_rows **ret_rows)
-{
-    return sw_db_query(db, &STATEMENTS[LIST], filter_mask(filter), ret_rows, "sii", filter->search, filter->limit,
-                       filter->offset);
-}
-
-sw_status store_count(sw_db *db, const users_filter *filter, int64_t *ret_count)
-{
-    sw_rows *rows = NULL;
-    sw_status begun =
-        sw_db_query(db, &STATEMENTS[COUNT], filter_mask(filter), &rows, *filter->search ? "s" : "", filter->search);
-    return one_number(begun, rows, ret_count);
+    return store_one_number(begun, rows, ret_count);
 }
 
 sw_status store_each_id(sw_db *db, int64_t after, int64_t limit, sw_rows **ret_rows)
@@ -291,7 +178,7 @@ sw_status store_each_id(sw_db *db, int64_t after, int64_t limit, sw_rows **ret_r
 /* ---- writing ---- */
 
 /* Turns a broken UNIQUE rule into the 409 that the contract promises. */
-static sw_status conflict(sw_tx *tx, sw_status status)
+sw_status store_conflict(sw_tx *tx, sw_status status)
 {
     if (status != SW_CONFLICT || !sw_tx_request(tx))
         return status;
@@ -317,7 +204,7 @@ sw_status store_add(sw_tx *tx, new_user *user)
         stored =
             sw_tx_exec(tx, add, NULL, user->id ? "sssssssnnii" : "sssssssnni", user->name, key, role,
                        user->password_hash, user->agent_kind, user->runtime_kind, user->description, now, user->id);
-    SW_TRY(conflict(tx, stored));
+    SW_TRY(store_conflict(tx, stored));
     user->id = sw_tx_last_id(tx);
     return SW_OK;
 }
@@ -332,33 +219,4 @@ sw_status store_update(sw_tx *tx, int64_t id, const char *password_hash, sw_role
 sw_status store_rehash(sw_tx *tx, int64_t id, const char *old_hash, const char *new_hash)
 {
     return sw_tx_exec(tx, &STATEMENTS[REHASH], NULL, "iss", id, old_hash, new_hash);
-}
-
-sw_status store_set_token(sw_tx *tx, int64_t id, const uint8_t hash[32], const char *hint)
-{
-    return conflict(tx, sw_tx_exec(tx, &STATEMENTS[SET_TOKEN], NULL, "ibsi", id, (const void *)hash, (size_t)32, hint,
-                                   sw_tx_now(tx)));
-}
-
-sw_status store_remove(sw_tx *tx, int64_t id)
-{
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[REMOVE], NULL, "ii", id, sw_tx_now(tx)));
-    return sw_tx_exec(tx, &STATEMENTS[FORGET], NULL, "i", id);
-}
-
-sw_status store_note_seen(sw_tx *tx, int64_t id, int64_t at_ms)
-{
-    return sw_tx_exec(tx, &STATEMENTS[NOTE_SEEN], NULL, "ii", id, at_ms);
-}
-
-sw_status store_note_report(sw_tx *tx, int64_t id, const char *report, size_t len)
-{
-    return sw_tx_exec(tx, &STATEMENTS[NOTE_REPORT], NULL, "it", id, report, len);
-}
-
-sw_status store_clear(sw_tx *tx)
-{
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLEAR_PRESENCE], NULL, ""));
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLEAR_USERS], NULL, ""));
-    return sw_tx_exec(tx, &STATEMENTS[CLEAR_IDS], NULL, "");
 }

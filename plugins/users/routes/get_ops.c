@@ -1,6 +1,6 @@
 /* GET /api/users/ops/…: OpenHands is not offered. With these constants EchoCenter's page says "disabled". On the loop.
  */
-#include "../users.h"
+#include "users.h"
 
 sw_status get_ops_status(sw_request *req)
 {
