@@ -34,7 +34,8 @@ static const sw_migration MIGRATIONS[] = {
     "{\"id\":12,\"agent_id\":\"builder\",\"level\":\"INFO\",\"content\":\"build 7 passed\"," \
     "\"timestamp\":\"2026-03-05T21:42:08.123Z\"}"
 
-static const sw_table *const STATEMENT_TABLES[] = {&MESSAGE_STATEMENTS, NULL};
+static const sw_table *const STATEMENT_TABLES[] = {&MESSAGE_STATEMENTS, &SEARCH_STATEMENTS, &UPKEEP_STATEMENTS,
+                                                   &TIME_STATEMENTS,    &REPORT_STATEMENTS, NULL};
 
 static const sw_route ROUTES[] = {
     {.method = SW_GET,

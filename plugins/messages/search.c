@@ -1,10 +1,13 @@
-/* GET /api/messages?q=…: a literal substring, newest first.
+/* Which messages are asked for: the rows of a filter, newest first, on a worker. With a text in it (q) this is a search
+ * for a literal substring.
  *
- * On a worker. Each hit is checked against the text itself (store.c, HOLDS_TEXT), so that the ways to find candidates
- * may be coarse: few rows      When the other filters leave at most SMALL rows, all of these are read. the tail Rows
- * that are not indexed yet are read, newest first. 3 characters  or more: the rows that have all trigrams of the text
- * (detail=none keeps no positions). 1 or 2        The rows that have one of the trigrams that begin with the text. When
- * there are more than TERMS_MAX of those, hits are dense, and reading newest first finds a page of them sooner. */
+ * Each hit is checked against the text itself (HOLDS_TEXT), so that the ways to find candidates may be coarse:
+ *
+ * - Few rows: when the other filters leave at most SMALL rows, all of these are read.
+ * - The tail: rows that are not indexed yet are read, newest first.
+ * - Three characters or more: the rows that have all trigrams of the text (detail=none keeps no positions).
+ * - One or two: the rows that have one of the trigrams that begin with the text. When there are more than TERMS_MAX of
+ *   those, hits are dense, and reading newest first finds a page of them sooner. */
 #include "messages.h"
 
 #include <string.h>
@@ -18,6 +21,143 @@ enum {
     TERM_BYTES = 4 * 3, /* of one trigram */
     QUOTED_BYTES = 2 * TERM_BYTES + 2 + sizeof " AND "
 };
+
+/* The bits of FIND_CLAUSES, in their order. */
+enum { BY_AGENT = 1, BY_LEVEL = 2, IN_TIME = 4, HOLDS_TEXT = 8 };
+
+/* The text is taken literally, and ASCII letters in any case: SQLite's lower() knows no other letters, and instr()
+ * knows no wildcards. */
+static const char *const FIND_CLAUSES[] = {" AND m.agent_id = ?5", " AND m.level = ?6",
+                                           " AND m.at_ms BETWEEN ?7 AND ?8", " AND instr(lower(m.content), ?9) > 0",
+                                           NULL};
+
+#define MESSAGE_COLUMNS "SELECT m.id, m.agent_id, m.level, m.content, m.at_ms"
+
+enum { FIND, MATCH, COUNT, TERMS, INDEXED_TO };
+
+static const sw_statement STATEMENTS[] = {
+    [FIND] = {.name = "find",
+              .sql = MESSAGE_COLUMNS
+              " FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} ORDER BY m.id DESC LIMIT ?3 OFFSET ?4",
+              .clauses = FIND_CLAUSES},
+    /* The index is read first, newest id first. Its hits are candidates, which the clauses check. */
+    [MATCH] = {.name = "match",
+               .sql = MESSAGE_COLUMNS " FROM messages_fts f CROSS JOIN messages m ON m.id = f.rowid"
+                                      " WHERE f.messages_fts MATCH ?4 AND f.rowid > ?1 AND f.rowid < ?2 {clauses}"
+                                      " ORDER BY f.rowid DESC LIMIT ?3",
+               .clauses = FIND_CLAUSES},
+    [COUNT] = {.name = "count",
+               .sql =
+                   "SELECT count(*) FROM (SELECT 1 FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} LIMIT ?3)",
+               .clauses = FIND_CLAUSES},
+    /* This leaps from each term to the next one, since to list them as a table would walk every row of every term. ?2
+     * is past the last term with that prefix. */
+    [TERMS] =
+        {.name = "terms",
+         .sql = "WITH RECURSIVE found (term) AS ("
+                " SELECT (SELECT term FROM messages_terms WHERE term >= ?1 AND term <= ?2 LIMIT 1)"
+                " UNION ALL"
+                " SELECT (SELECT term FROM messages_terms WHERE term >= found.term || char(1) AND term <= ?2 LIMIT 1)"
+                " FROM found WHERE found.term IS NOT NULL LIMIT ?3)"
+                " SELECT term FROM found WHERE term IS NOT NULL"},
+    [INDEXED_TO] = {.name = "indexed_to", .sql = "SELECT indexed_to FROM messages_search WHERE only = 1"},
+};
+
+const sw_table SEARCH_STATEMENTS = SW_TABLE(STATEMENTS);
+
+static uint32_t mask_of(const message_filter *f)
+{
+    return (*f->agent_id ? BY_AGENT : 0u) | (*f->level ? BY_LEVEL : 0u) | (f->check_time ? IN_TIME : 0u) |
+           (*f->text ? HOLDS_TEXT : 0u);
+}
+
+/* The columns are those of MESSAGE_COLUMNS, newest first. */
+static sw_status find_rows(sw_db *db, const message_filter *f, int64_t limit, int64_t offset, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[FIND], mask_of(f), ret, "iiiissiis", f->after_id, f->before_id, limit, offset,
+                       f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
+}
+
+/* The same rows, found by the search index. `expression` is in the language of FTS5. */
+static sw_status match_index(sw_db *db, const message_filter *f, const char *expression, int64_t limit, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[MATCH], mask_of(f), ret, "iiisssiis", f->after_id, f->before_id, limit,
+                       expression, f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
+}
+
+static sw_status one_number(sw_status begun, sw_rows *rows, int64_t *ret)
+{
+    SW_TRY(begun);
+    int64_t number = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    SW_TRY(sw_rows_done(rows));
+    *ret = number;
+    return SW_OK;
+}
+
+/* How many rows the filter without its text has, at most `cap`. It reads only an index. */
+static sw_status count_rows(sw_db *db, const message_filter *f, int64_t cap, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(db, &STATEMENTS[COUNT], mask_of(f) & (BY_AGENT | BY_LEVEL), &rows, "iiinss",
+                                  f->after_id, f->before_id, cap, f->agent_id, f->level);
+    return one_number(begun, rows, ret);
+}
+
+sw_status store_indexed_to(sw_db *db, int64_t *ret_id)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(db, &STATEMENTS[INDEXED_TO], 0, &rows, "");
+    return one_number(begun, rows, ret_id);
+}
+
+static const char LAST_CHARACTERS[] = "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf"; /* U+10FFFF twice: nothing sorts after it */
+
+/* The column is a trigram that begins with `prefix`; each one once, at most `limit`. */
+static sw_status begin_terms(sw_db *db, const char *prefix, int64_t limit, sw_rows **ret)
+{
+    char past[32];
+    size_t len = strlen(prefix);
+
+    if (len + sizeof LAST_CHARACTERS > sizeof past)
+        return SW_INVALID;
+    memcpy(past, prefix, len);
+    memcpy(past + len, LAST_CHARACTERS, sizeof LAST_CHARACTERS);
+    return sw_db_query(db, &STATEMENTS[TERMS], 0, ret, "ssi", prefix, past, limit);
+}
+
+/* ---- the page that is filled ---- */
+
+/* Adds the current row. false when the page takes no more. */
+static bool page_add(message_page *page, const sw_rows *row)
+{
+    if (page->left == 0)
+        return false;
+    if (page->skip > 0) {
+        page->skip--;
+        return true;
+    }
+    if (sw_json_length(page->reply) >= page->bytes_max) {
+        page->truncated = true;
+        page->left = 0;
+        return false;
+    }
+    sw_json_object_begin(page->reply, NULL);
+    sw_json_int(page->reply, "id", sw_rows_int(row, 0));
+    sw_json_column(page->reply, "agent_id", row, 1);
+    sw_json_column(page->reply, "level", row, 2);
+    sw_json_column(page->reply, "content", row, 3);
+    sw_json_time(page->reply, "timestamp", sw_rows_int(row, 4));
+    sw_json_object_end(page->reply);
+    page->left--;
+    return page->left > 0;
+}
+
+static sw_status take(sw_rows *rows, message_page *page)
+{
+    while (sw_rows_next(rows) && page_add(page, rows))
+        ;
+    return sw_rows_done(rows);
+}
 
 /* ---- expressions of FTS5 ---- */
 
@@ -66,20 +206,13 @@ static size_t characters(const char *text, size_t starts[CHARACTERS_MAX + 1])
 
 /* ---- the ways to find rows ---- */
 
-static sw_status take(sw_rows *rows, message_page *page)
-{
-    while (sw_rows_next(rows) && message_page_add(page, rows))
-        ;
-    return sw_rows_done(rows);
-}
-
 static sw_status read_rows(sw_db *db, const message_filter *f, message_page *page)
 {
     sw_rows *rows;
 
     if (page->left == 0 || f->after_id >= f->before_id)
         return SW_OK;
-    SW_TRY(store_find(db, f, page->skip + page->left, 0, &rows));
+    SW_TRY(find_rows(db, f, page->skip + page->left, 0, &rows));
     return take(rows, page);
 }
 
@@ -87,7 +220,7 @@ static sw_status match_rows(sw_db *db, const message_filter *f, const char *matc
 {
     sw_rows *rows;
 
-    SW_TRY(store_match(db, f, match, page->skip + page->left, &rows));
+    SW_TRY(match_index(db, f, match, page->skip + page->left, &rows));
     return take(rows, page);
 }
 
@@ -123,7 +256,7 @@ static sw_status terms_of(sw_db *db, const char *text, expression *any, size_t *
     if (!prefix || !expression_begin(db, any, TERMS_MAX + 1))
         return SW_NO_MEMORY;
     as_indexed(prefix);
-    SW_TRY(store_terms(db, prefix, TERMS_MAX + 1, &terms));
+    SW_TRY(begin_terms(db, prefix, TERMS_MAX + 1, &terms));
     while (count <= TERMS_MAX && sw_rows_next(terms)) {
         sw_str term = sw_rows_view(terms, 0);
         if (term.len <= TERM_BYTES) {
@@ -162,12 +295,12 @@ static sw_status is_small(sw_db *db, const message_filter *f, bool *ret_small)
     int64_t count = SMALL + 1;
 
     if (f->before_id - f->after_id > SMALL && (*f->agent_id || *f->level))
-        SW_TRY(store_count(db, f, SMALL + 1, &count));
+        SW_TRY(count_rows(db, f, SMALL + 1, &count));
     *ret_small = count <= SMALL || f->before_id - f->after_id <= SMALL;
     return SW_OK;
 }
 
-sw_status search_run(sw_db *db, const message_filter *filter, message_page *page)
+static sw_status find_text(sw_db *db, const message_filter *filter, message_page *page)
 {
     message_filter f = *filter, tail, indexed;
     size_t starts[CHARACTERS_MAX + 1], count = characters(f.text, starts);
@@ -188,4 +321,19 @@ sw_status search_run(sw_db *db, const message_filter *filter, message_page *page
     if (page->left == 0 || indexed.after_id >= indexed.before_id)
         return SW_OK;
     return count >= 3 ? search_long(db, &indexed, starts, count, page) : search_short(db, &indexed, page);
+}
+
+/* ---- all of them ---- */
+
+static sw_status list(sw_db *db, const message_filter *f, message_page *page)
+{
+    sw_rows *rows;
+
+    SW_TRY(find_rows(db, f, f->limit, f->offset, &rows));
+    return take(rows, page);
+}
+
+sw_status search_run(sw_db *db, const message_filter *filter, message_page *page)
+{
+    return *filter->text ? find_text(db, filter, page) : list(db, filter, page);
 }

@@ -15,7 +15,57 @@ static sw_status refuse(sw_request *req, const char *why)
     return sw_fail(req, SW_INVALID, "invalid_frame", "%s", why);
 }
 
+enum { LOCAL_FIND, LOCAL_PUT };
+
+static const sw_statement STATEMENTS[] = {
+    [LOCAL_FIND] = {.name = "local_find",
+                    .sql = "SELECT frame_hash, message_id, at_ms FROM messages_local_ids"
+                           " WHERE sender_id = ?1 AND local_id = ?2 AND at_ms > ?3"},
+    [LOCAL_PUT] = {.name = "local_put",
+                   .sql =
+                       "INSERT OR REPLACE INTO messages_local_ids (sender_id, local_id, frame_hash, message_id, at_ms)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5)"},
+};
+
+const sw_table REPORT_STATEMENTS = SW_TABLE(STATEMENTS);
+
+/* What was stored under a local_id. */
+typedef struct {
+    uint8_t hash[32];
+    int64_t id, at_ms;
+} first_report;
+
 /* ---- on the writer ---- */
+
+/* SW_NOT_FOUND when there is none that is younger than a day. */
+static sw_status find_first(sw_tx *tx, int64_t sender_id, sw_str local_id, first_report *ret)
+{
+    first_report found = {.at_ms = 0};
+    sw_rows *rows;
+
+    SW_TRY(sw_db_query(sw_tx_db(tx), &STATEMENTS[LOCAL_FIND], 0, &rows, "iti", sender_id, local_id.at, local_id.len,
+                       sw_tx_now(tx) - MESSAGES_REMEMBER_MS));
+    bool any = sw_rows_next(rows);
+    if (any) {
+        sw_str hash = sw_rows_view(rows, 0);
+
+        if (hash.len == sizeof found.hash)
+            memcpy(found.hash, hash.at, hash.len);
+        found.id = sw_rows_int(rows, 1);
+        found.at_ms = sw_rows_int(rows, 2);
+    }
+    SW_TRY(sw_rows_done(rows));
+    if (!any)
+        return SW_NOT_FOUND;
+    *ret = found;
+    return SW_OK;
+}
+
+static sw_status remember(sw_tx *tx, int64_t sender_id, const report *r)
+{
+    return sw_tx_exec(tx, &STATEMENTS[LOCAL_PUT], NULL, "itbii", sender_id, r->local_id.at, r->local_id.len,
+                      (const void *)r->hash, sizeof r->hash, r->m.id, r->m.at_ms);
+}
 
 static sw_status store(sw_tx *tx, report *r)
 {
@@ -32,11 +82,11 @@ static sw_status store_once(sw_tx *tx, report *r)
 {
     sw_request *req = sw_tx_request(tx);
     const sw_principal *sender = sw_request_principal(req);
-    stored_key kept, first;
-    sw_status found = store_local_find(tx, sender->user_id, r->local_id, &first);
+    first_report first;
+    sw_status found = find_first(tx, sender->user_id, r->local_id, &first);
 
     if (found == SW_OK && memcmp(first.hash, r->hash, sizeof r->hash) == 0) {
-        sw_tx_ack(tx, first.first_id, first.at_ms);
+        sw_tx_ack(tx, first.id, first.at_ms);
         return SW_OK;
     }
     if (found == SW_OK && sender->opened_ms <= first.at_ms)
@@ -44,9 +94,7 @@ static sw_status store_once(sw_tx *tx, report *r)
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;
     SW_TRY(store(tx, r));
-    kept = (stored_key){.first_id = r->m.id, .at_ms = r->m.at_ms};
-    memcpy(kept.hash, r->hash, sizeof kept.hash);
-    return store_local_put(tx, sender->user_id, r->local_id, &kept);
+    return remember(tx, sender->user_id, r);
 }
 
 static sw_status store_report(sw_tx *tx, void *arg)

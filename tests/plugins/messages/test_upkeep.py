@@ -1,5 +1,6 @@
 """Query plans, retention, and what the clock does."""
 import os
+import pathlib
 import re
 import sqlite3
 import time
@@ -25,8 +26,7 @@ def database(server):
 
 def statements():
     """name -> (sql, clauses), as the plugin has them."""
-    with open(os.path.join(ROOT, "plugins/messages/store.c"), encoding="utf-8") as file:
-        source = file.read()
+    source = "".join(path.read_text(encoding="utf-8") for path in pathlib.Path(ROOT, "plugins/messages").rglob("*.c"))
     columns = re.search(r'#define MESSAGE_COLUMNS (".*")', source).group(1)
     indexed = re.search(r'#define INDEXED_TEXT (".*")', source).group(1)
     source = source.replace("MESSAGE_COLUMNS", columns).replace("INDEXED_TEXT", indexed)
