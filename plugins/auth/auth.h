@@ -1,8 +1,7 @@
 /* auth: login, its limits, and what a token means.
  *
- * plugin.c is the front door. routes/post_login.c is the login. login_limiter.c decides who may try a password now;
- * login_keys.c says under which keys it counts an attempt. jwt.c makes and checks JWTs. service.c turns a token into a
- * principal. */
+ * plugin.c is the front door. routes/post_login.c is the login. login_limiter.c decides who may try a password now.
+ * tokens.c makes and checks JWTs, and turns a token into a principal. */
 #ifndef AUTH_H
 #define AUTH_H
 
@@ -25,24 +24,8 @@ typedef struct {
     _Atomic uint64_t failures, refusals;
 } auth_state;
 
-/* The claims of a JWT whose signature, times and issuer are right. */
-typedef struct {
-    int64_t user_id;
-    sw_role role;
-    int64_t generation;
-    int64_t expires_ms;
-} jwt_claims;
-
-enum { JWT_SIZE_MAX = 2048 };
-
-/* jwt.c. The token lives in the request's memory. */
+/* tokens.c. The token lives in the request's memory. */
 sw_status jwt_make(const auth_state *state, sw_request *req, const sw_user *user, const char **ret_token);
-/* SW_UNAUTHENTICATED when it is not a JWT of this server, or is not valid now. */
-sw_status jwt_check(const auth_state *state, const char *token, size_t len, jwt_claims *ret);
-
-/* login_keys.c: the keys under which the limiter counts an attempt. */
-void login_key_of(const char *username, const char *address, login_key *ret);
-
 extern const sw_auth_service AUTH_SERVICE;
 
 sw_status post_login(sw_request *req);

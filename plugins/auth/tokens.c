@@ -1,12 +1,26 @@
-/* Makes and checks JWTs, of HS256 alone. libjwt checks the signature. It does not look at times, at the types of
- * claims, or at whether the payload is an object, so that all of this is done here. Any thread; the secret never
- * changes. */
+/* Tokens: makes and checks JWTs, of HS256 alone, and turns a JWT or an api token into a principal for the host (the
+ * service auth/1), which caches the answers.
+ *
+ * libjwt checks the signature. It does not look at times, at the types of claims, or at whether the payload is an
+ * object, so that all of this is done here. JWTs are made and checked on any thread; the secret never changes. The
+ * service runs on a worker. */
 #include "auth.h"
 
 #include <errno.h>
 #include <jwt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The claims of a JWT whose signature, times and issuer are right. */
+typedef struct {
+    int64_t user_id;
+    sw_role role;
+    int64_t generation;
+    int64_t expires_ms;
+} jwt_claims;
+
+enum { JWT_SIZE_MAX = 2048 };
 
 static const char ISSUER[] = "steward";
 enum { SKEW_S = 60 }; /* how far the clock of another maker of tokens may be ahead, in iat and nbf */
@@ -103,7 +117,8 @@ static bool header_fits(jwt_t *jwt)
     return !critical && jwt_get_alg(jwt) == JWT_ALG_HS256 && algorithm && strcmp(algorithm, "HS256") == 0;
 }
 
-sw_status jwt_check(const auth_state *state, const char *token, size_t len, jwt_claims *ret)
+/* SW_UNAUTHENTICATED when it is not a JWT of this server, or is not valid now. */
+static sw_status jwt_check(const auth_state *state, const char *token, size_t len, jwt_claims *ret)
 {
     char text[JWT_SIZE_MAX + 1];
     jwt_claims claims = {0};
@@ -122,3 +137,72 @@ sw_status jwt_check(const auth_state *state, const char *token, size_t len, jwt_
     *ret = claims;
     return SW_OK;
 }
+
+/* ---- the service auth/1 ---- */
+
+static bool looks_like_jwt(const char *token, size_t len)
+{
+    unsigned dots = 0;
+
+    for (size_t i = 0; i < len; i++)
+        dots += token[i] == '.';
+    return dots == 2;
+}
+
+static sw_status unauthenticated(sw_status status)
+{
+    return status == SW_NOT_FOUND ? SW_UNAUTHENTICATED : status;
+}
+
+static void fill(sw_principal *ret, const sw_user *user)
+{
+    ret->role = user->role;
+    ret->user_id = user->id;
+    snprintf(ret->name, sizeof ret->name, "%s", user->name);
+}
+
+/* The user must exist, with the generation and the role that the token says: both come from the database. */
+static sw_status by_jwt(const auth_state *state, sw_db *db, const char *token, size_t len, sw_principal *ret)
+{
+    jwt_claims claims;
+    sw_user user = {.size = sizeof user};
+
+    SW_TRY(jwt_check(state, token, len, &claims));
+    SW_TRY(unauthenticated(state->users->by_id(state->users_self, db, claims.user_id, &user)));
+    if (user.generation != claims.generation || user.role != claims.role)
+        return SW_UNAUTHENTICATED;
+    fill(ret, &user);
+    ret->by_api_token = false;
+    ret->expires_ms = claims.expires_ms;
+    return SW_OK;
+}
+
+static sw_status by_api_token(const auth_state *state, sw_db *db, const char *token, size_t len, sw_principal *ret)
+{
+    sw_user user = {.size = sizeof user};
+
+    SW_TRY(unauthenticated(state->users->by_api_token(state->users_self, db, token, len, &user)));
+    fill(ret, &user);
+    ret->by_api_token = true;
+    ret->expires_ms = 0;
+    return SW_OK;
+}
+
+/* What is not a valid JWT may still be an api token, since a caller may have chosen one with two dots. */
+static sw_status authenticate(void *self, sw_db *db, const char *token, size_t len, sw_principal *ret)
+{
+    const auth_state *state = self;
+
+    if (looks_like_jwt(token, len)) {
+        sw_status status = by_jwt(state, db, token, len, ret);
+        if (status != SW_UNAUTHENTICATED)
+            return status;
+    }
+    return by_api_token(state, db, token, len, ret);
+}
+
+const sw_auth_service AUTH_SERVICE = {
+    .size = sizeof AUTH_SERVICE,
+    .waits = false,
+    .authenticate = authenticate,
+};
