@@ -14,22 +14,14 @@ typedef struct {
     void *users_self;
 } dev_mock_state;
 
-/* ---- store.c: all SQL ---- */
-extern const sw_table DEV_MOCK_STATEMENTS;
-
-SW_MUST_USE sw_status store_token_put(sw_tx *tx, const sw_token_event *event);
-/* SW_NOT_FOUND when none was kept. */
-SW_MUST_USE sw_status store_token_find(sw_db *db, int64_t user_id, const char **ret_token);
-SW_MUST_USE sw_status store_token_remove(sw_tx *tx, int64_t user_id);
-SW_MUST_USE sw_status store_clear(sw_tx *tx);
-
-/* ---- routes ---- */
+/* ---- routes/ ---- */
 sw_status post_reset(sw_request *req);
 sw_status post_chat(sw_request *req);
-sw_status get_agent_token(sw_request *req);
 sw_status post_feishu_log(sw_request *req);
 
-/* ---- events; in the publisher's transaction ---- */
+/* ---- routes/get_agent_token.c; the events are in the publisher's transaction ---- */
+extern const sw_table DEV_MOCK_STATEMENTS;
+sw_status get_agent_token(sw_request *req);
 sw_status on_token_changed(sw_tx *tx, const void *data);
 sw_status on_user_removed(sw_tx *tx, const void *data);
 sw_status on_store_reset(sw_tx *tx, const void *data);
