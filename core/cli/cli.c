@@ -186,7 +186,7 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
     return CLI_OK;
 }
 
-/* "plugin" alone and "plugin show" are answered by the commands of that group; "plugin --help" is no error. */
+/* "plugin" alone and "plugin show" are answered by the commands of that group; "plugin --help" is not an error. */
 static int unknown_command(const char *const *words, size_t count)
 {
     if (count == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) && explain_group(words[0]))

@@ -23,8 +23,8 @@ enum {
 enum { CLI_WORDS_MAX = 4 };
 
 typedef struct {
-    const char *config; /* NULL: not given */
-    const char *dir;    /* NULL: not given */
+    const char *config; /* NULL when it was not given */
+    const char *dir;    /* the same */
     bool print_initial_password, template, safe_mode, help;
     bool keep; /* --keep was given: keep_count */
     long keep_count;

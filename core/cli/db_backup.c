@@ -22,7 +22,7 @@ typedef struct {
     place place;
     snapshot *from;
     int64_t at_ms;             /* when the snapshot began */
-    const char *file;          /* NULL: a name of ours in the default folder */
+    const char *file;          /* NULL for a name of ours in the default folder */
     char folder[PATH_MAX + 8]; /* of the target */
     char made[PATH_MAX];       /* the backup */
     long keep;
@@ -90,7 +90,7 @@ static int tell(const backup *b)
     return CLI_OK;
 }
 
-/* Old ones go only once the new one is safe; that they could not be removed is no failed backup. */
+/* Old ones go only once the new one is safe. The backup has not failed when they cannot be removed. */
 static void prune(const backup *b)
 {
     if (!b->file && backup_prune(b->folder, b->keep, b->made) < 0)

@@ -21,9 +21,9 @@ enum { ERROR_MAX = PATH_MAX + 512 };
 
 typedef struct {
     place place;
-    const char *file; /* NULL: the store of the data folder */
+    const char *file; /* NULL for the store of the data folder */
     snapshot *store;
-    const server *plugins; /* NULL: not to be had */
+    const server *plugins; /* NULL when they could not be loaded */
     unsigned problems;
 } check;
 
@@ -34,7 +34,7 @@ static void problem(void *arg, const char *text)
     printf("  wrong: %s\n", text);
 }
 
-/* false: a signal came. */
+/* false when a signal came. */
 static bool look_through(check *c, const char *title,
                          sw_status (*examine)(sqlite3 *raw, snapshot_stop stop, examine_found found, void *arg))
 {

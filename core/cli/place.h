@@ -1,4 +1,5 @@
-/* Where the store of a command is, and as whom it may be touched: for commands beside or instead of a server. */
+/* Where the store of a command is, and as which user it may be touched: for commands that run beside a server, or in
+ * its place. */
 #ifndef CORE_CLI_PLACE_H
 #define CORE_CLI_PLACE_H
 
@@ -25,13 +26,13 @@ bool place_find(place *p, const char *command, const char *config_given);
 bool place_find_with_key(place *p, const char *command, const char *config_given);
 void place_done(place *p);
 
-/* From now on files are opened and made as the owner of the data folder, or again as who called. Nothing changes unless
+/* From now on files are opened and made as the owner of the data folder, or again as the caller. Nothing changes unless
  * root acts for another. One thread. false: the system refuses, errno. */
 bool place_as_owner(const place *p);
 bool place_as_caller(const place *p);
 /* As the owner in a folder of theirs, and in one that is reached by a folder or a link of theirs: root makes no file
- * where the owner could put a link, and leaves none of its own beside a store. In another one as who called. false:
- * errno, also when there is no such folder. */
+ * where the owner could put a link, and leaves none of its own beside a store. In any other folder as the caller.
+ * false: errno, also when there is no such folder. */
 bool place_as_fits(const place *p, const char *folder);
 /* As its owner for good: before threads that touch the store. */
 bool place_become_owner(const place *p);

@@ -93,7 +93,7 @@ static void expand(const new_plugin *p, const char *text, buf *out)
     }
 }
 
-/* The expanded text, NUL-ended, still owned by `out`; NULL: no memory. */
+/* The expanded text, NUL-ended, still owned by `out`. NULL when there is no memory. */
 static const char *expanded(const new_plugin *p, const char *text, buf *out)
 {
     expand(p, text, out);

@@ -10,7 +10,7 @@ typedef struct event_copy event_copy;
 size_t event_size(const char *event);
 /* `len` bytes of `data`, with a zeroed tail up to this build's size. Of an event of <steward/event.h> the texts are
  * copied too; of any other the bytes alone: pointers inside are not followed, and must not be used by `after`
- * subscribers. One reference is the caller's. NULL: no memory. */
+ * subscribers. One reference is the caller's. NULL when there is no memory. */
 event_copy *event_copy_new(const char *event, const void *data, size_t len);
 const void *event_copy_data(const event_copy *copy);
 void event_copy_ref(event_copy *copy);

@@ -48,7 +48,7 @@ const char *sw_option_item(const sw_host *host, const char *name, size_t index)
     return index < config_list_count(c, full) ? config_list_item(c, full, index) : NULL;
 }
 
-/* The core's row of that name; NULL: there is none. */
+/* The core's row of that name, or NULL. */
 static const sw_option *core_row(const char *name)
 {
     for (size_t i = 0; i < CORE_SECTION_COUNT; i++) {

@@ -51,7 +51,7 @@ static bool open_file(registry *r, module *m, char error[CRASHES_WHY_MAX])
     return good;
 }
 
-/* The descriptor of that name that was offered; NULL when it is a file. */
+/* The descriptor of that name that was offered, or NULL when the plugin is a file. */
 static const sw_plugin *find_linked(const registry *r, const char *name)
 {
     for (size_t i = 0; r->linked && r->linked[i]; i++)

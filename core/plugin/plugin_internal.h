@@ -43,7 +43,9 @@ typedef struct registry {
     struct http_server *http;       /* from registry_start() on */
 } registry;
 
-/* registry.c. NULL: no room, or no memory. */
+/* ---- registry.c ---- */
+
+/* NULL when there is no room, or no memory. */
 module *module_new(registry *r, const char *name);
 void module_free(module *m);
 /* NULL for a host that is not a module's (http and ws have some). */
@@ -54,21 +56,31 @@ bool module_quarantined(const module *m);
 /* Quarantined, or left out: it has no place in the start order. */
 bool module_out(const module *m);
 
-/* services.c: the module that provides `name` and is not quarantined, or NULL. */
+/* ---- services.c ---- */
+
+/* The module that provides `name` and is not quarantined, or NULL. */
 module *service_provider(const registry *r, const char *name, const void **ret_table);
 
-/* retired.c: is that plugin for development servers alone, and this one in production? */
+/* ---- retired.c ---- */
+
+/* Is that plugin for development servers alone, and this one in production? */
 bool retired_here(const registry *r, const char *plugin);
 /* After the migrations. In production it drops what a development server left in the store; elsewhere it notes there
  * what is to be dropped some day. */
 void retired_settle(const registry *r, sw_db *db);
 
-/* run.c: its stop(). */
+/* ---- run.c ---- */
+
+/* Calls its stop(). */
 void module_stop(const module *m);
 
-/* events.c */
+/* ---- events.c ---- */
+
+/* Before the first start(): the table of subscribers and their queues. false when there is no memory. */
 bool events_prepare(registry *r);
+/* After the last event. What still waits in the queues is lost. */
 void events_drop(registry *r);
+/* As hub_on_socket() has it; on a loop. */
 void events_socket(runtime *rt, bool opened, int64_t user_id, sw_role role, bool last);
 
 #endif

@@ -168,7 +168,8 @@ crash_tally registry_crashes(const sw_host *host)
 bool registry_knows(void *arg, const char *plugin)
 {
     const registry *r = arg;
-    if (registry_find(r, plugin) || r->rt->safe_mode) /* where sections of plugins that are not loaded are no errors */
+    if (registry_find(r, plugin) ||
+        r->rt->safe_mode) /* in safe mode sections of plugins that are not loaded are accepted */
         return true;
     char path[PATH_MAX];
     int len = snprintf(path, sizeof path, "%s/%s.so", r->dir, plugin);

@@ -11,20 +11,22 @@
 
 typedef struct registry registry;
 
-/* With module 0, "core": `core` has the server's own routes. Sets rt->registry and rt->publish. NULL: no memory. */
+/* With module 0, "core": `core` has the server's own routes. Sets rt->registry and rt->publish. NULL when there is no
+ * memory. */
 registry *registry_new(runtime *rt, const sw_plugin *core);
 
 /* The JWT secret in effect, for the provider of auth/1; malloc'ed, owned by the registry from here on. */
 void registry_give_jwt_secret(registry *r, char *secret);
 
-/* Plugins that are no files, for registry_load(): by name they come before files. NULL-ended; both must outlive it. */
+/* Plugins that are not files, for registry_load(), which takes them before a file of the same name. `linked` ends with
+ * NULL; it and the plugins must outlive the registry. */
 void registry_offer(registry *r, const sw_plugin *const *linked);
-/* Who has crashed too often is not loaded; `c` must outlive the registry. Before registry_load(). */
+/* A plugin that has crashed too often will not be loaded. `c` must outlive the registry. Before registry_load(). */
 void registry_watch_crashes(registry *r, crashes *c);
 /* Opens DIR/NAME.so of every plugin in plugins.enabled and declares its options with rt->config. In safe mode
  * (rt->safe_mode) of auth and users alone, enabled or not; the others are listed as left out. */
 void registry_load(registry *r, const char *dir);
-/* For config_finish: is there a plugin of that name, loaded or not? `arg` is the registry. */
+/* For config_finish(): is there a plugin of that name, loaded or not? `arg` is the registry. */
 bool registry_knows(void *arg, const char *plugin);
 /* The options are read: which plugins are required. Start order, services; clashes are quarantined. */
 void registry_resolve(registry *r);
@@ -34,7 +36,7 @@ void registry_add_statements(registry *r, store *s);
 void registry_migrate(registry *r, store *s, sw_db *db);
 
 /* In start order: start(), prepare() as one step on the writer, routes, frames. The lanes and the writer run, the loops
- * do not. `http` and `h` NULL: nobody is served. */
+ * do not. Without `http` and `h` (both NULL) nobody is served. */
 void registry_start(registry *r, http_server *http, hub *h);
 /* Timers and housekeeping of what runs begin. */
 void registry_run(registry *r);

@@ -108,8 +108,8 @@ static bool placed(const registry *r, const module *m)
     return false;
 }
 
-/* A provider that `m` must wait for and that has no place yet; NULL: none. A need that nobody provides is no reason to
- * wait: starting says so. */
+/* A provider that `m` must wait for and that has no place yet, or NULL. A need that nobody provides is not waited for:
+ * registry_start() will report it. */
 static const module *waits_for(const registry *r, const module *m, bool with_optional)
 {
     const sw_need *rows = m->plugin.needs.rows;

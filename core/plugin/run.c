@@ -10,8 +10,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* Without this one (NULL: nobody), and what it needs, nobody can sign in: crashes_vital(). Needs in a circle have been
- * quarantined. */
+/* Nobody can sign in without this plugin and what it needs: tells crashes_vital(). `m` may be NULL. Needs in a circle
+ * have been quarantined, so this ends. */
 static void mark_vital(registry *r, const module *m)
 {
     const sw_need *need = m ? m->plugin.needs.rows : NULL;
@@ -119,7 +119,7 @@ static void tell_switched(module *m, bool enabled)
     crash_leave(before);
 }
 
-/* An enabled plugin that cannot do without `m`; NULL: none. */
+/* An enabled plugin that cannot do without `m`, or NULL. */
 static const module *dependent_of(const registry *r, const module *m)
 {
     for (unsigned i = 0; i < r->order_count; i++) {

@@ -57,7 +57,7 @@ static bool prepare(module *m)
     return false;
 }
 
-/* The first need that nothing meets; NULL: none. */
+/* The first need that no running plugin meets, or NULL. *ret_provider is the plugin that would, if there is one. */
 static const char *need_missing(const registry *r, const module *m, const module **ret_provider)
 {
     const sw_need *rows = m->plugin.needs.rows;
@@ -106,7 +106,7 @@ static bool start_module(registry *r, module *m)
     return good;
 }
 
-/* Ends a module that has been started and cannot go on. */
+/* Ends a module that was started and cannot go on. */
 static void abandon(module *m, const char *why)
 {
     bool stop = m->callable;
@@ -115,7 +115,7 @@ static void abandon(module *m, const char *why)
         module_stop(m);
 }
 
-/* A plugin that is not for production says no there, as it should: that is no fault of the installation. */
+/* A plugin that is not for production refuses to start there, as it should: the installation is not at fault. */
 static void module_refused(module *m)
 {
     m->callable = false;

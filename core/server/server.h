@@ -11,14 +11,14 @@ enum { SERVER_CONFIGS_MAX = 16 };
 
 /* What a server is made from. */
 typedef struct {
-    const char *config_file; /* NULL: none */
+    const char *config_file; /* or NULL */
     char **environment;
-    const sw_plugin *const *linked; /* plugins that are no files, NULL-ended; NULL: none */
+    const sw_plugin *const *linked; /* plugins that are not files, NULL-ended; or NULL */
     /* Of tests of plugins. */
     int listen_fd;                 /* above 0: instead of a port; taken over */
-    const outbound_stub *outbound; /* NULL: the network */
+    const outbound_stub *outbound; /* NULL for the network */
     bool by_hand;                  /* timers, housekeeping and delayed tasks do not begin by themselves */
-    bool serves;    /* clients, not a test: crashes are recorded, and who crashes too often is not loaded */
+    bool serves;    /* clients, not a test: crashes are recorded, and a plugin that crashes too often is not loaded */
     bool safe_mode; /* plugins auth and users alone */
     bool offline;   /* for a command in place of a server: no network, and the log is errors alone, on stderr */
 } server_source;
@@ -29,7 +29,7 @@ typedef struct {
     config *configs[SERVER_CONFIGS_MAX]; /* the first one, then the latest: texts of an older one may still be read */
     unsigned config_count;
     registry *plugins;
-    crashes *crashes; /* NULL: nobody watches */
+    crashes *crashes; /* NULL when nobody watches */
     http_server *http;
     bool operators; /* the socket of their commands is open */
     sw_db *writer_db;
@@ -55,7 +55,8 @@ sw_log_level configured_level(const config *c);
 bool data_dir_choose(const config *c, char out[PATH_MAX]);
 /* Where the store of that data folder is: storage.path, or in it. */
 bool data_dir_store(const config *c, const char *data_dir, char out[PATH_MAX]);
-/* Takes the lock of a data folder, until the descriptor is closed. -1: `error` is one line, and says who holds it. */
+/* Takes the lock of a data folder, until the descriptor is closed. -1: `error` is one line that says which process
+ * holds it. */
 int data_dir_lock(const char *data_dir, char *error, size_t error_size);
 /* Finds or makes the data folder and takes its lock. false: `error` is one line. */
 bool data_dir_open(server *s, char *error, size_t error_size);
@@ -81,7 +82,7 @@ void server_reload(server *s);
 
 /* systemd.c: when built in and started by it. `state` as of sd_notify(3). */
 void notify(const char *state);
-/* Microseconds between two WATCHDOG=1, 0: none wanted. */
+/* Microseconds between two WATCHDOG=1; 0 when none is wanted. */
 uint64_t notify_watchdog_us(void);
 
 #endif

@@ -39,7 +39,7 @@ bool signals_pending(void)
     return false;
 }
 
-/* The next signal; 0: none for `ms`. */
+/* The next signal, or 0 when none came for `ms`. */
 static int next_signal(int64_t ms)
 {
     sigset_t set = waited_set();
@@ -48,7 +48,7 @@ static int next_signal(int64_t ms)
     return number > 0 ? number : 0;
 }
 
-/* The second SIGTERM: whoever asks twice does not want to wait. */
+/* The second SIGTERM ends the process at once: an operator who asks twice does not want to wait. */
 static void leave_now(int number)
 {
     static const char LINE[] = "stopped at once by a second signal\n";

@@ -78,7 +78,7 @@ bool folder_link(sw_test *t, const char *file, const char **ret_name);
 bool folder_link_installed(sw_test *t, const char *name);
 bool folder_write_config(sw_test *t);
 bool folder_listen(sw_test *t, int *ret_fd);
-/* A connection to it; -1: errno. */
+/* A connection to it, or -1 and errno. */
 int folder_connect(const sw_test *t);
 
 /* testhost_options.c */
@@ -91,7 +91,7 @@ enum { TOKEN_TEXT = 256 };
 /* The token of that user. false: it has no good name, id or role. */
 bool user_token(const sw_test_user *who, char out[TOKEN_TEXT]);
 
-/* testhost_message.c: what came from the server as a reply of the host's memory. NULL: no memory. */
+/* testhost_message.c: what came from the server as a reply in the host's memory. NULL when there is none left. */
 sw_test_reply *reply_new(sw_test *t, int status, const char *body, size_t len, const char *headers, size_t headers_len);
 /* Adds what comes to `b`; false: the end, or nothing until `until_ms` (monotonic). */
 bool fd_receive(int fd, buf *b, int64_t until_ms);

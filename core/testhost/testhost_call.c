@@ -55,7 +55,7 @@ static long long content_length(const char *head, const char *end)
     return -1;
 }
 
-/* The whole answer, once it is there; NULL: not yet. */
+/* The whole answer once it is there, NULL before. */
 static const sw_test_reply *parse(sw_test *t, buf *in, bool head_only, bool ended)
 {
     buf_add(in, "", 1); /* a NUL behind it, for searching; not counted */
@@ -103,7 +103,7 @@ struct sw_test_asked {
     sw_test *t;
     int fd; /* -1: it came to nothing, or is finished */
     bool head_only;
-    const sw_test_reply *reply; /* NULL: not finished */
+    const sw_test_reply *reply; /* NULL until it is finished */
 };
 
 /* Connects and sends; -1 after none(). */

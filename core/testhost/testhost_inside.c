@@ -50,7 +50,7 @@ bool sw_test_settle(sw_test *t)
 
 /* On this thread's stack, while a task of the server works for it. */
 typedef struct {
-    sw_step step; /* NULL: a handler alone */
+    sw_step step; /* NULL when there is a handler alone */
     void *arg;
     latch done;
     sw_status status;

@@ -207,7 +207,7 @@ int sw_test_ws_code(const sw_test_socket *s)
     return s->code;
 }
 
-/* The struct stays for whoever asks it for its code: until the host ends. */
+/* The struct stays until the host ends, since a test may still ask it for its code. */
 void sw_test_ws_close(sw_test_socket *s)
 {
     if (!s)

@@ -19,7 +19,7 @@ static const sw_route ROUTES[] = {
     {.method = SW_POST, .path = "/user/passwd", .lane = SW_LANE_WORKER, .handle = post_user_passwd},
 };
 
-/* The one place that says who is an operator: root, and the user that the server runs as. On loop 0. */
+/* This is the one place that decides who is an operator: root, and the user that the server runs as. On loop 0. */
 static bool is_operator(int fd)
 {
     struct ucred peer;
