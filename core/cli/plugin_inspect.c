@@ -1,6 +1,6 @@
 /* steward plugin inspect FILE.so: its tables as text. The file is opened, so its constructors run. Main thread. */
 #include "core/cli/cli.h"
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 #include "core/plugin/loader.h"
 
 #include <limits.h>

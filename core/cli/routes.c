@@ -1,6 +1,6 @@
 /* steward routes: the tables of routes, of a server that is not started. Main thread. */
 #include "core/cli/cli.h"
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 #include "core/plugin/loader.h"
 #include "core/server/server.h"
 

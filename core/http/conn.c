@@ -1,9 +1,15 @@
-/* A conn is the loop's from accept to CONN_DEAD. evhttp owns the bufferevent and the evhttp_connection, and says by
+/* Connections from accept to the last byte, and what a loop does for all of its own: the time as one turn of the loop
+ * sees it, and every 100 ms, while there are connections, deadlines, memory, accepting again and the access log. On
+ * that loop.
+ *
+ * A conn is the loop's from accept to CONN_DEAD. evhttp owns the bufferevent and the evhttp_connection, and says by
  * on_closed() that it has freed them; the struct itself is kept for the next one. */
 #include "core/http/conn.h"
 
+#include "core/base/log.h"
 #include "core/http/rate.h"
 #include <assert.h>
+#include <event2/util.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -11,12 +17,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /* A reply leaves in pieces of up to this size; libevent's own bound is 16 KiB. */
 enum { WRITE_PIECE = 256 * 1024, LINGER_BYTES = 64 * 1024 * 1024 };
 
 /* Less than this is not counted against limits.memory: limits.connections bounds it. */
 enum { UNCOUNTED = 4096, TURN_MS = 100 };
+
+/* How long reading may rest for want of memory; how many ended structs are kept; by how much idle connections are cut
+ * short when there is no room. */
+enum { PAUSE_MAX_MS = 1000, DEAD_KEPT = 256, CROWDED_IDLE_MS = 5000 };
 
 static void on_closed(struct evhttp_connection *evcon, void *arg);
 
@@ -47,7 +58,7 @@ struct bufferevent *conn_accept(struct event_base *base, void *entrance_)
             bufferevent_free(bev);
         return NULL; /* evhttp makes one itself, or closes; conn_of() finds no conn and its requests are refused */
     }
-    /* evhttp sets the descriptor and its callbacks after this returns: conn_newborn() looks at the rest, in the same
+    /* evhttp sets the descriptor and its callbacks after this returns: newborn() looks at the rest, in the same
      * turn of the loop. Should evhttp give up in between, this reference keeps the bufferevent's memory. */
     bufferevent_incref(bev);
     c->bev = bev;
@@ -161,7 +172,7 @@ static void welcome(conn *c)
         come_in_by_port(c);
 }
 
-void conn_newborn(evutil_socket_t fd, short what, void *http_loop_)
+static void newborn(evutil_socket_t fd, short what, void *http_loop_)
 {
     (void)fd, (void)what;
     http_loop *l = http_loop_;
@@ -258,7 +269,7 @@ void conn_next(conn *c)
 
 /* ---- limits.memory: each loop counts its own, and who counts something adds them up ---- */
 
-void memory_look(http_server *h)
+static void memory_look(http_server *h)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < h->loop_count; i++)
@@ -358,7 +369,7 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
     forget(c);
 }
 
-void conn_bury(http_loop *l, unsigned keep)
+static void bury(http_loop *l, unsigned keep)
 {
     while (l->dead_count > keep) {
         conn *c = TAILQ_FIRST(&l->dead);
@@ -387,7 +398,7 @@ void accept_pause(http_loop *l, int64_t ms)
     conn_timer(l);
 }
 
-void accept_resume(http_loop *l)
+static void accept_resume(http_loop *l)
 {
     uint32_t open = atomic_load_explicit(&l->server->open, memory_order_relaxed);
     if (l->clock.mono_ms < l->accept_after_ms)
@@ -400,4 +411,158 @@ void accept_resume(http_loop *l)
     l->accept_paused = false;
     if (l->port.listener)
         evconnlistener_enable(l->port.listener);
+}
+
+void conn_flush_log(http_loop *l)
+{
+    if (l->log_len > 0)
+        log_raw(l->log, l->log_len);
+    l->log_len = 0;
+}
+
+/* ---- what is done every 100 ms: one kind of deadline each ---- */
+
+static void late_head(conn *c)
+{
+    /* Who never said a word hears none. */
+    if (c->state == CONN_IDLE) {
+        conn_free(c);
+        return;
+    }
+    count(&c->home->timed_out);
+    c->home->server->refuse(c, 408, "invalid_request", "the head of the request took too long");
+}
+
+static void late_body(conn *c)
+{
+    count(&c->home->timed_out);
+    c->home->server->refuse(c, 408, "invalid_request", "the body of the request took too long");
+}
+
+/* A reply must move by 1 KiB a second over the whole limit. */
+static void slow_reply(conn *c)
+{
+    http_loop *l = c->home;
+    size_t unsent = conn_unsent(c);
+    size_t least = (size_t)(l->deadlines[DEADLINE_REPLY].limit_ms * 1024 / 1000);
+    size_t moved = c->unsent_mark > unsent ? c->unsent_mark - unsent : 0;
+    if (moved < least) {
+        count(&l->stalled);
+        conn_free(c);
+        return;
+    }
+    c->unsent_mark = unsent;
+    conn_charge(c, evbuffer_get_length(bufferevent_get_output(c->bev)));
+    conn_deadline(c, DEADLINE_REPLY);
+}
+
+static void (*const LATE[DEADLINES])(conn *c) = {
+    [DEADLINE_HEAD] = late_head,   [DEADLINE_BODY] = late_body,   [DEADLINE_IDLE] = conn_free,
+    [DEADLINE_REPLY] = slow_reply, [DEADLINE_LINGER] = conn_free,
+};
+
+static void sweep_deadlines(http_loop *l)
+{
+    bool crowded = atomic_load_explicit(&l->server->open, memory_order_relaxed) >= l->server->settings.connections;
+    for (int i = 0; i < DEADLINES; i++) {
+        /* With no room left, those that wait between requests make it. */
+        int64_t early = i == DEADLINE_IDLE && crowded ? l->deadlines[i].limit_ms - CROWDED_IDLE_MS : 0;
+        int64_t until = l->clock.mono_ms + (early > 0 ? early : 0);
+        for (conn *c; (c = TAILQ_FIRST(&l->deadlines[i].queue)) && c->deadline_ms <= until;)
+            LATE[i](c);
+    }
+}
+
+/* Connections that wait for memory read on when there is some, and are refused when there is none for a second. */
+static void sweep_paused(http_loop *l)
+{
+    bool over = atomic_load_explicit(&l->server->over_memory, memory_order_relaxed);
+    conn *next;
+    for (conn *c = TAILQ_FIRST(&l->deadlines[DEADLINE_BODY].queue); c && l->paused > 0; c = next) {
+        next = TAILQ_NEXT(c, entry);
+        if (!c->paused_ms)
+            continue;
+        if (!over)
+            conn_resume(c);
+        else if (l->clock.mono_ms - c->paused_ms >= PAUSE_MAX_MS)
+            c->home->server->refuse(c, 503, "unavailable", "the server is out of memory for requests");
+    }
+}
+
+static void look_after(http_loop *l)
+{
+    memory_look(l->server);
+    sweep_deadlines(l);
+    sweep_paused(l);
+    if (l->accept_paused)
+        accept_resume(l);
+}
+
+static void sweep_fired(evutil_socket_t fd, short what, void *http_loop_)
+{
+    (void)fd, (void)what;
+    http_loop *l = http_loop_;
+    l->timer_set = false;
+    tick(l);
+    look_after(l);
+    conn_flush_log(l);
+    bury(l, DEAD_KEPT);
+    bool waiting = l->accept_paused || l->paused > 0;
+    for (int i = 0; i < DEADLINES; i++)
+        waiting |= !TAILQ_EMPTY(&l->deadlines[i].queue);
+    if (waiting)
+        conn_timer(l);
+    else
+        bury(l, 0);
+}
+
+bool conn_loop_open(http_loop *l)
+{
+    l->newborn = event_new(l->loop->base, -1, 0, newborn, l);
+    l->timer = evtimer_new(l->loop->base, sweep_fired, l);
+    return l->newborn && l->timer;
+}
+
+void conn_loop_close(http_loop *l)
+{
+    conn_flush_log(l);
+    bury(l, 0);
+    if (l->newborn)
+        event_free(l->newborn);
+    if (l->timer)
+        event_free(l->timer);
+}
+
+/* ---- the time ---- */
+
+static void new_second(loop_clock *c, time_t second)
+{
+    struct tm utc;
+    gmtime_r(&second, &utc);
+    memcpy(c->date, "Date: ", 6);
+    int n = evutil_date_rfc1123(c->date + 6, sizeof c->date - 8, &utc);
+    if (n < 0 || (size_t)n >= sizeof c->date - 8)
+        n = 0;
+    memcpy(c->date + 6 + n, "\r\n", 2);
+    c->date_len = (size_t)n + 8;
+    sw_time_format((int64_t)second * 1000, c->stamp);
+    c->wall_s = second;
+}
+
+void tick(http_loop *l)
+{
+    loop_clock *c = &l->clock;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    int64_t mono = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (mono == c->mono_ms)
+        return;
+    c->mono_ms = mono;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (now.tv_sec != c->wall_s)
+        new_second(c, now.tv_sec);
+    unsigned ms = (unsigned)(now.tv_nsec / 1000000);
+    c->stamp[20] = (char)('0' + ms / 100);
+    c->stamp[21] = (char)('0' + ms / 10 % 10);
+    c->stamp[22] = (char)('0' + ms % 10);
 }

@@ -1,5 +1,5 @@
-/* Connections, from accept to the last byte, and what those of a loop share: the memory they may take, whether more of
- * them are accepted, and the timer that looks after them. All on their loop, but for memory_over(). */
+/* Connections, from accept to the last byte, and what those of a loop share: the time, the memory they may take,
+ * whether more of them are accepted, and the timer that looks after them. All on their loop, but for memory_over(). */
 #ifndef CORE_HTTP_CONN_H
 #define CORE_HTTP_CONN_H
 
@@ -29,8 +29,6 @@ void conn_charge(conn *c, size_t bytes);
 /* Reading stops until memory is there again. */
 void conn_pause(conn *c);
 void conn_resume(conn *c);
-/* Adds up what the loops count. Any thread. */
-void memory_look(http_server *h);
 /* Is more in use than allowed? Requests that bring a body are refused then. Any thread. */
 bool memory_over(const http_server *h);
 
@@ -41,18 +39,19 @@ void conn_finish(conn *c);
 /* Ends it now. Not while an exchange is at work. */
 void conn_free(conn *c);
 
-/* Frees the structs of ended connections. */
-void conn_bury(http_loop *l, unsigned keep);
-
 /* ---- a loop ---- */
 
-/* The event that looks at newly accepted connections. */
-void conn_newborn(evutil_socket_t fd, short what, void *http_loop_);
-/* Asks for the sweep (sweep.c) in 100 ms. */
+/* Its events: new connections, and the timer. Before the loops run; false: no memory. */
+bool conn_loop_open(http_loop *l);
+/* After evhttp has freed the connections: frees their structs. */
+void conn_loop_close(http_loop *l);
+/* The time, on entering a callback of the loop. Cheap: coarse clocks, and texts are made anew only when they change. */
+void tick(http_loop *l);
+/* Looks after the loop's connections in 100 ms. */
 void conn_timer(http_loop *l);
 /* No further connection for now. `ms`: not before that has passed (EMFILE). */
 void accept_pause(http_loop *l, int64_t ms);
-/* Accepts again when there is room. */
-void accept_resume(http_loop *l);
+/* Hands the lines of the access log that the loop has gathered to the log. */
+void conn_flush_log(http_loop *l);
 
 #endif

@@ -1,5 +1,5 @@
-/* The rules are made by the main thread, never changed, and read by the loops; those that a reload replaced are kept,
- * for a loop may still read them. */
+/* Rules about origins. They are made by the main thread, never changed, and read by the loops; those that a reload
+ * replaced are kept, for a loop may still read them. */
 #include "core/http/cors.h"
 
 #include <stdarg.h>
@@ -78,21 +78,4 @@ bool cors_origin_listed(const cors_rules *rules, const char *origin)
         if (strcasecmp(rules->origins[i], origin) == 0 && strcmp(origin, "*") != 0)
             return true;
     return false;
-}
-
-/* ---- of an exchange ---- */
-
-void cors_take(exchange *x, const char *origin)
-{
-    const cors_rules *rules = x->home->server->cors;
-    if (origin && cors_origin_listed(rules, origin))
-        x->origin = origin;
-    else if (rules->any_origin)
-        x->origin = "*";
-}
-
-void cors_find(exchange *x)
-{
-    if (x->present & HAS_ORIGIN)
-        cors_take(x, evhttp_find_header(evhttp_request_get_input_headers(x->ev), "Origin"));
 }

@@ -1,8 +1,8 @@
-/* Origins: what [cors] of the configuration says, and what an exchange is told by it. */
+/* Origins: what [cors] of the configuration says. */
 #ifndef CORE_HTTP_CORS_H
 #define CORE_HTTP_CORS_H
 
-#include "core/http/exchange.h"
+#include "core/config/config.h"
 
 enum { ORIGINS_MAX = 64 };
 
@@ -24,10 +24,5 @@ cors_rules *cors_rules_new(const config *c, char *error, size_t error_size);
 void cors_rules_free(cors_rules *rules);
 /* Is this Origin on the list by its name? (not by *) Any thread. */
 bool cors_origin_listed(const cors_rules *rules, const char *origin);
-
-/* Sets x->origin: what Access-Control-Allow-Origin says, or NULL when it says nothing. On the loop. */
-void cors_find(exchange *x);
-/* The same for an Origin that was read elsewhere; it must live until the answer is sent. */
-void cors_take(exchange *x, const char *origin);
 
 #endif

@@ -1,12 +1,18 @@
-/* The way of a request from its loop to the lanes and home again. The exchange is the loop's, then the thread's that
- * runs it, then the loop's again; the loop keeps the spare ones. The way of the answer is in http_reply.c. */
+/* The way of a request from its loop to the lanes and home again, and of its answer into the socket. The exchange is
+ * the loop's, then the thread's that runs it, then the loop's again; the loop keeps the spare ones. A body that is
+ * owned belongs to the reply until the last byte has left. */
 #include "core/http/exchange.h"
 
 #include "core/base/log.h"
 #include "core/http/conn.h"
+#include "core/http/cors.h"
+#include "core/http/put.h"
 #include "core/runtime/thread.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 enum { SPARE_KEPT = 64, REQUEST_MEMORY = 64 * 1024 * 1024, ERROR_BYTES = 64 * 1024 };
 
@@ -69,7 +75,7 @@ exchange *exchange_of(const sw_request *req)
     return req->kind == REQUEST_HTTP ? req->owner : NULL;
 }
 
-/* ---- its id ---- */
+/* ---- its id, and its origin ---- */
 
 bool exchange_names_open(http_loop *l, unsigned index)
 {
@@ -113,6 +119,15 @@ void exchange_name(exchange *x, const char *given)
     }
     x->id[len] = '\0';
     x->id_len = len;
+}
+
+void exchange_take_origin(exchange *x, const char *origin)
+{
+    const cors_rules *rules = x->home->server->cors;
+    if (origin && cors_origin_listed(rules, origin))
+        x->origin = origin;
+    else if (rules->any_origin)
+        x->origin = "*";
 }
 
 /* ---- going to work ---- */
@@ -225,4 +240,236 @@ void exchange_answer(exchange *x)
     if (!r.body)
         r.len = 0;
     reply_send(x, &r);
+}
+
+/* ---- the answer: its head ---- */
+
+static const struct {
+    int status;
+    const char *line;
+} STATUS_LINES[] = {
+    {200, "HTTP/1.1 200 OK\r\n"},
+    {201, "HTTP/1.1 201 Created\r\n"},
+    {202, "HTTP/1.1 202 Accepted\r\n"},
+    {204, "HTTP/1.1 204 No Content\r\n"},
+    {304, "HTTP/1.1 304 Not Modified\r\n"},
+    {400, "HTTP/1.1 400 Bad Request\r\n"},
+    {401, "HTTP/1.1 401 Unauthorized\r\n"},
+    {403, "HTTP/1.1 403 Forbidden\r\n"},
+    {404, "HTTP/1.1 404 Not Found\r\n"},
+    {405, "HTTP/1.1 405 Method Not Allowed\r\n"},
+    {408, "HTTP/1.1 408 Request Timeout\r\n"},
+    {409, "HTTP/1.1 409 Conflict\r\n"},
+    {410, "HTTP/1.1 410 Gone\r\n"},
+    {413, "HTTP/1.1 413 Content Too Large\r\n"},
+    {414, "HTTP/1.1 414 URI Too Long\r\n"},
+    {415, "HTTP/1.1 415 Unsupported Media Type\r\n"},
+    {417, "HTTP/1.1 417 Expectation Failed\r\n"},
+    {426, "HTTP/1.1 426 Upgrade Required\r\n"},
+    {429, "HTTP/1.1 429 Too Many Requests\r\n"},
+    {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
+    {500, "HTTP/1.1 500 Internal Server Error\r\n"},
+    {501, "HTTP/1.1 501 Not Implemented\r\n"},
+    {503, "HTTP/1.1 503 Service Unavailable\r\n"},
+    {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n"},
+};
+
+static char *put_status(char *at, int status)
+{
+    for (size_t i = 0; i < sizeof STATUS_LINES / sizeof *STATUS_LINES; i++)
+        if (STATUS_LINES[i].status == status)
+            return put_text(at, STATUS_LINES[i].line);
+    at = put_number(PUT(at, "HTTP/1.1 "), (uint64_t)(status >= 100 && status <= 999 ? status : 500));
+    return PUT(at, " -\r\n");
+}
+
+static char *put_header(char *at, const char *name, const char *value)
+{
+    at = PUT(put_text(at, name), ": ");
+    return PUT(put_text(at, value), "\r\n");
+}
+
+/* What an Origin of the list, or any with *, is told. */
+static char *put_cors(char *at, const exchange *x, bool preflight)
+{
+    const cors_rules *rules = x->home->server->cors;
+    if (!x->origin)
+        return at;
+    at = put_header(at, "Access-Control-Allow-Origin", x->origin);
+    /* "*" never goes with credentials: only origins that are named may have them. */
+    if (rules->credentials && x->origin[0] != '*')
+        at = PUT(at, "Access-Control-Allow-Credentials: true\r\n");
+    if (preflight)
+        return at;
+    return PUT(at, "Access-Control-Expose-Headers: X-Total-Count, X-Request-Id, X-Truncated, Idempotency-Replayed\r\n");
+}
+
+/* More than write_head() will need. */
+static size_t head_bound(const exchange *x, const reply *r)
+{
+    size_t sum = 1024 + (r->lines ? strlen(r->lines) : 0) + (x->origin ? strlen(x->origin) : 0) +
+                 (x->allow ? strlen(x->allow) : 0) + (r->content_type ? strlen(r->content_type) : 0);
+    for (const reply_header *h = r->headers; h; h = h->next)
+        sum += strlen(h->name) + strlen(h->value) + 4;
+    return sum;
+}
+
+/* What a status demands. */
+static char *put_demanded(char *at, const exchange *x, const reply *r)
+{
+    if (r->status == 401)
+        at = PUT(at, "WWW-Authenticate: Bearer\r\n");
+    if (x->allow)
+        at = put_header(at, "Allow", x->allow);
+    if (r->retry_after > 0 || r->status == 503 || r->status == 429) {
+        at = put_number(PUT(at, "Retry-After: "), r->retry_after > 0 ? (uint64_t)r->retry_after : 1);
+        at = PUT(at, "\r\n");
+    }
+    return at;
+}
+
+/* Gives its length. `keep_alive`: say so (HTTP/1.0). */
+static size_t write_head(const exchange *x, const reply *r, bool close, bool keep_alive, char *out)
+{
+    const loop_clock *clock = &x->home->clock;
+    bool no_body = r->status == 204 || r->status == 304;
+    char *at = put_status(out, r->status);
+    if (!no_body && r->len > 0)
+        at = put_header(at, "Content-Type", r->content_type);
+    if (!no_body)
+        at = PUT(put_number(PUT(at, "Content-Length: "), r->len), "\r\n");
+    at = put(at, clock->date, clock->date_len);
+    at = put(PUT(at, "X-Request-Id: "), x->id, x->id_len);
+    at = PUT(at, "\r\n");
+    if (!x->home->server->cors->any_origin)
+        at = PUT(at, "Vary: Origin\r\n");
+    at = put_cors(at, x, r->preflight);
+    at = put_demanded(at, x, r);
+    for (const reply_header *h = r->headers; h; h = h->next)
+        at = put_header(at, h->name, h->value);
+    if (r->lines)
+        at = put_text(at, r->lines);
+    if (close)
+        at = PUT(at, "Connection: close\r\n");
+    else if (keep_alive)
+        at = PUT(at, "Connection: keep-alive\r\n");
+    at = PUT(at, "\r\n");
+    return (size_t)(at - out);
+}
+
+/* ---- the answer: into the socket ---- */
+
+/* Everything has left: the connection ends, or waits for its next request. */
+static void sent(conn *c)
+{
+    struct evhttp_request *ev = c->request;
+    c->request = NULL;
+    conn_charge(c, 0);
+    if (c->close_after || !ev) {
+        conn_finish(c);
+        return;
+    }
+    /* The output is empty, so evhttp ends the request here and now and gets ready for the next one. The request was
+     * not chunked (those close), so this writes nothing. */
+    evhttp_send_reply_end(ev);
+    if (c->state == CONN_DEAD)
+        return; /* out of memory */
+    conn_next(c);
+}
+
+static void on_drained(struct bufferevent *bev, void *arg)
+{
+    conn *c = conn_of(bev);
+    (void)arg;
+    if (!c || c->state != CONN_REPLY)
+        return;
+    tick(c->home);
+    sent(c);
+}
+
+static void release(const void *data, size_t len, void *owned)
+{
+    (void)data, (void)len;
+    free(owned);
+}
+
+/* What the socket did not take at once waits in the bufferevent. */
+static void queue_rest(conn *c, const char *head, size_t head_len, const reply *r, size_t body_len, size_t gone)
+{
+    struct evbuffer *out = bufferevent_get_output(c->bev);
+    int failed = 0;
+    if (gone < head_len) {
+        failed = evbuffer_add(out, head + gone, head_len - gone);
+        gone = head_len;
+    }
+    size_t left = body_len - (gone - head_len);
+    if (left == 0)
+        free(r->owned);
+    else if (r->owned && !failed)
+        failed = evbuffer_add_reference(out, r->body + (body_len - left), left, release, r->owned);
+    else
+        failed |= evbuffer_add(out, r->body + (body_len - left), left);
+    if (failed) {
+        if (left > 0)
+            free(r->owned);
+        conn_free(c);
+        return;
+    }
+    c->unsent_mark = conn_unsent(c);
+    conn_charge(c, evbuffer_get_length(out));
+    conn_deadline(c, DEADLINE_REPLY);
+    conn_watch(c, NULL, on_drained);
+    bufferevent_disable(c->bev, EV_READ);
+    bufferevent_enable(c->bev, EV_WRITE);
+}
+
+/* Directly to the socket, when nothing waits before it. Gives what it took; -1: the client is gone. */
+static ssize_t send_now(conn *c, const char *head, size_t head_len, const char *body, size_t body_len)
+{
+    if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+        return 0;
+    struct iovec pieces[2] = {{(void *)(uintptr_t)head, head_len}, {(void *)(uintptr_t)body, body_len}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = body_len ? 2 : 1};
+    ssize_t n = sendmsg(bufferevent_getfd(c->bev), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
+}
+
+static void transmit(conn *c, const char *head, size_t head_len, const reply *r, size_t body_len)
+{
+    ssize_t n = send_now(c, head, head_len, r->body, body_len);
+    if (n < 0) {
+        free(r->owned);
+        conn_free(c);
+    } else if ((size_t)n == head_len + body_len) {
+        free(r->owned);
+        sent(c);
+    } else {
+        queue_rest(c, head, head_len, r, body_len, (size_t)n);
+    }
+}
+
+void reply_send(exchange *x, reply *r)
+{
+    conn *c = x->conn;
+    http_loop *l = x->home;
+    size_t body_len = x->method == HEAD_HEAD || r->status == 204 || r->status == 304 ? 0 : r->len;
+    int64_t took = now_ns() - x->started_ns;
+    record_exchange(x, r->status, body_len, took);
+    size_t bound = head_bound(x, r);
+    char *head = bound <= sizeof l->scratch ? l->scratch : malloc(bound);
+    c->close_after |= l->draining;
+    size_t head_len = head ? write_head(x, r, c->close_after, c->head.http10, head) : 0;
+    exchange_free(x);
+    c->work = NULL;
+    c->state = CONN_REPLY;
+    if (head)
+        transmit(c, head, head_len, r, body_len);
+    else {
+        free(r->owned);
+        conn_free(c);
+    }
+    if (head != l->scratch)
+        free(head);
 }

@@ -4,8 +4,7 @@
  * knows of the request (headers, target, body) stays untouched by the loop meanwhile, so any of these threads may read
  * it. request_finish() brings it home by the loop's mailbox, where the answer is sent and the exchange ends.
  *
- * exchange.c and http_reply.c are one thing, the way there and the way back; access_log.c and route_metrics.c note what
- * became of it, request_read.c is what a handler reads of it. */
+ * http_record.c notes what became of it, request_read.c is what a handler reads of it. */
 #ifndef CORE_HTTP_EXCHANGE_H
 #define CORE_HTTP_EXCHANGE_H
 
@@ -63,10 +62,13 @@ void exchange_answer(exchange *x);
 
 /* X-Request-Id: the caller's own when it is sane, else one of ours. `given` may be NULL. On the loop. */
 void exchange_name(exchange *x, const char *given);
+/* Sets x->origin: what Access-Control-Allow-Origin says to that Origin, or NULL when it says nothing. `origin` must
+ * live until the answer is sent. On the loop. */
+void exchange_take_origin(exchange *x, const char *origin);
 /* The prefix of the loop's own ids: random, so that restarts do not repeat them. */
 bool exchange_names_open(http_loop *l, unsigned index);
 
-/* ---- http_reply.c: the head is written by hand and goes to the socket together with the body, in one call when the
+/* ---- the answer: the head is written by hand and goes to the socket together with the body, in one call when the
  * socket takes it; evhttp only learns that the request is done ---- */
 
 typedef struct {
@@ -84,19 +86,9 @@ typedef struct {
 /* On the loop. Logs and counts, and ends the exchange. */
 void reply_send(exchange *x, reply *r);
 
-/* ---- access_log.c: one line for each exchange, gathered in the loop and written every 100 ms or 16 KiB. Never a query
- * string (tokens stand there), never a body ---- */
+/* ---- http_record.c ---- */
 
-/* Text: time info access METHOD path status bytes ms address request_id user. On the loop. */
-void access_log_add(const exchange *x, int status, size_t bytes, int64_t took_ns);
-void access_log_flush(http_loop *l);
-
-/* ---- route_metrics.c: counts and times of exchanges by route. Each loop writes its own ---- */
-
-/* Room for every route there is; before the loops run. */
-bool route_metrics_open(http_server *h);
-void route_metrics_close(http_server *h);
-/* On the loop. */
-void route_metrics_add(const exchange *x, int status, int64_t took_ns);
+/* Notes an exchange that has been answered: a line of the access log, and the counts of its route. On the loop. */
+void record_exchange(const exchange *x, int status, size_t bytes, int64_t took_ns);
 
 #endif

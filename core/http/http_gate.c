@@ -1,11 +1,8 @@
 /* A request is followed in the input of its connection until it is whole and clean; evhttp parses it then, and calls
  * http_dispatch(). What is wrong is refused here, as evhttp would have accepted it or answered without JSON. On the
  * loop of the connection. */
-#include "core/http/http_gate.h"
-
 #include "core/base/str.h"
 #include "core/http/conn.h"
-#include "core/http/cors.h"
 #include "core/http/exchange.h"
 #include <string.h>
 
@@ -53,7 +50,7 @@ static void read_head(conn *c, repeated *ret)
     copy_header(at, (size_t)end.pos + 2, "X-Request-Id", ret->request_id, sizeof ret->request_id);
 }
 
-void refuse_read(conn *c, int http_status, const char *code, const char *text)
+void gate_refuse(conn *c, int http_status, const char *code, const char *text)
 {
     repeated known;
     read_head(c, &known);
@@ -68,7 +65,7 @@ void refuse_read(conn *c, int http_status, const char *code, const char *text)
     }
     exchange_name(x, known.request_id);
     if (known.origin[0] && !c->by->door)
-        cors_take(x, known.origin);
+        exchange_take_origin(x, known.origin);
     if (!text)
         text = http_status == 413 ? "the request body is too large" : "the request is malformed";
     exchange_refuse(x, http_status, code, text);
@@ -110,9 +107,9 @@ static bool chunked_body_whole(conn *c)
     size_t have = evbuffer_get_length(bufferevent_get_input(c->bev));
     chunk_answer answer = follow_chunks(c, c->checked, &c->checked);
     if (answer == CHUNK_BAD)
-        refuse_read(c, 400, "invalid_request", "malformed chunked body");
+        gate_refuse(c, 400, "invalid_request", "malformed chunked body");
     else if (answer == CHUNK_TOO_LARGE || (answer == CHUNK_MORE && have > 2 * c->body_limit + 65536))
-        refuse_read(c, 413, "too_large", NULL);
+        gate_refuse(c, 413, "too_large", NULL);
     return answer == CHUNK_END;
 }
 
@@ -165,11 +162,11 @@ static void begin_body(conn *c, size_t head_len)
     c->checked = head_len;
     c->state = CONN_BODY;
     if (h->length > c->body_limit) {
-        refuse_read(c, 413, "too_large", NULL);
+        gate_refuse(c, 413, "too_large", NULL);
         return;
     }
     if ((h->chunked || h->length > SMALL_BODY) && memory_over(c->home->server)) {
-        refuse_read(c, 503, "unavailable", "the server is out of memory for requests");
+        gate_refuse(c, 503, "unavailable", "the server is out of memory for requests");
         return;
     }
     if (skip_body)
@@ -198,7 +195,7 @@ static void unfinished_head(conn *c, const char *at, size_t len)
     }
     if (status) {
         count(&c->home->bad_heads);
-        refuse_read(c, status, status == 414 || status == 431 ? "too_large" : "invalid_request", why);
+        gate_refuse(c, status, status == 414 || status == 431 ? "too_large" : "invalid_request", why);
         return;
     }
     c->checked = len;
@@ -244,7 +241,7 @@ static bool gate_head(conn *c)
     int status = head_len > limit ? 431 : head_check(at, head_len, &c->head, &why);
     if (status) {
         count(&c->home->bad_heads);
-        refuse_read(c, status, status == 431 ? "too_large" : "invalid_request",
+        gate_refuse(c, status, status == 431 ? "too_large" : "invalid_request",
                     why ? why : "the headers are too large");
         return false;
     }

@@ -1,17 +1,17 @@
 /* The inside of http, shared by the files of this folder: the server, its part of every loop, connections. README.md
- * has the layers: a file calls those below it, and what a lower one starts in a higher one goes by http_server.read,
- * exchange.resume, or a callback of libevent.
+ * has the layers: a file calls those below it, and what a lower one starts in a higher one goes by http_server.read and
+ * .refuse, exchange.resume, or a callback of libevent.
  *
  * Everything of an http_loop and of its connections belongs to that loop's thread; other threads only read the atomic
  * counters. An exchange belongs to one thread at a time (exchange.h). */
 #ifndef CORE_HTTP_HTTP_INTERNAL_H
 #define CORE_HTTP_HTTP_INTERNAL_H
 
-#include "core/http/chunk_walk.h"
-#include "core/http/head_check.h"
+#include "core/base/address.h"
+#include "core/config/config.h"
 #include "core/http/http.h"
+#include "core/http/request_check.h"
 #include "core/http/router.h"
-#include "core/http/settings.h"
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
@@ -22,6 +22,25 @@ typedef struct http_loop http_loop;
 typedef struct conn conn;
 typedef struct entrance entrance;
 typedef struct exchange exchange;
+
+/* What http takes from the configuration, read once when it opens; [cors] is in cors.h. Texts are the configuration's.
+ */
+enum { TRUSTED_MAX = 64 };
+
+typedef struct {
+    const char *host;
+    int port, backlog;
+    size_t body, large_body, header_bytes;
+    int64_t header_timeout, body_timeout, idle_timeout, reply_stall; /* ms */
+    uint32_t connections, connections_per_address;
+    bool per_address_loopback;
+    size_t memory;
+    uint32_t rate; /* requests a second of one address, 0: off */
+    bool access_log;
+    bool check_origin; /* of WebSockets */
+    address_range trusted[TRUSTED_MAX];
+    size_t trusted_count;
+} http_settings;
 
 /* What a connection does. READ states wait for the client, the others do not read. */
 typedef enum {
@@ -95,7 +114,7 @@ struct conn {
     char peer_text[ADDRESS_TEXT];
 };
 
-/* Times of this turn of the loop, see tick.c. */
+/* Times of this turn of the loop, see tick() in conn.h. */
 typedef struct {
     int64_t mono_ms;
     int64_t wall_s;
@@ -143,6 +162,15 @@ struct http_loop {
     char scratch[HEAD_SCRATCH]; /* the head of the reply being sent */
 };
 
+/* What the last check of GET /api/health found: own_routes.c. Written by whoever wins `checked_ms`; the rest are single
+ * words. */
+typedef struct {
+    _Atomic int64_t checked_ms; /* monotonic; 0 before the first */
+    _Atomic uint64_t failed_batches;
+    _Atomic int64_t latency_us;
+    _Atomic bool storage_ok, modules_ok;
+} health;
+
 struct http_server {
     runtime *rt;
     http_settings settings;
@@ -152,14 +180,16 @@ struct http_server {
     http_ask ask;      /* NULL: authenticate tells everything */
     sw_host *provider; /* whose work asking is */
     http_take_over take_over;
-    void (*read)(conn *c); /* takes what is in the input of a connection: http_gate.c, set once by http_server.c */
-    router *router;        /* of the TCP port */
-    entrance *doors;       /* all on loop 0 */
+    /* What connections start in the gate above them; set once by http_server.c. */
+    void (*read)(conn *c);
+    void (*refuse)(conn *c, int http_status, const char *code, const char *text);
+    router *router;  /* of the TCP port */
+    entrance *doors; /* all on loop 0 */
     struct rates *rates;
     http_loop **loops; /* one each, so that they share no cache line */
     unsigned loop_count;
     sw_host core; /* stands for module 0 while that is not there */
-    struct health *health;
+    health health;
     _Atomic uint32_t open; /* connections of all loops */
     _Atomic bool over_memory;
 };
@@ -169,8 +199,14 @@ static inline void count(counter *c)
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* The time, on entering a callback of the loop (tick.c). Cheap: coarse clocks, and texts are made anew only when they
- * change. */
-void tick(http_loop *l);
+/* ---- what http_server.c puts in the place of evhttp's own ---- */
+
+/* http_gate.c, http_server.read: takes what is in the input, and all requests of it that are answered at once. */
+void gate_read(conn *c);
+/* http_gate.c, http_server.refuse: answers a request that is still being read (CONN_IDLE, CONN_HEAD, CONN_BODY) with a
+ * failure, and ends the connection. `text` NULL: the status's own. */
+void gate_refuse(conn *c, int http_status, const char *code, const char *text);
+/* guard.c: evhttp's callback for every request that has passed the gate; `http_loop_` is the loop's. */
+void http_dispatch(struct evhttp_request *ev, void *http_loop_);
 
 #endif

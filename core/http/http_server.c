@@ -1,22 +1,40 @@
-/* Puts the parts together: settings, a part for each loop, routes, listeners; and takes them apart. On the main thread,
- * but for drain(), which runs on each loop. The http_server owns all of it. */
-#include "core/http/conn.h"
-#include "core/http/cors.h"
-#include "core/http/guard.h"
-#include "core/http/http_gate.h"
-#include "core/http/http_listener.h"
-#include "core/http/own_routes.h"
-#include "core/http/rate.h"
-
+/* One HTTP server: its settings, a part of it on each loop, routes, listening sockets; opened and taken apart. On the
+ * main thread, but for drain() and on_error(), which run on each loop. The http_server owns all of it.
+ *
+ * There is one listening socket for each loop on the same port (SO_REUSEPORT), so that the kernel spreads the
+ * connections, or one shared that systemd has passed on. From then on each is its loop's; evhttp owns the listener and
+ * closes the socket. */
+#include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/base/table.h"
+#include "core/http/conn.h"
+#include "core/http/cors.h"
+#include "core/http/exchange.h"
+#include "core/http/own_routes.h"
+#include "core/http/rate.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* evhttp's own limits stand above ours, so that a refusal is ours, as JSON. */
 enum { ABOVE_OURS = 64 * 1024, LINGER_MS = 10000 };
+
+/* Descriptors that connections leave to the database, the log, plugins and outbound connections. */
+enum { DESCRIPTOR_RESERVE = 256, CONNECTIONS_MAX = 1000000 };
+
+enum { RETRY_MS = 200, COMPLAIN_MS = 10000, SYSTEMD_FIRST = 3 };
+
+static bool settings_read(http_settings *s, const config *c, char *error, size_t error_size);
+static bool listener_open(http_server *h, int *ret_port, char *error, size_t error_size);
+static bool listener_add(entrance *by, int fd, char *error, size_t error_size);
+static void listener_close(http_loop *l);
 
 /* ---- opening ---- */
 
@@ -34,13 +52,6 @@ static bool open_evhttp(entrance *by)
     evhttp_set_allowed_methods(by->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
                                                EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS);
     return true;
-}
-
-static bool open_events(http_loop *l)
-{
-    l->newborn = event_new(l->loop->base, -1, 0, conn_newborn, l);
-    l->timer = evtimer_new(l->loop->base, sweep_fired, l);
-    return l->newborn && l->timer && open_evhttp(&l->port);
 }
 
 static http_loop *loop_new(http_server *h, loop *on)
@@ -77,8 +88,22 @@ static bool open_loops(http_server *h)
             return false;
         h->loop_count = i + 1;
         on->http = h->loops[i];
-        if (!exchange_names_open(h->loops[i], i) || !open_events(h->loops[i]))
+        if (!exchange_names_open(h->loops[i], i) || !conn_loop_open(h->loops[i]) || !open_evhttp(&h->loops[i]->port))
             return false;
+    }
+    return true;
+}
+
+/* Room for the counts of every route there is; before the loops run. */
+static bool open_metrics(http_server *h)
+{
+    for (unsigned i = 0; i < h->loop_count; i++) {
+        http_loop *l = h->loops[i];
+        route_metrics *made = calloc(router_count(h->router) + 1, sizeof *made);
+        if (!made)
+            return false;
+        free(l->metrics);
+        l->metrics = made;
     }
     return true;
 }
@@ -102,8 +127,9 @@ static bool read_settings(http_server *h, char *error, size_t error_size)
     cors_rules *rules = cors_rules_new(h->rt->config, error, error_size);
     h->cors = rules;
     h->rates = rates_new(h->settings.rate);
-    h->health = health_new();
-    return rules && h->rates && h->health;
+    h->health.storage_ok = true;
+    h->health.modules_ok = true;
+    return rules && h->rates;
 }
 
 /* libevent's own warnings. */
@@ -126,9 +152,10 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
     h->authenticate_lane = SW_LANE_WORKER;
     h->take_over = take_over;
     h->read = gate_read;
+    h->refuse = gate_refuse;
     int port = 0;
     bool fine = read_settings(h, error, error_size) && open_routes(h, error, error_size) && open_loops(h) &&
-                route_metrics_open(h) && listener_open(h, &port, error, error_size);
+                open_metrics(h) && listener_open(h, &port, error, error_size);
     if (!fine) {
         http_close(h);
         return NULL;
@@ -170,7 +197,7 @@ bool http_add_routes(http_server *h, sw_host *module, char *error, size_t error_
         if (!router_add(h->router, module, &row, ROUTE_PLAIN, error, error_size))
             return false;
     }
-    if (!route_metrics_open(h)) {
+    if (!open_metrics(h)) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
@@ -274,12 +301,8 @@ static void loop_free(http_loop *l)
     }
     if (l->port.evhttp)
         evhttp_free(l->port.evhttp); /* connections too: they become dead ones */
-    access_log_flush(l);
-    conn_bury(l, 0);
-    if (l->newborn)
-        event_free(l->newborn);
-    if (l->timer)
-        event_free(l->timer);
+    conn_loop_close(l);
+    free(l->metrics);
     l->loop->http = NULL;
 }
 
@@ -293,13 +316,235 @@ void http_close(http_server *h)
         close_door(h);
     for (unsigned i = 0; i < h->loop_count; i++)
         loop_free(h->loops[i]);
-    route_metrics_close(h);
     for (unsigned i = 0; i < h->loop_count; i++)
         free(h->loops[i]);
     free(h->loops);
     router_free(h->router);
     rates_free(h->rates);
-    health_free(h->health);
     cors_rules_free(h->cors);
     free(h);
+}
+
+/* ---- settings: [server], [limits] and [log] ---- */
+
+static bool read_trusted(http_settings *s, const config *c, char *error, size_t error_size)
+{
+    size_t count = config_list_count(c, "server.trusted_proxies");
+    for (size_t i = 0; i < count; i++) {
+        const char *text = config_list_item(c, "server.trusted_proxies", i);
+        if (i == TRUSTED_MAX || !address_range_parse(text, &s->trusted[i])) {
+            snprintf(error, error_size, "server.trusted_proxies: %s is no address or network, or one too many", text);
+            return false;
+        }
+    }
+    s->trusted_count = count;
+    return true;
+}
+
+/* What the limit of open files leaves for them. */
+static uint32_t connections_of_limit(void)
+{
+    uint64_t files = open_files_raise(NULL);
+    if (files > CONNECTIONS_MAX + DESCRIPTOR_RESERVE)
+        return CONNECTIONS_MAX;
+    if (files < 2 * DESCRIPTOR_RESERVE)
+        return (uint32_t)(files / 2);
+    return (uint32_t)files - DESCRIPTOR_RESERVE;
+}
+
+/* false: `error` says what is wrong. */
+static bool settings_read(http_settings *s, const config *c, char *error, size_t error_size)
+{
+    uint32_t possible = connections_of_limit();
+    *s = (http_settings){
+        .host = config_text(c, "server.host"),
+        .port = (int)config_int(c, "server.port"),
+        .backlog = (int)config_int(c, "server.backlog"),
+        .body = (size_t)config_int(c, "limits.body"),
+        .large_body = (size_t)config_int(c, "limits.large_body"),
+        .header_bytes = (size_t)config_int(c, "limits.header_bytes"),
+        .header_timeout = config_int(c, "limits.header_timeout"),
+        .body_timeout = config_int(c, "limits.body_timeout"),
+        .idle_timeout = config_int(c, "limits.idle_timeout"),
+        .reply_stall = config_int(c, "limits.reply_stall"),
+        .connections = (uint32_t)config_int(c, "limits.connections"),
+        .connections_per_address = (uint32_t)config_int(c, "limits.connections_per_address"),
+        .per_address_loopback = config_bool(c, "limits.per_address_loopback"),
+        .memory = (size_t)config_int(c, "limits.memory"),
+        .rate = (uint32_t)config_int(c, "limits.requests_per_second_per_address"),
+        .access_log = config_bool(c, "log.access"),
+        .check_origin = config_bool(c, "ws.check_origin"),
+    };
+    if (s->connections == 0 || s->connections > possible)
+        s->connections = possible;
+    if (s->large_body < s->body)
+        s->large_body = s->body;
+    return read_trusted(s, c, error, error_size);
+}
+
+/* ---- listening sockets ---- */
+
+/* The TCP port accepts no more, for good. On the loop. */
+static void listener_close(http_loop *l)
+{
+    if (l->port.bound)
+        evhttp_del_accept_socket(l->port.evhttp, l->port.bound);
+    l->port.bound = NULL;
+    l->port.listener = NULL;
+    l->accept_paused = false;
+}
+
+/* accept() failed: no descriptors or memory left. It would fail again at once, so it rests. */
+static void on_error(struct evconnlistener *listener, void *evhttp_)
+{
+    int why = errno;
+    http_loop *l = loop_current()->http;
+    (void)evhttp_;
+    tick(l);
+    evconnlistener_disable(listener); /* a door's, perhaps */
+    accept_pause(l, RETRY_MS);
+    if (l->complained_ms && l->clock.mono_ms - l->complained_ms < COMPLAIN_MS)
+        return;
+    l->complained_ms = l->clock.mono_ms;
+    log_warn("http", "accepting connections pauses: %s", strerror(why));
+}
+
+/* Has an entrance accept from a bound socket, which is taken over. false: `error`. */
+static bool listener_add(entrance *by, int fd, char *error, size_t error_size)
+{
+    http_loop *l = by->home;
+    if (listen(fd, l->server->settings.backlog) != 0) {
+        snprintf(error, error_size, "listen: %s", strerror(errno));
+        close(fd);
+        return false;
+    }
+    by->listener = evconnlistener_new(l->loop->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    by->bound = by->listener ? evhttp_bind_listener(by->evhttp, by->listener) : NULL;
+    if (!by->bound) {
+        snprintf(error, error_size, "out of memory");
+        if (by->listener)
+            evconnlistener_free(by->listener);
+        else
+            close(fd);
+        by->listener = NULL;
+        return false;
+    }
+    evconnlistener_set_error_cb(by->listener, on_error);
+    return true;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t len = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &len) != 0)
+        return 0;
+    if (name.ss_family == AF_INET6)
+        return ntohs(((struct sockaddr_in6 *)&name)->sin6_port);
+    return name.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&name)->sin_port) : 0;
+}
+
+/* -1: errno says why. */
+static int bind_one(const struct addrinfo *to, bool share)
+{
+    int on = 1, off = 0;
+    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    /* Inherited by what is accepted: replies go out at once. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (to->ai_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    bool fine = !share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
+    if (fine && bind(fd, to->ai_addr, to->ai_addrlen) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+static void set_port(struct addrinfo *to, int port)
+{
+    if (to->ai_family == AF_INET6)
+        ((struct sockaddr_in6 *)to->ai_addr)->sin6_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in *)to->ai_addr)->sin_port = htons((uint16_t)port);
+}
+
+static bool open_shared(http_server *h, struct addrinfo *to, int *ret_port, char *error, size_t error_size)
+{
+    const http_settings *s = &h->settings;
+    int proof = s->port ? bind_one(to, false) : -1;
+    if (s->port && proof < 0) {
+        snprintf(error, error_size, "cannot listen on %s port %d: %s", s->host, s->port, strerror(errno));
+        return false;
+    }
+    if (proof >= 0)
+        close(proof);
+    for (unsigned i = 0; i < h->loop_count; i++) {
+        int fd = bind_one(to, true);
+        if (fd < 0) {
+            snprintf(error, error_size, "cannot listen on %s port %d: %s", s->host, s->port, strerror(errno));
+            return false;
+        }
+        /* Port 0: the first socket has chosen, the others follow. */
+        *ret_port = port_of(fd);
+        set_port(to, *ret_port);
+        if (!listener_add(&h->loops[i]->port, fd, error, error_size))
+            return false;
+    }
+    return true;
+}
+
+/* The socket that systemd listens on for us (LISTEN_FDS), -1: none. */
+static int systemd_socket(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    if (!pid || !count || strtol(pid, NULL, 10) != (long)getpid() || strtol(count, NULL, 10) < 1)
+        return -1;
+    return SYSTEMD_FIRST;
+}
+
+/* Every loop accepts from the one socket, which is closed here. */
+static bool open_passed(http_server *h, int passed, int *ret_port, char *error, size_t error_size)
+{
+    int on = 1;
+    (void)setsockopt(passed, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)fcntl(passed, F_SETFL, fcntl(passed, F_GETFL) | O_NONBLOCK);
+    *ret_port = port_of(passed);
+    for (unsigned i = 0; i < h->loop_count; i++) {
+        int fd = fcntl(passed, F_DUPFD_CLOEXEC, SYSTEMD_FIRST);
+        if (fd < 0) {
+            snprintf(error, error_size, "the socket that was passed: %s", strerror(errno));
+            return false;
+        }
+        if (!listener_add(&h->loops[i]->port, fd, error, error_size))
+            return false;
+    }
+    close(passed);
+    return true;
+}
+
+/* A bind without SO_REUSEPORT first proves that nobody else has the port. false: `error` says why. */
+static bool listener_open(http_server *h, int *ret_port, char *error, size_t error_size)
+{
+    int passed = h->rt->listen_fd > 0 ? h->rt->listen_fd : systemd_socket();
+    h->rt->listen_fd = 0;
+    if (passed >= 0)
+        return open_passed(h, passed, ret_port, error, error_size);
+    char port[16];
+    snprintf(port, sizeof port, "%d", h->settings.port);
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int failed = getaddrinfo(h->settings.host[0] ? h->settings.host : NULL, port, &hints, &found);
+    if (failed) {
+        snprintf(error, error_size, "server.host %s: %s", h->settings.host, gai_strerror(failed));
+        return false;
+    }
+    bool fine = open_shared(h, found, ret_port, error, error_size);
+    freeaddrinfo(found);
+    return fine;
 }

@@ -1,28 +1,19 @@
-/* The table of them, and GET /api/ping, which is written on the loop without storage or allocation. */
+/* What http answers itself: the table of it, GET /api/ping, written on the loop without storage or allocation, and GET
+ * /api/health, on a worker. What health tells is checked at most once a second, whoever asks: the storage, the writer,
+ * the modules; the last result is kept in atomics that all of them read. */
 #include "core/http/own_routes.h"
 
-void ping_answer(exchange *x)
-{
-    static const char PONG[] = "{\"message\":\"pong\"}";
-    reply r = {.status = 200, .content_type = "application/json", .body = PONG, .len = sizeof PONG - 1};
-    reply_send(x, &r);
-}
+#include "core/crash/crash_scope.h"
+#include "core/db/db.h"
+#include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
+#include <string.h>
 
-/* The same as a handler, so that its route is like all others. */
-static sw_status ping_handle(sw_request *req)
-{
-    sw_json *j = sw_reply_json(req, 200);
-    sw_json_object_begin(j, NULL);
-    sw_json_text(j, "message", "pong");
-    sw_json_object_end(j);
-    return SW_OK;
-}
+enum { CHECK_EVERY_MS = 1000, SCRATCH_BYTES = 64 * 1024 };
 
-/* Never called: http answers it itself. */
-static sw_status socket_handle(sw_request *req)
-{
-    return sw_fail(req, SW_NOT_FOUND, NULL, "not found");
-}
+static sw_status ping_handle(sw_request *req);
+static sw_status health_handle(sw_request *req);
+static sw_status socket_handle(sw_request *req);
 
 const own_route OWN_ROUTES[OWN_ROUTES_COUNT] = {
     {.row = {.method = SW_GET,
@@ -49,3 +40,196 @@ const own_route OWN_ROUTES[OWN_ROUTES_COUNT] = {
              .summary = "Opens a WebSocket; the token stands in ?token=, in Authorization or in the subprotocols."},
      .kind = ROUTE_SOCKET},
 };
+
+/* Never called: http answers it itself. */
+static sw_status socket_handle(sw_request *req)
+{
+    return sw_fail(req, SW_NOT_FOUND, NULL, "not found");
+}
+
+/* ---- ping ---- */
+
+void ping_answer(exchange *x)
+{
+    static const char PONG[] = "{\"message\":\"pong\"}";
+    reply r = {.status = 200, .content_type = "application/json", .body = PONG, .len = sizeof PONG - 1};
+    reply_send(x, &r);
+}
+
+/* The same as a handler, so that its route is like all others. */
+static sw_status ping_handle(sw_request *req)
+{
+    sw_json *j = sw_reply_json(req, 200);
+    sw_json_object_begin(j, NULL);
+    sw_json_text(j, "message", "pong");
+    sw_json_object_end(j);
+    return SW_OK;
+}
+
+/* ---- health, while starting or draining ---- */
+
+static void write_status(sw_request *req, int http_status, const char *status)
+{
+    sw_json *j = sw_reply_json(req, http_status);
+    sw_json_object_begin(j, NULL);
+    sw_json_text(j, "status", status);
+    sw_json_object_end(j);
+}
+
+bool health_answer_now(exchange *x)
+{
+    const runtime *rt = x->home->server->rt;
+    bool draining = rt->draining;
+    if (!draining && rt->ready)
+        return false;
+    x->conn->close_after |= draining;
+    write_status(&x->req, 503, draining ? "draining" : "starting");
+    exchange_answer(x);
+    return true;
+}
+
+/* ---- health: storage ---- */
+
+/* Reads the first page of the file. */
+static bool can_read(sw_db *db)
+{
+    return db && sqlite3_exec(db_raw(db), "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* No batch of the writer has failed since the last look, and its queue moves. */
+static bool can_write(health *h, const runtime *rt)
+{
+    if (!rt->writer)
+        return false;
+    const writer_metrics *w = writer_read_metrics(rt->writer);
+    uint64_t failed = w->failed_batches;
+    return atomic_exchange(&h->failed_batches, failed) == failed;
+}
+
+static void check_storage(health *h, sw_request *req, const runtime *rt)
+{
+    int64_t before = now_ns();
+    bool fine = can_read(req->db);
+    h->latency_us = (now_ns() - before) / 1000;
+    fine &= can_write(h, rt);
+    h->storage_ok = fine;
+}
+
+/* ---- health: modules ---- */
+
+static const char *state_name(module_state state)
+{
+    switch (state) {
+    case MODULE_ENABLED:
+        return "enabled";
+    case MODULE_DRAINING:
+        return "draining";
+    case MODULE_QUARANTINED:
+        return "quarantined";
+    default:
+        return "disabled";
+    }
+}
+
+static bool is_core(const exchange *x, const sw_host *m)
+{
+    return m == &x->home->server->core || strcmp(m->name, "core") == 0;
+}
+
+/* Lets a plugin add to `out`; false: it is not well. Its callback runs as its own: with its state. */
+static bool ask_module(sw_request *req, sw_host *m, sw_json *out)
+{
+    if (m->status != MODULE_ENABLED || !m->plugin || !m->plugin->health)
+        return m->status != MODULE_QUARANTINED;
+    sw_host *mine = req->host;
+    req->host = m;
+    crash_scope before = crash_enter(m, "health", req->work_kind, req->work_name);
+    bool fine = m->plugin->health(req, out);
+    crash_leave(before);
+    req->host = mine;
+    return fine;
+}
+
+static void check_modules(health *h, exchange *x)
+{
+    const runtime *rt = x->home->server->rt;
+    bool fine = true;
+    for (unsigned i = 0; i < rt->module_count; i++) {
+        sw_json scratch;
+        json_init(&scratch, SCRATCH_BYTES);
+        sw_json_object_begin(&scratch, NULL);
+        if (!is_core(x, rt->modules[i]))
+            fine &= ask_module(&x->req, rt->modules[i], &scratch);
+        json_done(&scratch);
+    }
+    h->modules_ok = fine;
+}
+
+/* At most once a second, whoever asks. */
+static void look(health *h, exchange *x)
+{
+    int64_t now = sw_monotonic_ms(), last = h->checked_ms;
+    if (last != 0 && now - last < CHECK_EVERY_MS)
+        return;
+    if (!atomic_compare_exchange_strong(&h->checked_ms, &last, now))
+        return;
+    check_storage(h, &x->req, x->home->server->rt);
+    check_modules(h, x);
+}
+
+/* ---- health: the answer ---- */
+
+static void write_plugins(sw_json *j, const exchange *x)
+{
+    const runtime *rt = x->home->server->rt;
+    sw_json_object_begin(j, "plugins");
+    for (unsigned i = 0; i < rt->module_count; i++)
+        if (!is_core(x, rt->modules[i]))
+            sw_json_text(j, rt->modules[i]->name, state_name((module_state)rt->modules[i]->status));
+    sw_json_object_end(j);
+}
+
+/* What plugins add stands under their names, beside "storage" and "plugins". */
+static void write_added(sw_json *j, exchange *x)
+{
+    const runtime *rt = x->home->server->rt;
+    for (unsigned i = 0; i < rt->module_count; i++) {
+        sw_host *m = rt->modules[i];
+        if (is_core(x, m) || m->status != MODULE_ENABLED || !m->plugin || !m->plugin->health)
+            continue;
+        sw_json_object_begin(j, m->name);
+        (void)ask_module(&x->req, m, j);
+        sw_json_object_end(j);
+    }
+}
+
+static void write_details(sw_json *j, const health *h, exchange *x)
+{
+    const runtime *rt = x->home->server->rt;
+    sw_json_text(j, "version", rt->version ? rt->version : "");
+    if (rt->safe_mode)
+        sw_json_bool(j, "safe_mode", true);
+    sw_json_int(j, "uptime_seconds", (sw_monotonic_ms() - rt->started_ms) / 1000);
+    sw_json_object_begin(j, "checks");
+    sw_json_object_begin(j, "storage");
+    sw_json_bool(j, "ok", h->storage_ok);
+    sw_json_double(j, "latency_ms", (double)h->latency_us / 1000);
+    sw_json_object_end(j);
+    write_plugins(j, x);
+    write_added(j, x);
+    sw_json_object_end(j);
+}
+
+static sw_status health_handle(sw_request *req)
+{
+    exchange *x = exchange_of(req);
+    health *h = &x->home->server->health;
+    look(h, x);
+    sw_json *j = sw_reply_json(req, 200);
+    sw_json_object_begin(j, NULL);
+    sw_json_text(j, "status", h->storage_ok && h->modules_ok ? "ok" : "degraded");
+    if (req->who.role == SW_ROLE_ADMIN)
+        write_details(j, h, x);
+    sw_json_object_end(j);
+    return SW_OK;
+}

@@ -15,21 +15,11 @@ extern const own_route OWN_ROUTES[OWN_ROUTES_COUNT];
 
 /* GET /api/ping. On the loop. */
 void ping_answer(exchange *x);
-
-/* ---- http_health.c: GET /api/health ---- */
-
-typedef struct health health;
-
-health *health_new(void);
-void health_free(health *h);
-/* While starting or draining the answer is known at once. true: it is answered. On the loop. */
+/* GET /api/health, while starting or draining: the answer is known at once. true: it is answered. On the loop. */
 bool health_answer_now(exchange *x);
-/* The handler, on a worker. */
-sw_status health_handle(sw_request *req);
 
-/* ---- upgrade.c: GET /api/ws ---- */
-
-/* Who asks, and is it a WebSocket handshake? Then ws takes the connection over. On the loop. */
-void upgrade_begin(exchange *x);
+/* upgrade.c: GET /api/ws of a client that is known. Is it a WebSocket handshake, from an origin that may? Then ws takes
+ * the connection over; else it is answered. On the loop. */
+void upgrade_take_over(exchange *x);
 
 #endif

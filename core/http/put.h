@@ -11,6 +11,9 @@ static inline char *put(char *at, const char *bytes, size_t len)
     return at + len;
 }
 
+/* A literal. */
+#define PUT(at, literal) put((at), (literal), sizeof(literal) - 1)
+
 static inline char *put_text(char *at, const char *text)
 {
     return put(at, text, strlen(text));

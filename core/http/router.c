@@ -3,7 +3,7 @@
 #include "core/http/router.h"
 
 #include "core/base/str.h"
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 #include "core/http/uri.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,14 +1,10 @@
-/* GET /api/ws: the token, the origin, the handshake; then ws takes the connection over. On the loop, but for asking the
- * provider about the token. */
+/* GET /api/ws, once its token is known: the origin, the handshake; then ws takes the connection over. On the loop. */
 #include "core/http/own_routes.h"
 
 #include "core/base/str.h"
 #include "core/http/conn.h"
 #include "core/http/cors.h"
-#include "core/http/guard.h"
-#include "core/http/uri.h"
 #include "core/runtime/thread.h"
-#include <event2/keyvalq_struct.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,79 +13,6 @@ static const char *header(const exchange *x, const char *name)
     const char *value = evhttp_find_header(evhttp_request_get_input_headers(x->ev), name);
     return value ? value : "";
 }
-
-/* ---- the token ---- */
-
-static bool token_in_query(exchange *x)
-{
-    sw_str value;
-    if (!uri_query_find(x->query, "token", &value) || value.len == 0)
-        return false;
-    char *plain = arena_alloc(&x->req.arena, value.len + 1);
-    if (!plain)
-        return false;
-    x->token = str_trim((sw_str){plain, uri_decode(value, true, plain)});
-    return x->token.len > 0;
-}
-
-/* The subprotocols "bearer", "<token>": what a browser can send besides the URL. */
-static bool token_in_protocols(exchange *x)
-{
-    sw_str left = str_of(header(x, "Sec-WebSocket-Protocol")), piece;
-    if (!str_next(&left, ',', &piece) || !str_equal_nocase(piece, "bearer") || !str_next(&left, ',', &piece))
-        return false;
-    x->token = piece;
-    x->token_in_protocol = true;
-    return piece.len > 0;
-}
-
-static sw_status ask(sw_request *req)
-{
-    bool slow;
-    sw_status status = auth_ask(exchange_of(req), &slow);
-    if (slow)
-        return sw_move(req, SW_LANE_SLOW, ask);
-    if (status == SW_OK) {
-        req->http_status = 101; /* ends well, without a reply of its own: resume() */
-        return SW_OK;
-    }
-    if (status == SW_UNAUTHENTICATED)
-        return sw_fail(req, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
-    return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
-}
-
-static void take_over(exchange *x);
-
-/* The provider has said who it is (or that it is nobody). */
-static void resume(exchange *x)
-{
-    x->resume = NULL;
-    if (x->outcome == SW_OK)
-        take_over(x);
-    else
-        exchange_answer(x);
-}
-
-void upgrade_begin(exchange *x)
-{
-    if (!token_in_query(x) && !bearer_token(header(x, "Authorization"), &x->token) && !token_in_protocols(x)) {
-        exchange_fail(x, SW_UNAUTHENTICATED, NULL, "token is required");
-        return;
-    }
-    switch (auth_lookup(x)) {
-    case PRINCIPAL_GOOD:
-        take_over(x);
-        break;
-    case PRINCIPAL_UNKNOWN:
-        x->resume = resume;
-        exchange_submit(x, x->home->server->authenticate_lane, ask);
-        break;
-    default:
-        exchange_fail(x, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
-    }
-}
-
-/* ---- the handshake ---- */
 
 /* The host of "https://host:port" or "host:port", without the port; empty when anything but a port follows it. */
 static sw_str host_of(const char *text)
@@ -161,7 +84,7 @@ static bool is_handshake(exchange *x)
     return true;
 }
 
-static void take_over(exchange *x)
+void upgrade_take_over(exchange *x)
 {
     http_server *h = x->home->server;
     conn *c = x->conn;
@@ -196,8 +119,7 @@ static void take_over(exchange *x)
         return; /* refused */
     if (c->state == CONN_DEAD)
         x->path = (sw_str){NULL, 0}; /* it has ended already, and evhttp's copy with it */
-    route_metrics_add(x, 101, took);
-    access_log_add(x, 101, 0, took);
+    record_exchange(x, 101, 0, took);
     exchange_free(x);
     c->work = NULL;
 }

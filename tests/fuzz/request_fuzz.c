@@ -1,6 +1,5 @@
 /* The head of a request and the framing of its body: whole, and as it drips in. */
-#include "core/http/chunk_walk.h"
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 
 #include <stdlib.h>
 #include <string.h>

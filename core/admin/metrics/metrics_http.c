@@ -1,6 +1,6 @@
 /* Requests by route, method and status, and connections. */
 #include "core/admin/metrics/metrics.h"
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 
 #include <string.h>
 

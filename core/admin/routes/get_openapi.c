@@ -1,7 +1,7 @@
 /* GET /api/openapi.json: OpenAPI 3.1 of the routes that are loaded, made from their rows. */
 #include "core/admin/admin.h"
 #include "core/base/json_scan.h"
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/registry.h"
 

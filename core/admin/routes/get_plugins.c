@@ -1,6 +1,6 @@
 /* GET /api/plugins: every plugin with its state, its routes, its options (secrets masked) and why it is quarantined. */
 #include "core/admin/admin.h"
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/registry.h"
 

@@ -1,5 +1,5 @@
 /* The framing of chunked bodies. */
-#include "core/http/chunk_walk.h"
+#include "core/http/request_check.h"
 #include "tests/unit/run_tests.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What may be the head of a request, and what not. */
-#include "core/http/head_check.h"
+#include "core/http/request_check.h"
 #include "tests/unit/run_tests.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
-/* The head of a request, checked byte by byte before evhttp sees it: what evhttp 2.1 accepts too freely is refused
- * here. Pure: no I/O, no allocation. */
-#ifndef CORE_HTTP_HEAD_CHECK_H
-#define CORE_HTTP_HEAD_CHECK_H
+/* A request as bytes, checked before evhttp sees it: the head byte by byte, since evhttp 2.1 accepts too much, and the
+ * framing of a chunked body, so that evhttp gets it only when it is whole and clean. Pure: no I/O, no allocation. */
+#ifndef CORE_HTTP_REQUEST_CHECK_H
+#define CORE_HTTP_REQUEST_CHECK_H
 
 #include <steward/base.h>
 
@@ -52,5 +52,21 @@ int head_check(const char *at, size_t len, request_head *ret, const char **ret_w
 /* Checks the bytes from `from` of a head that has not ended yet (those before were checked): what can never become a
  * head is refused at once. `from` 0 at first. 0, or a status as above. */
 int head_check_partial(const char *at, size_t len, size_t from, const char **ret_why);
+
+/* ---- a chunked body ---- */
+
+typedef enum { CHUNK_MORE = 0, CHUNK_END, CHUNK_BAD, CHUNK_TOO_LARGE } chunk_answer;
+
+/* Zeroed: the start of a body. */
+typedef struct {
+    uint8_t where;  /* enum chunk_place */
+    uint8_t digits; /* of the size being read      */
+    uint64_t left;  /* of the chunk; while its size is read: the size so far */
+    uint64_t total; /* bytes of the body so far    */
+} chunk_walk;
+
+/* Takes `len` more bytes. At CHUNK_END *ret_used says how many of them belong to the body. Sizes are hex digits alone:
+ * no sign, no 0x, no extension; trailers are refused, since evhttp would mix them with the headers. */
+chunk_answer chunk_feed(chunk_walk *w, const char *bytes, size_t len, uint64_t limit, size_t *ret_used);
 
 #endif
