@@ -3,6 +3,7 @@
 #ifndef CORE_BASE_JSON_H
 #define CORE_BASE_JSON_H
 
+#include "core/base/json_walk.h"
 #include "core/common/buf.h"
 #include <steward/json.h>
 
@@ -17,11 +18,19 @@ bool json_failed(const sw_json *j);
 void json_done(sw_json *j);
 
 /* One JSON text as a tree with memory of its own, to be given back by json_read_free(). NULL when it is not valid JSON,
- * is deeper than `max_depth` (at most 64), has more than 200,000 values, a text with a lone surrogate or a key with a
- * NUL, and when there is no memory. A number that no int64 or double holds is read as the real number 1e308: so it is
- * not an error in a member that nobody reads, and not an integer in one that somebody does. Of members with the same
- * name the last one counts. */
+ * has a member twice in one object, is deeper than `max_depth` (at most 64), has more than 200,000 values or a key with
+ * a NUL, and when there is no memory. Half a character is read as U+FFFD. A number that no int64 or double holds is
+ * read as the real number 1e308: so it is not an error in a member that nobody reads, and not an integer in one that
+ * somebody does. */
 const sw_value *json_read(const char *text, size_t len, size_t max_depth);
+/* Why a text was refused, and where: the byte, and which element when the text is an array (from 1, else 0). */
+typedef struct {
+    json_fault fault;
+    size_t byte, element;
+} json_refusal;
+const sw_value *json_read_or_why(const char *text, size_t len, size_t max_depth, json_refusal *ret);
+/* In a few words. */
+const char *json_fault_text(json_fault fault);
 void json_read_free(const sw_value *v);
 
 #endif

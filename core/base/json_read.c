@@ -16,13 +16,20 @@ enum { MAX_VALUES = 200000 };
 
 typedef struct {
     json_walk walk;
-    buf scratch; /* of one text or number at a time */
+    buf scratch;    /* of one text or number at a time */
+    size_t element; /* of the root, when that is an array: which one is read, from 1 */
 } reader;
 
 static bool read_value(reader *r, json_t *into, const sw_str *key, json_t **ret);
 static bool read_members(reader *r, json_t *into);
 
 const sw_value *json_read(const char *text, size_t len, size_t max_depth)
+{
+    json_refusal why;
+    return json_read_or_why(text, len, max_depth, &why);
+}
+
+const sw_value *json_read_or_why(const char *text, size_t len, size_t max_depth, json_refusal *ret)
 {
     reader r = {.walk = {.at = text,
                          .end = text + len,
@@ -35,9 +42,25 @@ const sw_value *json_read(const char *text, size_t len, size_t max_depth)
     if (!good || r.walk.at != r.walk.end) {
         json_decref(root);
         root = NULL;
+        r.walk.fault = r.walk.fault ? r.walk.fault : JSON_NOT_VALID;
     }
+    *ret = (json_refusal){.fault = r.walk.fault, .byte = (size_t)(r.walk.at - text), .element = r.element};
     buf_done(&r.scratch);
     return (const sw_value *)root;
+}
+
+const char *json_fault_text(json_fault fault)
+{
+    static const char *const TEXTS[] = {
+        [JSON_SOUND] = "",
+        [JSON_NOT_VALID] = "not valid JSON",
+        [JSON_TWICE] = "a member stands twice in one object",
+        [JSON_TOO_DEEP] = "nested too deep",
+        [JSON_TOO_MANY] = "too many values",
+        [JSON_BAD_NAME] = "the name of a member holds a NUL",
+        [JSON_NO_MEMORY] = "no memory",
+    };
+    return TEXTS[fault];
 }
 
 void json_read_free(const sw_value *v)
@@ -45,8 +68,7 @@ void json_read_free(const sw_value *v)
     json_decref((json_t *)(uintptr_t)v);
 }
 
-/* The text of a string with its quotes; it may lie in r->scratch. false when it holds a lone surrogate, or no memory.
- */
+/* The text of a string with its quotes; it may lie in r->scratch. false: no memory. */
 static bool decode(reader *r, sw_str raw, sw_str *ret)
 {
     *ret = (sw_str){raw.at + 1, raw.len - 2};
@@ -57,7 +79,8 @@ static bool decode(reader *r, sw_str raw, sw_str *ret)
     if (!out)
         return false;
     ret->at = out;
-    return json_string_decode(raw, out, &ret->len) != JSON_TEXT_BROKEN;
+    (void)json_string_decode(raw, out, &ret->len);
+    return true;
 }
 
 /* A number that no int64 or double holds becomes 1e308, as json.h has it. */
@@ -95,17 +118,29 @@ static json_t *make_scalar(reader *r, sw_str raw)
     }
 }
 
-/* Takes the value, also when it fails. A key with a NUL is refused: nobody could ask for it. */
+static bool no_memory(reader *r)
+{
+    return json_walk_stop(&r->walk, JSON_NO_MEMORY);
+}
+
+/* Takes the value, also when it fails. A key with a NUL is refused, since nobody could ask for it, and one that is
+ * there already. */
 static bool put(reader *r, json_t *into, const sw_str *raw_key, json_t *value)
 {
     sw_str key;
-    if (!value || !into)
-        return value != NULL;
+    if (!value)
+        return no_memory(r);
+    if (!into)
+        return true;
     if (!raw_key)
-        return json_array_append_new(into, value) == 0;
-    if (!decode(r, *raw_key, &key) || memchr(key.at, '\0', key.len)) {
+        return json_array_append_new(into, value) == 0 || no_memory(r);
+    if (!decode(r, *raw_key, &key)) {
         json_decref(value);
-        return false;
+        return no_memory(r);
+    }
+    if (memchr(key.at, '\0', key.len)) {
+        json_decref(value);
+        return json_walk_stop(&r->walk, JSON_BAD_NAME);
     }
     if (key.at == r->scratch.at)
         r->scratch.len = key.len;
@@ -114,9 +149,12 @@ static bool put(reader *r, json_t *into, const sw_str *raw_key, json_t *value)
         buf_add(&r->scratch, key.at, key.len);
     }
     const char *text = buf_text(&r->scratch);
+    size_t before = json_object_size(into);
     if (!text)
         json_decref(value);
-    return text && json_object_set_new_nocheck(into, text, value) == 0;
+    if (!text || json_object_set_new_nocheck(into, text, value) != 0)
+        return no_memory(r);
+    return json_object_size(into) > before || json_walk_stop(&r->walk, JSON_TWICE);
 }
 
 /* The value that begins here, into its array (`key` NULL) or object, or as the root (`into` NULL). */
@@ -126,11 +164,15 @@ static bool read_value(reader *r, json_t *into, const sw_str *key, json_t **ret)
     const char *from = w->at;
     bool object = from < w->end && *from == '{';
     if (!object && (from == w->end || *from != '[')) {
-        *ret = json_walk_value(w) ? make_scalar(r, (sw_str){from, (size_t)(w->at - from)}) : NULL;
+        if (!json_walk_value(w))
+            return false;
+        *ret = make_scalar(r, (sw_str){from, (size_t)(w->at - from)});
         return put(r, into, key, *ret);
     }
-    if (++w->values > w->max_values || w->depth >= w->max_depth)
-        return false;
+    if (++w->values > w->max_values)
+        return json_walk_stop(w, JSON_TOO_MANY);
+    if (w->depth >= w->max_depth)
+        return json_walk_stop(w, JSON_TOO_DEEP);
     w->at++;
     *ret = object ? json_object() : json_array();
     return put(r, into, key, *ret) && read_members(r, *ret);
@@ -154,6 +196,8 @@ static bool read_members(reader *r, json_t *into)
         json_t *value;
         if (object && !json_walk_key(w, &key, &escaped))
             return false;
+        if (!object && w->depth == 1)
+            r->element++;
         if (object)
             key = (sw_str){key.at - 1, key.len + 2}; /* with its quotes */
         if (!read_value(r, into, object ? &key : NULL, &value))

@@ -33,7 +33,25 @@ static bool hex_digit(char c)
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-/* Behind the backslash. A surrogate need not have its partner: the bytes are relayed as they came. */
+static bool four_digits(json_walk *w)
+{
+    if (w->end - w->at < 4)
+        return false;
+    for (int i = 0; i < 4; i++)
+        if (!hex_digit(*w->at++))
+            return false;
+    return true;
+}
+
+/* The four digits before `at`, of which the first is a d: 8 to b begin a high surrogate, c to f a low one. */
+static bool surrogate(const char *at, bool high)
+{
+    char d = (char)(at[-4] | 0x20), second = (char)(at[-3] | 0x20);
+    bool is_high = second == '8' || second == '9' || second == 'a' || second == 'b';
+    return d == 'd' && (high ? is_high : second >= 'c' && second <= 'f');
+}
+
+/* Behind the backslash. A surrogate need not have its partner, but it is noted. */
 static bool walk_escape(json_walk *w)
 {
     if (w->at == w->end)
@@ -41,11 +59,24 @@ static bool walk_escape(json_walk *w)
     char c = *w->at++;
     if (c != 'u')
         return c != '\0' && strchr("\"\\/bfnrt", c);
-    if (w->end - w->at < 4)
+    if (!four_digits(w))
         return false;
-    for (int i = 0; i < 4; i++)
-        if (!hex_digit(*w->at++))
-            return false;
+    if (surrogate(w->at, false))
+        w->half = true;
+    if (!surrogate(w->at, true))
+        return true;
+    if (w->end - w->at < 2 || w->at[0] != '\\' || w->at[1] != 'u') {
+        w->half = true;
+        return true;
+    }
+    const char *next = w->at;
+    w->at += 2;
+    if (!four_digits(w))
+        return false;
+    if (!surrogate(w->at, false)) {
+        w->half = true;
+        w->at = next; /* an escape of its own */
+    }
     return true;
 }
 
@@ -149,12 +180,28 @@ bool json_walk_key(json_walk *w, sw_str *ret_key, bool *ret_escaped)
     return true;
 }
 
+/* The name of a member of the object at w->depth, for the set of names. */
+static bool walk_name(json_walk *w)
+{
+    sw_str name;
+    bool escaped;
+    if (!json_walk_key(w, &name, &escaped))
+        return false;
+    switch (!w->names ? JSON_NAME_NEW : json_names_add(w->names, w->depth - 1, name, escaped)) {
+    case JSON_NAME_NEW:
+        return true;
+    case JSON_NAME_TWICE:
+        return json_walk_stop(w, JSON_TWICE);
+    case JSON_NAME_NO_MEMORY:
+        break;
+    }
+    return json_walk_stop(w, JSON_NO_MEMORY);
+}
+
 /* Behind a value inside of brackets: over closing brackets and the comma to where the next value begins. The bits of
  * `objects` say of each level below the current depth whether it is an object. false when the text is not valid. */
 static bool walk_on(json_walk *w, unsigned base, uint64_t objects)
 {
-    sw_str key;
-    bool escaped;
     while (w->depth > base) {
         bool in_object = (objects >> (w->depth - 1) & 1) != 0;
         json_walk_space(w);
@@ -163,12 +210,14 @@ static bool walk_on(json_walk *w, unsigned base, uint64_t objects)
         char c = *w->at++;
         if (c == (in_object ? '}' : ']')) {
             w->depth--;
+            if (in_object && w->names)
+                json_names_close(w->names, w->depth);
             continue;
         }
         if (c != ',')
             return false;
         json_walk_space(w);
-        return !in_object || json_walk_key(w, &key, &escaped);
+        return !in_object || walk_name(w);
     }
     return true;
 }
@@ -177,15 +226,15 @@ bool json_walk_value(json_walk *w)
 {
     const unsigned base = w->depth;
     uint64_t objects = 0; /* one bit a level: is it an object? */
-    sw_str key;
-    bool escaped;
     do {
-        if (w->at == w->end || ++w->values > w->max_values)
+        if (w->at == w->end)
             return false;
+        if (++w->values > w->max_values)
+            return json_walk_stop(w, JSON_TOO_MANY);
         char c = *w->at;
         if (c == '{' || c == '[') {
             if (w->depth >= w->max_depth)
-                return false;
+                return json_walk_stop(w, JSON_TOO_DEEP);
             uint64_t bit = UINT64_C(1) << w->depth++;
             objects = c == '{' ? objects | bit : objects & ~bit;
             w->at++;
@@ -194,7 +243,9 @@ bool json_walk_value(json_walk *w)
                 w->at++;
                 w->depth--;
             } else {
-                if (c == '{' && !json_walk_key(w, &key, &escaped))
+                if (c == '{' && w->names)
+                    json_names_open(w->names, w->depth - 1);
+                if (c == '{' && !walk_name(w))
                     return false;
                 continue;
             }

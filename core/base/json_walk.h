@@ -3,14 +3,26 @@
 #ifndef CORE_BASE_JSON_WALK_H
 #define CORE_BASE_JSON_WALK_H
 
-#include <steward/base.h>
+#include "core/base/json_names.h"
 
-enum { JSON_MAX_DEPTH = 64 };
+/* Why a text was not taken. */
+typedef enum {
+    JSON_SOUND = 0,
+    JSON_NOT_VALID, /* not the grammar of JSON, or not UTF-8 */
+    JSON_TWICE,     /* an object has a member twice */
+    JSON_TOO_DEEP,
+    JSON_TOO_MANY, /* values */
+    JSON_BAD_NAME, /* a member name with a NUL */
+    JSON_NO_MEMORY
+} json_fault;
 
 typedef struct {
     const char *at, *end;
     unsigned depth, max_depth; /* at most JSON_MAX_DEPTH */
     size_t values, max_values;
+    json_names *names; /* NULL: who calls looks at the names itself */
+    json_fault fault;  /* what it was when a function gave false; JSON_SOUND then means JSON_NOT_VALID */
+    bool half;         /* there was half a character, see json_string.h */
 } json_walk;
 
 static inline void json_walk_space(json_walk *w)
@@ -21,6 +33,12 @@ static inline void json_walk_space(json_walk *w)
 
 /* One value with all that is in it; `at` behind it. */
 bool json_walk_value(json_walk *w);
+static inline bool json_walk_stop(json_walk *w, json_fault fault)
+{
+    w->fault = fault;
+    return false;
+}
+
 /* "key" and its colon, and the space behind. The key without quotes. */
 bool json_walk_key(json_walk *w, sw_str *ret_key, bool *ret_escaped);
 

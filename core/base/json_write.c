@@ -2,6 +2,7 @@
  * time. */
 #include "core/base/json.h"
 
+#include "core/base/json_string.h"
 #include "core/common/utf8.h"
 
 #include <math.h>
@@ -153,9 +154,12 @@ void sw_json_null(sw_json *j, const char *key)
     member_bytes(j, key, "null", 4);
 }
 
+/* What is copied may have been stored before half characters were mended, or come from a plugin. */
 void sw_json_raw(sw_json *j, const char *key, const char *json, size_t len)
 {
     member_bytes(j, key, json, len);
+    if (len > 0 && !j->out.failed)
+        json_mend(j->out.at + j->out.len - len, len);
 }
 
 void sw_json_time(sw_json *j, const char *key, int64_t unix_ms)

@@ -163,6 +163,22 @@ sw_str sw_body_raw(sw_request *req)
     return x && x->body.at ? x->body : (sw_str){"", 0};
 }
 
+/* The detail says what is wrong and where: of a thousand log lines it names the one. */
+static void refuse_body(sw_request *req, const json_refusal *why)
+{
+    if (req->sticky.status != SW_OK)
+        return; /* the first one counts */
+    if (why->fault == JSON_NO_MEMORY) {
+        req->sticky.status = SW_NO_MEMORY;
+        return;
+    }
+    sw_invalid(req, "invalid_request", "invalid request body");
+    const char *fault = json_fault_text(why->fault);
+    req->sticky.detail =
+        why->element > 0 ? sw_printf(req, "element %zu of the array: %s, at byte %zu", why->element, fault, why->byte)
+                         : sw_printf(req, "%s, at byte %zu", fault, why->byte);
+}
+
 const sw_value *sw_body(sw_request *req)
 {
     exchange *x = exchange_of(req);
@@ -170,10 +186,11 @@ const sw_value *sw_body(sw_request *req)
         return NULL;
     if (!x->tree_read) {
         sw_str raw = sw_body_raw(req);
-        x->tree = raw.len ? sw_json_parse(req, raw.at, raw.len) : sw_json_parse(req, "{}", 2);
+        json_refusal why;
+        x->tree = json_read_in(&req->arena, raw.len ? raw.at : "{}", raw.len ? raw.len : 2, &why);
         x->tree_read = true;
         if (!x->tree)
-            sw_invalid(req, "invalid_request", "invalid request body");
+            refuse_body(req, &why);
     }
     return x->tree;
 }

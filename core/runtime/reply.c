@@ -99,11 +99,12 @@ static void end_value(void *arg)
     json_read_free(arg);
 }
 
-static const sw_value *parse(arena *a, const char *text, size_t len)
+const sw_value *json_read_in(arena *a, const char *text, size_t len, json_refusal *ret)
 {
-    const sw_value *v = json_read(text, len, DEPTH_MAX);
+    const sw_value *v = json_read_or_why(text, len, DEPTH_MAX, ret);
     if (v && !arena_defer(a, end_value, (void *)(uintptr_t)v)) {
         json_read_free(v);
+        *ret = (json_refusal){.fault = JSON_NO_MEMORY};
         return NULL;
     }
     return v;
@@ -111,10 +112,12 @@ static const sw_value *parse(arena *a, const char *text, size_t len)
 
 const sw_value *sw_json_parse(sw_request *req, const char *text, size_t len)
 {
-    return parse(&req->arena, text, len);
+    json_refusal why;
+    return json_read_in(&req->arena, text, len, &why);
 }
 
 const sw_value *sw_json_parse_tx(sw_tx *tx, const char *text, size_t len)
 {
-    return parse(tx->arena, text, len);
+    json_refusal why;
+    return json_read_in(tx->arena, text, len, &why);
 }

@@ -121,4 +121,7 @@ sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag
 /* For a task that has never run and never will. */
 void task_free(sw_request *task);
 
+/* reply.c: as json_read_or_why(), the tree in the arena's memory. */
+const sw_value *json_read_in(arena *a, const char *text, size_t len, json_refusal *ret);
+
 #endif

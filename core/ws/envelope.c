@@ -1,6 +1,7 @@
 /* The envelope's members, found by one scan without a tree. No state; on the socket's loop. */
 #include "core/ws/envelope.h"
 
+#include "core/base/json.h"
 #include "core/base/json_scan.h"
 #include "core/base/str.h"
 
@@ -118,7 +119,20 @@ static bool payload_fits(const envelope *e, size_t max)
     return e->payload_kind == '"' && json_string_decoded_len(e->payload) <= max;
 }
 
-const char *envelope_read(envelope *e, const char *text, size_t len, size_t payload_max, const char **ret_error)
+static const char *refused(json_fault fault, const char **ret_error)
+{
+    *ret_error = fault == JSON_NOT_VALID ? "not a JSON object" : json_fault_text(fault);
+    return fault == JSON_NO_MEMORY ? "overloaded" : "bad_json";
+}
+
+/* What is stored or relayed holds no half of a character. `text` is the frame that the span is a part of. */
+static void mend(char *text, sw_str span)
+{
+    if (span.at)
+        json_mend(text + (span.at - text), span.len);
+}
+
+const char *envelope_read(envelope *e, char *text, size_t len, size_t payload_max, const char **ret_error)
 {
     json_member members[MEMBERS_MAX];
     member_name names[MEMBERS_MAX];
@@ -126,11 +140,10 @@ const char *envelope_read(envelope *e, const char *text, size_t len, size_t payl
     e->has_local = e->ack = false;
     e->local_raw = e->stream = e->payload = (sw_str){NULL, 0};
     e->target = e->conversation = 0;
-    int count = json_scan_object(text, len, members, MEMBERS_MAX);
-    if (count < 0) {
-        *ret_error = "not a JSON object";
-        return "bad_json";
-    }
+    json_scanned scanned;
+    int count = json_scan_object(text, len, members, MEMBERS_MAX, &scanned);
+    if (count < 0)
+        return refused(scanned.fault, ret_error);
     const json_member *local = NULL, *type = NULL;
     for (int i = 0; i < count; i++) {
         names[i] = name_of(&members[i]);
@@ -159,6 +172,10 @@ const char *envelope_read(envelope *e, const char *text, size_t len, size_t payl
     if (!payload_fits(e, payload_max)) {
         *ret_error = "payload is too large";
         return "payload_too_large";
+    }
+    if (scanned.half) {
+        mend(text, e->payload);
+        mend(text, e->stream);
     }
     return NULL;
 }

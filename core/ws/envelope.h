@@ -18,9 +18,10 @@ typedef struct {
     int64_t target, conversation;
 } envelope;
 
-/* Returns NULL when all is well, otherwise the ERROR's code, and *ret_error its text (both literals); local_id is set
+/* `text` is changed where the payload or the stream_id holds half a character, see json_string.h: these go on.
+ * Returns NULL when all is well, otherwise the ERROR's code, and *ret_error its text (both literals); local_id is set
  * whenever it could be read. `payload_max`: bytes of the payload, decoded for strings. */
-const char *envelope_read(envelope *e, const char *text, size_t len, size_t payload_max, const char **ret_error);
+const char *envelope_read(envelope *e, char *text, size_t len, size_t payload_max, const char **ret_error);
 /* The frame's bytes have moved: makes the spans point to the copy. */
 void envelope_rebase(envelope *e, const char *from, const char *to);
 

@@ -58,7 +58,7 @@ static void inflate_text(ws_socket *s, const codec_event *e)
         if (!utf8_valid((const char *)text, len))
             output_fail(s, 1007, "invalid UTF-8");
         else
-            ws_event_take(s, (const char *)text, len);
+            ws_event_take(s, (char *)text, len);
         break;
     }
     free(text);
@@ -72,7 +72,7 @@ static void take_event(ws_socket *s, const codec_event *e)
         if (s->state == SOCKET_OPEN && e->compressed)
             inflate_text(s, e);
         else if (s->state == SOCKET_OPEN)
-            ws_event_take(s, (const char *)e->at, e->len);
+            ws_event_take(s, (char *)e->at, e->len);
         if (s->codec.message == e->at)
             codec_message_done(&s->codec);
         break;

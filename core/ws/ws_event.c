@@ -52,7 +52,7 @@ static ws_event *of_item(pipeline_item *item)
 
 /* ---- a message has come ---- */
 
-void ws_event_take(ws_socket *s, const char *text, size_t len)
+void ws_event_take(ws_socket *s, char *text, size_t len)
 {
     struct hub *h = s->home->hub;
     envelope *e = &s->home->spare->env;

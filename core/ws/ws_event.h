@@ -34,8 +34,8 @@ static inline ws_event *ws_event_of(const sw_request *req)
 
 /* All of these on the socket's loop. */
 
-/* A whole text message has come. `text` lives during the call. */
-void ws_event_take(ws_socket *s, const char *text, size_t len);
+/* A whole text message has come. `text` lives during the call; half characters in it may be replaced. */
+void ws_event_take(ws_socket *s, char *text, size_t len);
 /* Gives waiting events to a worker when it is their turn. */
 void ws_event_pump(ws_socket *s);
 /* Frees the events that still wait (the loops have stopped). */

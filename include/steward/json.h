@@ -24,7 +24,7 @@ SW_EXPORT void sw_json_textn(sw_json *j, const char *key, const char *value, siz
 SW_EXPORT void sw_json_text_opt(sw_json *j, const char *key, const char *value);
 /* Unix milliseconds as "2026-03-05T21:42:08.123Z". */
 SW_EXPORT void sw_json_time(sw_json *j, const char *key, int64_t unix_ms);
-/* Copies `len` bytes, which must be one valid JSON text. */
+/* Copies `len` bytes, which must be one valid JSON text; half a character in it becomes U+FFFD (since 1.2). */
 SW_EXPORT void sw_json_raw(sw_json *j, const char *key, const char *json, size_t len);
 /* Writes a text column of the current row, without a copy in between. A column that is NULL is left out. */
 SW_EXPORT void sw_json_column(sw_json *j, const char *key, const sw_rows *rows, int column);
@@ -49,8 +49,9 @@ typedef enum {
     SW_JSON_OBJECT
 } sw_json_type;
 
-/* Reads one JSON text into a value in the memory of the request. NULL when it is not valid JSON, or is nested deeper
- * than 64. */
+/* Reads one JSON text into a value in the memory of the request. NULL when it is not valid JSON, has a member twice in
+ * one object (since 1.2), or is nested deeper than 64. Half a character (an escape like \ud83c without its partner) is
+ * read as U+FFFD (since 1.2). */
 SW_EXPORT const sw_value *sw_json_parse(sw_request *req, const char *text, size_t len);
 SW_EXPORT const sw_value *sw_json_parse_tx(sw_tx *tx, const char *text, size_t len);
 SW_EXPORT sw_json_type sw_value_type(const sw_value *v);                    /* 0 for NULL */

@@ -24,7 +24,7 @@ static uint64_t mix(uint64_t hash, const void *at, size_t len)
     return hash;
 }
 
-static void check_envelope(const uint8_t *text, size_t len)
+static void check_envelope(uint8_t *text, size_t len)
 {
     envelope e;
     const char *error = NULL, *begin = (const char *)text;

@@ -17,7 +17,7 @@ static void must(bool good)
 static void check_members(const char *text, size_t size)
 {
     json_member members[64];
-    int count = json_scan_object(text, size, members, 64);
+    int count = json_scan_object(text, size, members, 64, NULL);
     if (count >= 0)
         must(json_valid(text, size));
     for (int i = 0; i < count; i++) {
@@ -37,15 +37,20 @@ static void check_members(const char *text, size_t size)
 }
 
 /* What jansson takes is valid, but for its depth, and for a NUL, which it takes for the end; what we read is valid, and
- * is what jansson reads, but for numbers that are too large for it. */
-static void check_reading(const char *text, size_t size)
+ * is what jansson reads of it without half characters, but for numbers that are too large for it. The walk and the tree
+ * find members that stand twice in ways of their own, and find the same. */
+static void check_reading(char *text, size_t size)
 {
-    const sw_value *v = json_read(text, size, 64);
+    json_refusal why;
+    const sw_value *v = json_read_or_why(text, size, 64, &why);
     bool valid = json_valid(text, size);
-    if (v != NULL)
-        must(valid);
+    must(v ? valid && why.fault == JSON_SOUND : why.fault != JSON_SOUND && why.byte <= size);
+    if (valid)
+        must(v || why.fault == JSON_BAD_NAME);
+    if (valid)
+        json_mend(text, size);
     json_error_t error;
-    json_t *tree = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    json_t *tree = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
     if (v && !tree)
         must(json_error_code(&error) == json_error_numeric_overflow);
     if (tree && valid)
@@ -60,6 +65,17 @@ static void check_reading(const char *text, size_t size)
         must(json_equal(tree, (const json_t *)v));
     json_decref(tree);
     json_read_free(v);
+}
+
+/* A valid text stays one, and has no half characters after that; any other bytes do no harm. */
+static void check_mending(char *text, size_t size)
+{
+    json_member members[64];
+    json_scanned scanned;
+    int count = json_scan_object(text, size, members, 64, NULL);
+    json_mend(text, size);
+    if (count >= 0)
+        must(json_scan_object(text, size, members, 64, &scanned) == count && !scanned.half);
 }
 
 static void check_writing(const char *text, size_t size)
@@ -81,8 +97,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(text, data, size);
     check_members(text, size);
-    check_reading(text, size);
     check_writing(text, size);
+    check_reading(text, size);
+    check_mending(text, size);
     free(text);
     return 0;
 }

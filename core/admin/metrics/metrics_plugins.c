@@ -79,7 +79,7 @@ static void write_health(buf *out, sw_request *req, sw_host *m)
     req->host = mine;
     sw_json_object_end(&said);
     buf_printf(out, "steward_plugin_health{plugin=\"%s\",name=\"\"} %d\n", m->name, fine);
-    int count = json_failed(&said) ? 0 : json_scan_object(said.out.at, said.out.len, members, HEALTH_MEMBERS);
+    int count = json_failed(&said) ? 0 : json_scan_object(said.out.at, said.out.len, members, HEALTH_MEMBERS, NULL);
     for (int i = 0; i < count; i++)
         if (strchr("\"0tf", members[i].kind))
             write_member(out, m->name, &members[i]);

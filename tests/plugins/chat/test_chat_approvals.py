@@ -252,3 +252,36 @@ def test_after_a_refusal_over_http_the_callers_sockets_hear_the_truth(house):
         for page in (one, two):
             assert page.get(seconds=5)["payload"] == {"action_id": "again", "status": "REJECTED"}
         assert one.drain("q") == [] and bob.drain("q") == []
+
+
+@pytest.mark.parametrize("members", ['"approved":false,"approved":true', '"approved":true,"\\u0061pproved":true'])
+def test_an_answer_that_says_two_things_decides_nothing(house, members):
+    action = "two-things-" + str(len(members))
+    ask(house, action)
+    with Socket(house, house.admin()) as admin:
+        payload = f'{{"action_id":"{action}",{members}}}'
+        answered = house.request("POST", "/api/chat/auth/response", data=payload.encode())
+        assert answered.status_code == 400 and "stands twice" in answered.json()["detail"]
+        admin.send(f'{{"type":"AUTH_RESPONSE","payload":{payload}}}')
+        assert admin.get("ERROR")["payload"]["code"] == "bad_json"
+        admin.send({"type": "AUTH_RESPONSE", "payload": payload})
+        assert admin.get("ERROR")["payload"]["code"] == "invalid_frame"
+        assert listed(house, action)["status"] == "PENDING"
+
+
+def test_a_request_with_two_commands_asks_nobody(house):
+    with Socket(house, house.butler) as butler, Socket(house, house.admin()) as admin:
+        payload = (f'{{"target_agent_id":{house.agent_id},"command":"echo ok","reason":"x","command":"rm -r x"}}')
+        butler.send(f'{{"type":"AUTH_REQUEST","payload":{payload}}}')
+        assert butler.get("ERROR")["payload"]["code"] == "bad_json"
+        butler.send({"type": "AUTH_REQUEST", "payload": payload})
+        assert butler.get("ERROR")["payload"]["code"] == "invalid_frame"
+        assert admin.drain("q") == []
+
+
+def test_a_command_with_half_a_character_is_asked_and_hashed_with_u_fffd(house):
+    with Socket(house, house.butler) as butler, Socket(house, house.admin()) as admin:
+        butler.send(f'{{"type":"AUTH_REQUEST","payload":{{"action_id":"halved","target_agent_id":{house.agent_id},'
+                    '"command":"echo \\ud83c","reason":"x"}}')
+        assert admin.get("AUTH_REQUEST")["payload"]["command"] == "echo \ufffd"
+        assert listed(house, "halved")["command_sha256"] == hashlib.sha256("echo \ufffd".encode()).hexdigest()

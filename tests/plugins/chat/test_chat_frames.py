@@ -1,5 +1,6 @@
 """CHAT frames: who may write to whom, what is relayed, in which thread, who else hears it."""
 import json
+import sqlite3
 
 import pytest
 import websocket
@@ -72,6 +73,47 @@ def test_a_payload_is_relayed_stored_and_recovered_byte_for_byte(house, payload)
     assert shown == (json.loads(payload) if payload[0] == '"' else payload)
     if payload[0] == '"':
         assert f'"payload":{payload},' in row.text
+
+
+@pytest.mark.parametrize("sent,kept", [
+    ('"build ok \\ud83c"', '"build ok \\ufffd"'), ('"\\uDF00\\uD83C\\uDF00"', '"\\ufffd\\uD83C\\uDF00"'),
+    ('{"k\\ud83c":[1.10,"\\udbff\\u0041"],"\\\\ud83c":1e400}', '{"k\\ufffd":[1.10,"\\ufffd\\u0041"],"\\\\ud83c":1e400}')])
+def test_half_a_character_is_relayed_stored_and_recovered_as_u_fffd(house, sent, kept):
+    page = websocket.create_connection(f"{house.ws_url}?token={house.mia}", timeout=20)
+    with Socket(house, house.agent_token) as agent:
+        for kind in ("CHAT_STREAM", "CHAT"):
+            agent.send(f'{{"type":"{kind}","target_id":{house.mia_id},"stream_id":"s\\ud800","payload":{sent}}}')
+            live = page.recv()
+            assert f'"payload":{kept},"timestamp"' in live and '"stream_id":"s\\ufffd"' in live
+    page.close()
+    row = house.get(f"/api/chat/history/{house.agent_id}", token=house.mia)
+    assert row.json()[-1]["payload"] == (json.loads(kept) if kept[0] == '"' else kept)
+    row.text.encode().decode("utf-8", "strict")
+    json.dumps(row.json(), ensure_ascii=False).encode()  # no half of a character is left
+    with sqlite3.connect(f"file:{house.database()}?mode=ro", uri=True) as db:
+        stored = db.execute(f"SELECT payload, stream_id FROM chat WHERE id = {row.json()[-1]['id']}").fetchall()
+    assert stored == [(kept, '"s\\ufffd"')]
+
+
+def test_half_a_character_that_an_older_version_stored_leaves_as_u_fffd(house):
+    with Socket(house, house.agent_token) as agent, Socket(house, house.mia) as page:
+        agent.send({"type": "CHAT", "target_id": house.mia_id, "payload": "build ok XXXX"})
+        row = page.get("CHAT")
+    with sqlite3.connect(house.database()) as db:
+        db.execute(f"""UPDATE chat SET payload = '"build ok \\ud83c"' WHERE id = {row["id"]}""")
+    assert house.get(f"/api/chat/history/{house.agent_id}", token=house.mia).json()[-1]["payload"] == "build ok \ufffd"
+    with Socket(house, house.mia, f"&since_id={row['id'] - 1}") as page:
+        assert page.get("CHAT")["payload"] == "build ok \ufffd"
+
+
+@pytest.mark.parametrize("payload", ['{"a":1,"a":2}', '[{"x":{"a":1,"b":2,"\\u0061":3}}]', '{"\\ud800":1,"\\ufffd":2}'])
+def test_a_payload_in_which_a_member_stands_twice_is_refused(house, payload):
+    with Socket(house, house.agent_token) as agent, Socket(house, house.mia) as page:
+        for kind in ("CHAT", "CHAT_STREAM"):
+            agent.send(f'{{"type":"{kind}","target_id":{house.mia_id},"payload":{payload}}}')
+            error = agent.get("ERROR")["payload"]
+            assert error["code"] == "bad_json" and "stands twice" in error["error"]
+        assert page.drain("q") == []
 
 
 def test_who_may_write_to_whom(house):

@@ -1,6 +1,7 @@
 #include "core/base/json_scan.h"
 #include "tests/unit/run_tests.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static bool valid_bytes(const char *text, size_t len)
 static int scan(const char *text)
 {
     json_member members[8];
-    return json_scan_object(text, strlen(text), members, 8);
+    return json_scan_object(text, strlen(text), members, 8, NULL);
 }
 
 START_TEST(valid_texts_are_valid)
@@ -56,7 +57,7 @@ START_TEST(valid_texts_are_valid)
         "{\"a\":1,\"b\":{\"c\":[]}}",
         "{ \"a\" : [ 1 , 2 ] , \"b\" : null }",
         "[[],[[]],{\"\":{}}]",
-        "{\"a\":1,\"a\":2}",
+        "{\"a\":{\"a\":{\"a\":1}},\"b\":[{\"a\":1},{\"a\":2}]}",
         "\"a string of more than sixteen bytes, \\u4e2d and 中, and on\"",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
@@ -204,7 +205,7 @@ START_TEST(members_come_as_the_bytes_they_were)
                                          "true",     "false", "null",
                                          "[1, 2]",   "-1"};
     json_member m[8];
-    ck_assert_int_eq(json_scan_object(TEXT, sizeof TEXT - 1, m, 8), 8);
+    ck_assert_int_eq(json_scan_object(TEXT, sizeof TEXT - 1, m, 8, NULL), 8);
     for (int i = 0; i < 8; i++) {
         ck_assert_uint_eq(m[i].value.len, strlen(VALUES[i]));
         ck_assert_int_eq(memcmp(m[i].value.at, VALUES[i], m[i].value.len), 0);
@@ -254,7 +255,95 @@ START_TEST(duplicate_members_are_refused_however_they_are_written)
     ck_assert_int_eq(scan("{\"\\ud800\":1,\"\\uD800\":2}"), -1);
     ck_assert_int_eq(scan("{\"a\":1,\"A\":2}"), 2);
     ck_assert_int_eq(scan("{\"a\":1,\"\\u0061\\u0062\":2,\"\":3}"), 3);
-    ck_assert_int_eq(scan("{\"a\":{\"x\":1,\"x\":2}}"), 1); /* only at the top */
+    ck_assert_int_eq(scan("{\"\\ud800\":1,\"\\ufffd\":2}"), -1); /* as they go on, they are the same */
+    ck_assert_int_eq(scan("{\"\\ud800\":1,\"�\":2}"), -1);
+}
+END_TEST
+
+START_TEST(a_member_that_stands_twice_is_found_at_every_depth)
+{
+    static const char *const TWICE[] = {
+        "{\"p\":{\"approved\":false,\"approved\":true}}",
+        "{\"p\":{\"x\":{\"a\":1},\"x\":{\"a\":1}}}",
+        "{\"p\":[1,[{\"a\":1,\"b\":[{\"a\":1}],\"a\":2}]]}",
+        "{\"p\":{\"a\":{\"b\":{\"c\":1,\"d\":{},\"c\":2}}}}",
+        "{\"p\":{\"a\":{},\"b\":{\"a\":1},\"\\u0061\":[]}}",
+        "{\"p\":{\"\":1,\"\":2}}",
+        "{\"p\":{\"\\uD83D\\uDE00\":1,\"😀\":2}}",
+        "{\"p\":{\"\\udc00\":1,\"\\ud83d\":2}}",
+    };
+    static const char *const ONCE[] = {
+        "{\"p\":{\"p\":{\"p\":{\"p\":1}}}}",
+        "{\"p\":[{\"a\":1},{\"a\":1},{\"a\":{\"a\":1},\"b\":{\"a\":1}}]}",
+        "{\"p\":{\"a\":{\"x\":1},\"b\":{\"x\":1},\"x\":[{\"x\":1},{\"x\":2}]}}",
+        "{\"p\":{\"a\":1,\"A\":2,\"\":3,\"aa\":4,\"\\u0000\":5}}",
+    };
+    json_member m[8];
+    json_scanned scanned;
+    for (size_t i = 0; i < sizeof TWICE / sizeof TWICE[0]; i++) {
+        ck_assert_msg(json_scan_object(TWICE[i], strlen(TWICE[i]), m, 8, &scanned) == -1, "%s", TWICE[i]);
+        ck_assert_int_eq(scanned.fault, JSON_TWICE);
+        ck_assert(!json_valid(TWICE[i], strlen(TWICE[i])));
+    }
+    for (size_t i = 0; i < sizeof ONCE / sizeof ONCE[0]; i++)
+        ck_assert_msg(scan(ONCE[i]) == 1 && json_valid(ONCE[i], strlen(ONCE[i])), "%s", ONCE[i]);
+}
+END_TEST
+
+/* {"p":{"n0":0,…,"n199":0,"nLAST":0}}, each member holding an object of the same names. */
+static bool many_members(int last)
+{
+    static char text[1 << 16];
+    size_t len = (size_t)sprintf(text, "{\"p\":{");
+    for (int i = 0; i < 200; i++)
+        len += (size_t)sprintf(text + len, "\"n%d\":[{\"n1\":0,\"n2\":{\"n1\":1}}],", i);
+    len += (size_t)sprintf(text + len, "\"n%d\":0}}", last);
+    return json_valid(text, len);
+}
+
+START_TEST(among_many_members_the_one_that_stands_twice_is_found)
+{
+    ck_assert(many_members(200));
+    for (int i = 0; i < 200; i++)
+        ck_assert_msg(!many_members(i), "%d", i);
+}
+END_TEST
+
+START_TEST(half_characters_become_u_fffd_and_nothing_else_changes)
+{
+    static const struct {
+        const char *before, *after;
+    } TEXTS[] = {
+        {"\"a\"", "\"a\""},
+        {"\"ok \\ud83c\"", "\"ok \\ufffd\""},
+        {"\"\\uDC00\\uD800\"", "\"\\ufffd\\ufffd\""},
+        {"\"\\ud83d\\ude00\\ud83d\"", "\"\\ud83d\\ude00\\ufffd\""},
+        {"\"\\ud83d\\ud83d\\ude00\"", "\"\\ufffd\\ud83d\\ude00\""},
+        {"\"\\\\ud83c \\\\\\udbff\"", "\"\\\\ud83c \\\\\\ufffd\""},
+        {"{\"k\\ud800\":[1.10,\"\\uDFFF\\n\"]}", "{\"k\\ufffd\":[1.10,\"\\ufffd\\n\"]}"},
+        {"\"\\ufffd\\ud7ff\\ue000\"", "\"\\ufffd\\ud7ff\\ue000\""},
+        {"\"\\ud83d\\u0041\"", "\"\\ufffd\\u0041\""},
+    };
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        size_t len = strlen(TEXTS[i].before);
+        char *copy = malloc(len);
+        memcpy(copy, TEXTS[i].before, len);
+        json_mend(copy, len);
+        ck_assert_msg(memcmp(copy, TEXTS[i].after, len) == 0, "%s", TEXTS[i].before);
+        free(copy);
+    }
+}
+END_TEST
+
+START_TEST(the_scan_tells_of_half_characters)
+{
+    static const char HALF[] = "{\"a\":[\"\\uD83D\"]}", WHOLE[] = "{\"a\":\"\\uD83D\\uDE00\\ufffd\"}";
+    json_member m[8];
+    json_scanned scanned;
+    ck_assert_int_eq(json_scan_object(HALF, sizeof HALF - 1, m, 8, &scanned), 1);
+    ck_assert(scanned.half);
+    ck_assert_int_eq(json_scan_object(WHOLE, sizeof WHOLE - 1, m, 8, &scanned), 1);
+    ck_assert(!scanned.half);
 }
 END_TEST
 
@@ -327,6 +416,10 @@ static void add(TCase *tests)
     ADD(members_come_as_the_bytes_they_were);
     ADD(only_objects_are_scanned);
     ADD(duplicate_members_are_refused_however_they_are_written);
+    ADD(a_member_that_stands_twice_is_found_at_every_depth);
+    ADD(among_many_members_the_one_that_stands_twice_is_found);
+    ADD(half_characters_become_u_fffd_and_nothing_else_changes);
+    ADD(the_scan_tells_of_half_characters);
     ADD(more_members_than_there_is_room_for_are_refused);
     ADD(strings_are_decoded);
     ADD(integers_are_exact);

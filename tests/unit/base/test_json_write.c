@@ -41,6 +41,19 @@ START_TEST(broken_utf8_becomes_replacement_characters)
 }
 END_TEST
 
+START_TEST(half_characters_of_raw_json_leave_as_u_fffd)
+{
+    static const char RAW[] = "{\"a\":\"ok \\ud83c\",\"b\":\"\\ud83d\\ude00\"}";
+    sw_json j;
+    json_init(&j, 0);
+    sw_json_array_begin(&j, NULL);
+    sw_json_raw(&j, NULL, RAW, sizeof RAW - 1);
+    sw_json_raw(&j, NULL, "\"\\uD8", 5); /* no JSON: copied, and nothing behind it is read */
+    ck_assert_str_eq(sw_json_str(&j).at, "[{\"a\":\"ok \\ufffd\",\"b\":\"\\ud83d\\ude00\"},\"\\uD8");
+    json_done(&j);
+}
+END_TEST
+
 START_TEST(escapes_are_right_at_every_position_of_a_block)
 {
     for (size_t len = 1; len < 70; len++)
@@ -173,6 +186,7 @@ static void add(TCase *tests)
 {
     ADD(only_what_must_be_is_escaped);
     ADD(broken_utf8_becomes_replacement_characters);
+    ADD(half_characters_of_raw_json_leave_as_u_fffd);
     ADD(escapes_are_right_at_every_position_of_a_block);
     ADD(random_bytes_give_valid_json_that_reads_back);
     ADD(members_and_elements_get_their_commas);

@@ -40,6 +40,26 @@ START_TEST(all_members)
 }
 END_TEST
 
+START_TEST(half_a_character_goes_on_as_u_fffd_but_not_in_a_local_id)
+{
+    GOOD("{\"type\":\"CHAT\",\"payload\":\"ok \\ud83c\",\"stream_id\":\"\\uDE00s\"}");
+    IS(e.payload, "\"ok \\ufffd\"");
+    IS(e.stream, "\"\\ufffds\"");
+    GOOD("{\"type\":\"CHAT\",\"payload\":{\"k\\ud800\":[\"\\ud83d\\ude00\",\"\\ude00\"],\"n\":1.10}}");
+    IS(e.payload, "{\"k\\ufffd\":[\"\\ud83d\\ude00\",\"\\ufffd\"],\"n\":1.10}");
+    BAD("{\"type\":\"CHAT\",\"local_id\":\"\\ud83c\",\"payload\":\"\"}", "invalid_frame");
+}
+END_TEST
+
+START_TEST(a_member_that_stands_twice_in_a_payload_is_refused_by_its_reason)
+{
+    BAD("{\"type\":\"AUTH_RESPONSE\",\"payload\":{\"approved\":false,\"approved\":true}}", "bad_json");
+    ck_assert_str_eq(error, "a member stands twice in one object");
+    BAD("[]", "bad_json");
+    ck_assert_str_eq(error, "not a JSON object");
+}
+END_TEST
+
 START_TEST(absent_members)
 {
     GOOD(" {\"type\" : \"X\"} ");
@@ -156,7 +176,7 @@ END_TEST
 
 START_TEST(spans_follow_a_copy)
 {
-    const char *text = "{\"type\":\"X\",\"payload\":1e400,\"stream_id\":\"s\",\"local_id\":\"l\"}";
+    char text[] = "{\"type\":\"X\",\"payload\":1e400,\"stream_id\":\"s\",\"local_id\":\"l\"}";
     char copy[100];
     ck_assert_ptr_null(envelope_read(&e, text, strlen(text), PAYLOAD_MAX, &error));
     memcpy(copy, text, strlen(text));
@@ -171,6 +191,8 @@ END_TEST
 static void add_tests(TCase *tests)
 {
     ADD(all_members);
+    ADD(half_a_character_goes_on_as_u_fffd_but_not_in_a_local_id);
+    ADD(a_member_that_stands_twice_in_a_payload_is_refused_by_its_reason);
     ADD(absent_members);
     ADD(null_counts_as_absent);
     ADD(what_the_server_sets_is_not_looked_at);
