@@ -148,6 +148,16 @@ static sw_status hash_frame(sw_request *req, uint8_t hash[32])
     return SW_OK;
 }
 
+/* Says what is wrong, so that the line can be mended where it is made. */
+static sw_status refuse_payload(sw_request *req)
+{
+    sw_str raw = sw_frame_payload(req);
+
+    if (raw.len > 0 && raw.at[0] == '"')
+        return refuse(req, "payload is a string that is not one valid JSON object {level, content}");
+    return refuse(req, "payload must be an object {level, content}, or one as a JSON string");
+}
+
 sw_status on_system_log(sw_request *req)
 {
     const char *name = sw_request_principal(req)->name;
@@ -157,7 +167,7 @@ sw_status on_system_log(sw_request *req)
     if (!r)
         return SW_NO_MEMORY;
     if (!payload)
-        return refuse(req, "payload must be an object {level, content}, or one as a JSON string");
+        return refuse_payload(req);
     r->m.agent_id = (sw_str){name, strlen(name)};
     SW_TRY(read_level(req, sw_value_get(payload, "level"), &r->m));
     SW_TRY(read_content(req, sw_value_get(payload, "content"), &r->m));

@@ -70,6 +70,25 @@ def test_anything_else_is_an_error_and_reaches_nobody(server, scout, payload):
         assert (server.get("/api/messages?limit=1").json() or [None])[0] == before
 
 
+@pytest.mark.parametrize("payload", ['{"level":"INFO","content":"build ok \\ud83c"}',
+                                     json.dumps('{"level":"INFO","content":"build ok \\ud83c"}')])
+def test_a_report_with_half_a_character_is_kept_with_u_fffd(server, scout, payload):
+    with Socket(server, server.admin()) as admin, Socket(server, scout[1]) as agent:
+        agent.send(f'{{"type":"SYSTEM_LOG","ack":true,"payload":{payload}}}')
+        assert agent.get("ACK")["id"] == last(server)["id"]
+        assert admin.get("SYSTEM_LOG")["payload"]["content"] == last(server)["content"] == "build ok \ufffd"
+
+
+def test_a_report_that_is_refused_says_why(server, scout):
+    with Socket(server, scout[1]) as agent:
+        agent.send('{"type":"SYSTEM_LOG","payload":{"content":"x","content":"y"}}')
+        assert agent.get("ERROR")["payload"] == {"code": "bad_json", "error": "a member stands twice in one object"}
+        agent.send({"type": "SYSTEM_LOG", "payload": '{"content":"x","content":"y"}'})
+        assert "a string that is not one valid JSON object" in agent.get("ERROR")["payload"]["error"]
+        agent.send({"type": "SYSTEM_LOG", "payload": [1]})
+        assert "payload must be an object" in agent.get("ERROR")["payload"]["error"]
+
+
 def test_content_up_to_the_limit_of_a_payload(server, scout):
     with Socket(server, scout[1]) as agent:
         agent.send({"type": "SYSTEM_LOG", "payload": {"content": "x" * 65000}, "ack": True})

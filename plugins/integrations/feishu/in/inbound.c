@@ -192,6 +192,15 @@ static bool hand_on(feishu *f, arrival *a)
     return taken;
 }
 
+/* An event that cannot be read, or can be read in two ways, is nobody's: it must not come again either. */
+static bool ignore(feishu *f, arrival *a)
+{
+    sw_log(f->host, SW_LOG_WARN, "an event of %zu bytes is no JSON, or has a member twice: ignored", a->len);
+    ack(f, a, ACK_OK);
+    arrival_free(a);
+    return true;
+}
+
 /* Takes one event. false when the task must stop for now. */
 static bool take_one(sw_request *req, feishu *f, arrival *a)
 {
@@ -202,14 +211,12 @@ static bool take_one(sw_request *req, feishu *f, arrival *a)
     memcpy(bot, f->bot.open_id, sizeof bot);
     pthread_mutex_unlock(&f->lock);
     const sw_value *root = sw_json_parse(req, a->payload, a->len);
-    if (!root) {
-        sw_log(f->host, SW_LOG_WARN, "an event of %zu bytes is no JSON: ignored", a->len);
-        ack(f, a, ACK_OK);
-        arrival_free(a);
-        return true;
-    }
+    if (!root)
+        return ignore(f, a);
     const char *content = event_content(root, &len);
     const sw_value *parsed = content ? sw_json_parse(req, content, len) : NULL;
+    if (content && !parsed && *content == '{')
+        return ignore(f, a);
     if (!event_read(&a->e, root, parsed, bot)) {
         ack(f, a, ACK_FAILED);
         arrival_free(a);

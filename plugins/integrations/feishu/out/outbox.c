@@ -135,6 +135,7 @@ static sw_status add_pieces(feishu *f, sw_tx *tx, const connector *c, const dest
     return SW_OK;
 }
 
+/* `text` is NULL when the payload could not be read. */
 static sw_status reply(feishu *f, sw_tx *tx, int64_t conversation_id, const char *text, size_t len)
 {
     connector c;
@@ -149,6 +150,9 @@ static sw_status reply(feishu *f, sw_tx *tx, int64_t conversation_id, const char
     SW_TRY(destination_find(sw_tx_db(tx), &c, conversation_id, false, &to));
     if (!*to.id)
         return note(tx, c.id, "info", "ws_outbound", "Skipped outbound: no target chat_id");
+    if (!text || text_trim(text, len).len == 0)
+        return note(tx, c.id, "error", "ws_outbound", "Skipped outbound: %s",
+                    text ? "the message is blank" : "the message can't be read");
     return add_pieces(f, tx, &c, &to, text, len);
 }
 
@@ -165,8 +169,6 @@ sw_status on_chat_stored(sw_tx *tx, const void *data)
         const sw_value *v = sw_json_parse_tx(tx, e->payload, len);
         text = sw_value_text(v, &len);
     }
-    if (!text || text_trim(text, len).len == 0)
-        return SW_OK;
     return reply(sw_tx_state(tx), tx, e->conversation_id, text, len);
 }
 

@@ -296,6 +296,27 @@ def test_streams_and_empty_texts_are_not_sent(bridge, butler):
     eventually(lambda: bridge.feishu.texts("oc_stream"), what="the reply")
     bridge.feishu.settled()
     assert bridge.feishu.texts("oc_stream") == ["whole"]
+    bridge.logged("error", "ws_outbound", "Skipped outbound: the message is blank")
+
+
+@pytest.mark.parametrize("written,shown", [('"build ok \\ud83c"', "build ok \ufffd"), ('"\\udf00 first"', "\ufffd first")])
+def test_an_answer_with_half_an_emoji_arrives_with_a_replacement_character(bridge, butler, written, shown):
+    bridge.feishu.said("half?", chat_id="oc_half")
+    frame = heard(butler, "half?")
+    butler.send(f'{{"type":"CHAT","target_id":1,"conversation_id":{frame["conversation_id"]},"payload":{written}}}')
+    eventually(lambda: bridge.feishu.texts("oc_half")[-1:] == [shown], what="the reply")
+
+
+def test_a_message_with_half_an_emoji_is_heard_with_a_replacement_character(bridge, butler):
+    bridge.feishu.said(content='{"text":"half \\ud83c"}')
+    assert heard(butler, "half \ufffd")
+
+
+def test_a_message_that_can_be_read_in_two_ways_is_heard_in_none(bridge, butler):
+    for content in ('{"text":"this way","text":"that way"}', '{"text":"x","a":{"b":1,"b":2}}', '{"text":"x"'):
+        bridge.feishu.said(content=content)
+    nothing_but(bridge, butler, "after what was read in two ways")
+    assert "has a member twice: ignored" in bridge.server.log()
 
 
 def test_more_answers_than_a_chat_takes_arrive_all_the_same_in_order(bridge, butler):
