@@ -36,7 +36,8 @@ typedef struct {
     char level[MESSAGE_LEVEL_MAX + 1]; /* upper case */
 } message;
 
-/* Which messages are asked for: ids between after_id and before_id, both excluded, newest first. */
+/* Which messages are asked for: ids between after_id and before_id, both excluded. A page has the newest of them, or
+ * the oldest when `oldest_first`. */
 typedef struct {
     const char *agent_id, *level; /* "" for any */
     const char *text;             /* "" for any; ASCII letters in lower case */
@@ -44,14 +45,19 @@ typedef struct {
     int64_t since_ms, until_ms; /* both included; they count only with check_time */
     bool check_time;            /* the bounds of the ids are not enough, see get_messages.c */
     int64_t limit, offset;
+    bool oldest_first; /* for a poller, which goes on from the highest id that it saw */
 } message_filter;
 
-/* A reply that is being filled. */
+/* A reply that is being filled, newest row first. Rows that come oldest first wait in `texts`. */
 typedef struct {
+    sw_request *req;
     sw_json *reply;
     int64_t skip, left; /* in rows */
-    size_t bytes_max;
+    sw_str *texts;      /* NULL when they come newest first */
+    size_t count;       /* of `texts` */
+    size_t bytes, bytes_max;
     bool truncated; /* the reply is large enough, although more rows were there */
+    bool failed;    /* there was no memory */
 } message_page;
 
 /* ---- message.c ---- */

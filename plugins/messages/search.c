@@ -1,13 +1,13 @@
-/* Which messages are asked for: the rows of a filter, newest first, on a worker. With a text in it (q) this is a search
- * for a literal substring.
+/* Which messages are asked for: the rows of a filter, on a worker, newest first or, for a poller, oldest first. With a
+ * text in it (q) this is a search for a literal substring.
  *
  * Each hit is checked against the text itself (HOLDS_TEXT), so that the ways to find candidates may be coarse:
  *
  * - Few rows: when the other filters leave at most SMALL rows, all of these are read.
- * - The tail: rows that are not indexed yet are read, newest first.
+ * - The tail: rows that are not indexed yet are read.
  * - Three characters or more: the rows that have all trigrams of the text (detail=none keeps no positions).
  * - One or two: the rows that have one of the trigrams that begin with the text. When there are more than TERMS_MAX of
- *   those, hits are dense, and reading newest first finds a page of them sooner. */
+ *   those, hits are dense, and reading in their order finds a page of them sooner. */
 #include "messages.h"
 
 #include <string.h>
@@ -33,19 +33,28 @@ static const char *const FIND_CLAUSES[] = {" AND m.agent_id = ?5", " AND m.level
 
 #define MESSAGE_COLUMNS "SELECT m.id, m.agent_id, m.level, m.content, m.at_ms"
 
-enum { FIND, MATCH, COUNT, TERMS, INDEXED_TO };
+enum { FIND, FIND_FIRST, MATCH, MATCH_FIRST, COUNT, TERMS, INDEXED_TO };
 
 static const sw_statement STATEMENTS[] = {
     [FIND] = {.name = "find",
               .sql = MESSAGE_COLUMNS
               " FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} ORDER BY m.id DESC LIMIT ?3 OFFSET ?4",
               .clauses = FIND_CLAUSES},
-    /* The index is read first, newest id first. Its hits are candidates, which the clauses check. */
+    [FIND_FIRST] = {.name = "find_first",
+                    .sql = MESSAGE_COLUMNS
+                    " FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} ORDER BY m.id LIMIT ?3 OFFSET ?4",
+                    .clauses = FIND_CLAUSES},
+    /* The index is read first, in the order of ids. Its hits are candidates, which the clauses check. */
     [MATCH] = {.name = "match",
                .sql = MESSAGE_COLUMNS " FROM messages_fts f CROSS JOIN messages m ON m.id = f.rowid"
                                       " WHERE f.messages_fts MATCH ?4 AND f.rowid > ?1 AND f.rowid < ?2 {clauses}"
                                       " ORDER BY f.rowid DESC LIMIT ?3",
                .clauses = FIND_CLAUSES},
+    [MATCH_FIRST] = {.name = "match_first",
+                     .sql = MESSAGE_COLUMNS " FROM messages_fts f CROSS JOIN messages m ON m.id = f.rowid"
+                                            " WHERE f.messages_fts MATCH ?4 AND f.rowid > ?1 AND f.rowid < ?2 {clauses}"
+                                            " ORDER BY f.rowid LIMIT ?3",
+                     .clauses = FIND_CLAUSES},
     [COUNT] = {.name = "count",
                .sql =
                    "SELECT count(*) FROM (SELECT 1 FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} LIMIT ?3)",
@@ -71,18 +80,19 @@ static uint32_t mask_of(const message_filter *f)
            (*f->text ? HOLDS_TEXT : 0u);
 }
 
-/* The columns are those of MESSAGE_COLUMNS, newest first. */
+/* The columns are those of MESSAGE_COLUMNS, in the order of the filter. */
 static sw_status find_rows(sw_db *db, const message_filter *f, int64_t limit, int64_t offset, sw_rows **ret)
 {
-    return sw_db_query(db, &STATEMENTS[FIND], mask_of(f), ret, "iiiissiis", f->after_id, f->before_id, limit, offset,
-                       f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
+    return sw_db_query(db, &STATEMENTS[f->oldest_first ? FIND_FIRST : FIND], mask_of(f), ret, "iiiissiis", f->after_id,
+                       f->before_id, limit, offset, f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
 }
 
 /* The same rows, found by the search index. `expression` is in the language of FTS5. */
 static sw_status match_index(sw_db *db, const message_filter *f, const char *expression, int64_t limit, sw_rows **ret)
 {
-    return sw_db_query(db, &STATEMENTS[MATCH], mask_of(f), ret, "iiisssiis", f->after_id, f->before_id, limit,
-                       expression, f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
+    return sw_db_query(db, &STATEMENTS[f->oldest_first ? MATCH_FIRST : MATCH], mask_of(f), ret, "iiisssiis",
+                       f->after_id, f->before_id, limit, expression, f->agent_id, f->level, f->since_ms, f->until_ms,
+                       f->text);
 }
 
 static sw_status one_number(sw_status begun, sw_rows *rows, int64_t *ret)
@@ -127,6 +137,29 @@ static sw_status begin_terms(sw_db *db, const char *prefix, int64_t limit, sw_ro
 
 /* ---- the page that is filled ---- */
 
+static void write_row(sw_json *out, const sw_rows *row)
+{
+    sw_json_object_begin(out, NULL);
+    sw_json_int(out, "id", sw_rows_int(row, 0));
+    sw_json_column(out, "agent_id", row, 1);
+    sw_json_column(out, "level", row, 2);
+    sw_json_column(out, "content", row, 3);
+    sw_json_time(out, "timestamp", sw_rows_int(row, 4));
+    sw_json_object_end(out);
+}
+
+/* The row waits for the end of the page. */
+static void keep_row(message_page *page, const sw_rows *row)
+{
+    sw_json *text = sw_json_new(page->req);
+
+    write_row(text, row);
+    sw_str written = sw_json_str(text);
+    page->failed = !written.at;
+    page->texts[page->count++] = written;
+    page->bytes += written.len;
+}
+
 /* Adds the current row. false when the page takes no more. */
 static bool page_add(message_page *page, const sw_rows *row)
 {
@@ -136,19 +169,18 @@ static bool page_add(message_page *page, const sw_rows *row)
         page->skip--;
         return true;
     }
-    if (sw_json_length(page->reply) >= page->bytes_max) {
+    if (page->bytes >= page->bytes_max) {
         page->truncated = true;
         page->left = 0;
         return false;
     }
-    sw_json_object_begin(page->reply, NULL);
-    sw_json_int(page->reply, "id", sw_rows_int(row, 0));
-    sw_json_column(page->reply, "agent_id", row, 1);
-    sw_json_column(page->reply, "level", row, 2);
-    sw_json_column(page->reply, "content", row, 3);
-    sw_json_time(page->reply, "timestamp", sw_rows_int(row, 4));
-    sw_json_object_end(page->reply);
-    page->left--;
+    if (page->texts)
+        keep_row(page, row);
+    else {
+        write_row(page->reply, row);
+        page->bytes = sw_json_length(page->reply);
+    }
+    page->left = page->failed ? 0 : page->left - 1;
     return page->left > 0;
 }
 
@@ -270,13 +302,19 @@ static sw_status terms_of(sw_db *db, const char *text, expression *any, size_t *
 
 static sw_status search_short(sw_db *db, const message_filter *f, message_page *page)
 {
-    message_filter newest = *f, older = *f;
-    int64_t probe = f->before_id - 1 - PROBE;
+    message_filter probed = *f, rest = *f;
 
-    newest.after_id = probe > f->after_id ? probe : f->after_id;
-    older.before_id = newest.after_id + 1;
-    SW_TRY(read_rows(db, &newest, page));
-    if (page->left == 0 || older.after_id + 1 >= older.before_id)
+    if (f->before_id - f->after_id <= PROBE + 1)
+        return read_rows(db, f, page);
+    if (f->oldest_first) {
+        probed.before_id = f->after_id + 1 + PROBE;
+        rest.after_id = probed.before_id - 1;
+    } else {
+        probed.after_id = f->before_id - 1 - PROBE;
+        rest.before_id = probed.after_id + 1;
+    }
+    SW_TRY(read_rows(db, &probed, page));
+    if (page->left == 0)
         return SW_OK;
 
     expression any;
@@ -284,7 +322,7 @@ static sw_status search_short(sw_db *db, const message_filter *f, message_page *
     SW_TRY(terms_of(db, f->text, &any, &count));
     if (count == 0)
         return SW_OK;
-    return count > TERMS_MAX ? read_rows(db, &older, page) : match_rows(db, &older, any.at, page);
+    return count > TERMS_MAX ? read_rows(db, &rest, page) : match_rows(db, &rest, any.at, page);
 }
 
 /* ---- the plan ---- */
@@ -298,6 +336,14 @@ static sw_status is_small(sw_db *db, const message_filter *f, bool *ret_small)
         SW_TRY(count_rows(db, f, SMALL + 1, &count));
     *ret_small = count <= SMALL || f->before_id - f->after_id <= SMALL;
     return SW_OK;
+}
+
+static sw_status find_indexed(sw_db *db, const message_filter *f, const size_t *starts, size_t count,
+                              message_page *page)
+{
+    if (page->left == 0 || f->after_id >= f->before_id)
+        return SW_OK;
+    return count >= 3 ? search_long(db, f, starts, count, page) : search_short(db, f, page);
 }
 
 static sw_status find_text(sw_db *db, const message_filter *filter, message_page *page)
@@ -317,10 +363,12 @@ static sw_status find_text(sw_db *db, const message_filter *filter, message_page
     tail = indexed = f;
     tail.after_id = f.after_id > indexed_to ? f.after_id : indexed_to;
     indexed.before_id = f.before_id <= indexed_to ? f.before_id : indexed_to + 1;
+    if (f.oldest_first) {
+        SW_TRY(find_indexed(db, &indexed, starts, count, page));
+        return read_rows(db, &tail, page);
+    }
     SW_TRY(read_rows(db, &tail, page));
-    if (page->left == 0 || indexed.after_id >= indexed.before_id)
-        return SW_OK;
-    return count >= 3 ? search_long(db, &indexed, starts, count, page) : search_short(db, &indexed, page);
+    return find_indexed(db, &indexed, starts, count, page);
 }
 
 /* ---- all of them ---- */

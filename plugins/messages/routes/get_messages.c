@@ -1,6 +1,9 @@
 /* GET /api/messages: lists messages, newest first, filtered, in pages; search.c finds the rows. On a worker, but for
  * the note at the start.
  *
+ * With after_id alone a page has the first rows after it, so that whoever asks again from the highest id sees all of
+ * them; they are turned round at the end, and what a page has no room for is its newest part.
+ *
  * `since` and `until` are turned into a range of ids. While one server process runs, at_ms never goes back from row to
  * row (sw_tx_now), so the first row of a time is found by bisecting ids. This takes about twenty lookups for a million
  * rows, and needs no index on at_ms. Between two processes the clock may have been set back. The first id of such a
@@ -152,6 +155,7 @@ static sw_status read_filter(sw_request *req, message_filter *f)
         .limit = sw_query_int(req, "limit", PAGE_DEFAULT, 1, PAGE_MAX),
         .after_id = sw_query_int(req, "after_id", 0, 0, INT64_MAX - 1),
         .before_id = sw_query_int(req, "before_id", INT64_MAX, 1, INT64_MAX),
+        .oldest_first = sw_query_has(req, "after_id") && !sw_query_has(req, "before_id"),
     };
     if (!f->level || !f->text)
         return SW_NO_MEMORY;
@@ -166,16 +170,25 @@ sw_status get_messages(sw_request *req)
     message_filter f;
 
     SW_TRY(read_filter(req, &f));
-    sw_json *reply = sw_reply_json(req, 200);
     message_page page = {
-        .reply = reply,
+        .req = req,
+        .reply = sw_reply_json(req, 200),
         .skip = *f.text ? f.offset : 0,
         .left = f.limit,
+        .texts = f.oldest_first ? sw_alloc(req, (size_t)f.limit, sizeof *page.texts) : NULL,
         .bytes_max = (size_t)sw_option_core_int(sw_request_host(req), "limits.page_bytes"),
     };
-    sw_json_array_begin(reply, NULL);
+    if (f.oldest_first && !page.texts)
+        return SW_NO_MEMORY;
+    sw_json_array_begin(page.reply, NULL);
     SW_TRY(search_run(sw_request_db(req), &f, &page));
-    sw_json_array_end(reply);
+    if (page.failed)
+        return SW_NO_MEMORY;
+    while (page.count > 0) {
+        sw_str text = page.texts[--page.count];
+        sw_json_raw(page.reply, NULL, text.at, text.len);
+    }
+    sw_json_array_end(page.reply);
     if (page.truncated)
         sw_reply_header(req, "X-Truncated", "true");
     return SW_OK;

@@ -39,8 +39,9 @@ def test_filters_in_every_mix(server, rows, agent, level):
     middle = rows[240]["id"]
     assert fetch(server, agent_id=agent, level=level, before_id=middle, limit=200) == [
         m for m in expected if m["id"] < middle][:200]
-    assert fetch(server, agent_id=agent, level=level, after_id=middle, limit=200) == [
-        m for m in expected if m["id"] > middle][:200]
+    later = [m for m in expected if m["id"] > middle]
+    assert fetch(server, agent_id=agent, level=level, after_id=middle, limit=200) == later[-200:]
+    assert fetch(server, agent_id=agent, level=level, after_id=middle, limit=3, offset=2) == later[:-2][-3:]
     low = rows[300]["id"]
     assert fetch(server, agent_id=agent, level=level, after_id=low, before_id=middle, limit=200) == [
         m for m in expected if low < m["id"] < middle]
@@ -56,11 +57,44 @@ def test_pages_by_id_meet_without_a_gap(server, rows):
     assert got == rows
 
 
+@pytest.mark.parametrize("filters", [{}, {"agent_id": "ant"}, {"level": "error"}, {"q": "row 1"}, {"q": "w", "level": "info"}])
+def test_a_poller_that_goes_on_from_the_highest_id_misses_nothing(server, rows, filters):
+    wanted = [m for m in rows if m["agent_id"] == filters.get("agent_id", m["agent_id"]) and
+              m["level"] == filters.get("level", m["level"]).upper() and filters.get("q", "") in m["content"]]
+    got, last = [], 0
+    while page := fetch(server, after_id=last, limit=7, **filters):
+        assert [m["id"] for m in page] == sorted((m["id"] for m in page), reverse=True)
+        got = page + got
+        last = page[0]["id"]
+    assert got == wanted
+
+
+def test_after_id_and_a_time_give_the_first_rows_of_that_time(server, rows):
+    since, after = rows[300]["timestamp"], rows[450]["id"]
+    wanted = [m for m in rows if m["timestamp"] >= since and m["id"] > after]
+    assert fetch(server, since=since, after_id=after, limit=20) == wanted[-20:]
+    assert fetch(server, since=since, after_id=after, before_id=rows[0]["id"] + 1, limit=20) == wanted[:20]
+
+
+def test_a_page_that_is_cut_by_its_bytes_is_cut_behind_the_first_rows(fresh):
+    ids = []
+    for _ in range(5):
+        large = [{"agent_id": "a", "level": "INFO", "content": f"{n}" + "\u0001" * 60000} for n in range(8)]
+        ids += [m["id"] for m in fresh.post("/api/messages", large).json()]
+    got, last, cut = [], 0, 0
+    while page := (answer := fresh.get(f"/api/messages?after_id={last}&limit=200")).json():
+        cut += answer.headers.get("X-Truncated") == "true"
+        got += sorted(m["id"] for m in page)
+        last = page[0]["id"]
+    assert got == ids and cut > 0
+
+
 def test_a_page_past_the_end_is_empty(server, rows):
     assert fetch(server, offset=len(rows)) == []
     assert fetch(server, offset=10**30) == []
     assert fetch(server, before_id=1) == []
     assert fetch(server, after_id=rows[0]["id"]) == []
+    assert fetch(server, after_id=10**25) == []
     assert server.get("/api/messages?offset=100000").text == "[]"
 
 

@@ -68,7 +68,10 @@ def check(server, rows, generator, rounds):
         offset, limit = generator.choice([0, 0, 0, 3, 100, 4000]), generator.choice([1, 10, 200])
         answer = server.get("/api/messages", params={"q": q, "offset": offset, "limit": limit, **filters})
         assert answer.status_code == 200, (q, answer.text)
-        wanted = [m["id"] for m in expected(rows, q, **filters)[offset:offset + limit]]
+        wanted = [m["id"] for m in expected(rows, q, **filters)]
+        if "after_id" in filters and "before_id" not in filters:
+            wanted = wanted[::-1][offset:offset + limit][::-1]
+        wanted = wanted[offset:offset + limit] if "before_id" in filters or "after_id" not in filters else wanted
         assert [m["id"] for m in answer.json()] == wanted, (q, filters, offset, limit)
 
 
