@@ -23,8 +23,9 @@ static const event *read_json(const char *json, const char *bot)
     return &read_event;
 }
 
-/* A message of that type and content; `more` begins with a comma. */
-static const event *message(const char *type, const char *content, const char *more, const char *bot)
+/* A message of that type and content, in that type of chat; `more` begins with a comma. */
+static const event *message_in(const char *chat, const char *type, const char *content, const char *more,
+                               const char *bot)
 {
     char json[4096], quoted[2048] = "";
     size_t len = 0;
@@ -38,10 +39,15 @@ static const event *message(const char *type, const char *content, const char *m
         json, sizeof json,
         "{\"schema\":\"2.0\",\"header\":{\"event_id\":\"e1\",\"event_type\":\"im.message.receive_v1\",\"token\":\"t\"},"
         "\"event\":{\"sender\":{\"sender_id\":{\"open_id\":\"ou_1\",\"union_id\":\"on_1\"},\"sender_type\":\"user\"},"
-        "\"message\":{\"message_id\":\" om_1 \",\"chat_id\":\"oc_1\",\"chat_type\":\"group\",\"message_type\":\"%s\","
+        "\"message\":{\"message_id\":\" om_1 \",\"chat_id\":\"oc_1\",\"chat_type\":\"%s\",\"message_type\":\"%s\","
         "\"content\":\"%.*s\"%s}}}",
-        type, (int)len, quoted, more);
+        chat, type, (int)len, quoted, more);
     return read_json(json, bot);
+}
+
+static const event *message(const char *type, const char *content, const char *more, const char *bot)
+{
+    return message_in("group", type, content, more, bot);
 }
 
 #define MENTIONS                                                                              \
@@ -135,12 +141,9 @@ START_TEST(kinds_of_chats)
         const char *type;
         bool group;
     } CASES[] = {{"group", true}, {"topic_group", true}, {"GROUP", true}, {"p2p", false}, {"new", false}};
-    char more[64];
 
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        snprintf(more, sizeof more, ",\"chat_type\":\"%s\"", CASES[i].type);
-        ck_assert_int_eq(message("text", "{\"text\":\"x\"}", more, "")->is_group, CASES[i].group);
-    }
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+        ck_assert_int_eq(message_in(CASES[i].type, "text", "{\"text\":\"x\"}", "", "")->is_group, CASES[i].group);
 }
 END_TEST
 
