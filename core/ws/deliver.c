@@ -1,7 +1,8 @@
-/* A frame's way to its audience. A delivery is counted: one reference for whoever makes it, and one for each loop that
- * it is posted to. It is made on any thread; the sockets are served by their own loops. */
-#include "core/ws/deliver.h"
-
+/* A frame's way to its audience, from the plugin that builds it (<steward/ws.h>) to the sockets. It is built and sent
+ * on any thread; the sockets are served by their own loops. A delivery is counted: one reference for whoever makes it,
+ * and one for each loop that it is posted to. */
+#include "core/base/log.h"
+#include "core/base/table.h"
 #include "core/ws/output.h"
 #include "core/ws/recovery.h"
 #include "core/ws/socket.h"
@@ -24,6 +25,146 @@ struct delivery {
     delivery_part parts[]; /* one a loop */
 };
 
+static delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_socket *origin);
+static void delivery_post(delivery *d);
+static void delivery_free(delivery *d);
+static void delivery_list_add(delivery_list *l, delivery *d);
+static void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to);
+static void deliver_to_origin(ws_socket *s, sw_frame *f);
+
+/* ---- a plugin builds a frame ---- */
+
+static void unref_frame(void *frame)
+{
+    frame_unref(frame);
+}
+
+/* `a` gives the reference back at its end. */
+static sw_frame *in_arena(sw_frame *f, arena *a)
+{
+    if (!arena_defer(a, unref_frame, f))
+        f->failed = true; /* goes nowhere, and is lost with this little memory */
+    return f;
+}
+
+static size_t frame_limit(const sw_host *host)
+{
+    const struct hub *h = host->rt->hub;
+    return h ? h->o.frame_limit : 1;
+}
+
+sw_frame *sw_frame_new(sw_request *req)
+{
+    sw_frame *f = frame_new(frame_limit(req->host));
+    ws_event *ev = ws_event_of(req);
+    if (!ev || f->failed)
+        return in_arena(f, &req->arena);
+    f->next = ev->frames;
+    ev->frames = f;
+    return f;
+}
+
+sw_frame *sw_frame_new_tx(sw_tx *tx)
+{
+    return in_arena(frame_new(frame_limit(tx->host)), tx->arena);
+}
+
+sw_json *sw_frame_json(sw_frame *frame)
+{
+    return &frame->json;
+}
+
+void sw_frame_mark(sw_frame *frame, int64_t id, uint32_t flags, int64_t tag)
+{
+    frame->id = id;
+    frame->flags = flags;
+    frame->tag = tag;
+}
+
+/* ---- and sends it ---- */
+
+static void post(void *arg)
+{
+    delivery_post(arg);
+}
+
+static void drop(void *arg)
+{
+    delivery_free(arg);
+}
+
+static void queue_in_tx(sw_tx *tx, delivery *d)
+{
+    if (d && !tx_effect(tx, post, drop, d))
+        delivery_free(d);
+}
+
+static bool read_audience(const sw_host *host, const sw_audience *given, sw_audience *ret)
+{
+    if (struct_read(ret, sizeof *ret, given, STRUCT_THROUGH(sw_audience, except_user)))
+        return true;
+    log_error(host->name, "a frame goes to nobody: the size of its sw_audience is not set");
+    return false;
+}
+
+void sw_tx_send(sw_tx *tx, sw_frame *frame, const sw_audience *to)
+{
+    struct hub *h = tx->host->rt->hub;
+    sw_audience whole;
+    if (h && read_audience(tx->host, to, &whole))
+        queue_in_tx(tx, delivery_new(h, frame, &whole, NULL));
+}
+
+void sw_tx_send_origin(sw_tx *tx, sw_frame *frame)
+{
+    const ws_event *ev = ws_event_of(tx->req);
+    if (ev)
+        queue_in_tx(tx, delivery_new(ev->socket->home->hub, frame, NULL, ev->socket));
+}
+
+void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)
+{
+    struct hub *h = req->host->rt->hub;
+    ws_event *ev = ws_event_of(req);
+    loop *here = loop_current();
+    sw_audience whole;
+    if (!h || !read_audience(req->host, to, &whole))
+        return;
+    if (ev && !ev->on_loop)
+        delivery_list_add(&ev->sends, delivery_new(h, frame, &whole, NULL));
+    else if (here && here->ws)
+        deliver_from_loop(here->ws, frame, &whole);
+    else
+        delivery_post(delivery_new(h, frame, &whole, NULL));
+}
+
+sw_status sw_send_origin(sw_request *req, sw_frame *frame)
+{
+    ws_event *ev = ws_event_of(req);
+    if (!ev)
+        return SW_NOT_FOUND;
+    ws_socket *s = ev->socket;
+    if (ev->on_loop) {
+        if (!frame_seal(frame, &s->home->hub->types))
+            return SW_NO_MEMORY;
+        deliver_to_origin(s, frame);
+        return SW_OK;
+    }
+    delivery *d = delivery_new(s->home->hub, frame, NULL, s);
+    if (!d)
+        return SW_NO_MEMORY;
+    delivery_list_add(&ev->sends, d);
+    return SW_OK;
+}
+
+bool sw_user_online(const sw_host *host, int64_t user_id)
+{
+    const struct hub *h = host->rt->hub;
+    return h && presence_loops(h->presence, user_id) != 0;
+}
+
+/* ---- to a socket ---- */
+
 static void deliver_to(ws_socket *s, sw_frame *f)
 {
     if (s->state != SOCKET_OPEN)
@@ -34,7 +175,8 @@ static void deliver_to(ws_socket *s, sw_frame *f)
         output_frame(s, f);
 }
 
-void deliver_to_origin(ws_socket *s, sw_frame *f)
+/* To one socket of this loop as an answer to what it sent, whatever its phase of recovery. */
+static void deliver_to_origin(ws_socket *s, sw_frame *f)
 {
     if (s->state == SOCKET_OPEN)
         output_frame(s, f); /* in its own right: no part of what recovery reads */
@@ -120,7 +262,9 @@ static uint64_t loops_of_users(struct hub *h, const sw_audience *to)
     return loops;
 }
 
-delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_socket *origin)
+/* Seals the frame, copies the audience. With `origin` it goes to that socket alone, which the caller keeps alive, and
+ * `to` is not looked at. Returns NULL when there is no memory, or the frame has failed. */
+static delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_socket *origin)
 {
     if (!frame_seal(f, &h->types))
         return NULL;
@@ -144,7 +288,7 @@ delivery *delivery_new(struct hub *h, sw_frame *f, const sw_audience *to, ws_soc
     return d;
 }
 
-void delivery_free(delivery *d)
+static void delivery_free(delivery *d)
 {
     if (!d)
         return;
@@ -173,13 +317,15 @@ static void post_except(delivery *d, const hub_loop *here)
     unref(d);
 }
 
-void delivery_post(delivery *d)
+/* Any thread: posts to each loop that may hold a receiver. Owns `d`. */
+static void delivery_post(delivery *d)
 {
     if (d)
         post_except(d, NULL);
 }
 
-void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to)
+/* From a loop: its own sockets at once, the others by post. */
+static void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to)
 {
     struct hub *h = hl->hub;
     if (!frame_seal(f, &h->types))
@@ -197,7 +343,7 @@ void deliver_from_loop(hub_loop *hl, sw_frame *f, const sw_audience *to)
 
 /* ---- lists ---- */
 
-void delivery_list_add(delivery_list *l, delivery *d)
+static void delivery_list_add(delivery_list *l, delivery *d)
 {
     if (!d)
         return;

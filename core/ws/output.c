@@ -1,10 +1,12 @@
-/* What leaves a socket: its send queue, and the close frame as the last of it. On the socket's loop.
+/* What leaves a socket: its send queue, the receipts of what has left, and the close frame as the last of it. On the
+ * socket's loop; the module that wants a receipt is asked on a worker.
  *
  * The queue is the bufferevent's output. It is written here, at the end of a turn of the loop; what the kernel does not
  * take is left to the bufferevent until the peer makes room. The socket owns all of it. */
 #include "core/ws/output.h"
 
 #include "core/base/log.h"
+#include "core/ws/recovery_task.h"
 #include "core/ws/socket.h"
 
 #include <errno.h>
@@ -16,7 +18,19 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { REFERENCE_MIN = 1024, KERNEL_UNSENT_LAST = 1024 * 1024, VECTORS = 64, CLOSE_WAIT_MS = 5000 };
+enum {
+    REFERENCE_MIN = 1024,
+    KERNEL_UNSENT_LAST = 1024 * 1024,
+    VECTORS = 64,
+    CLOSE_WAIT_MS = 5000,
+    RECEIPT_RETRY_MS = 200
+};
+
+typedef struct receipt {
+    struct receipt *next;
+    uint64_t end; /* of the frame, in bytes ever queued */
+    int64_t tag;
+} receipt;
 
 static bool has_room(ws_socket *s, size_t len, size_t limit);
 static bool crowded(const ws_socket *s, size_t len);
@@ -34,6 +48,12 @@ static void send_close(ws_socket *s, uint16_t code, const char *reason);
 static void begin_closing(ws_socket *s, socket_state state);
 static void close_slow(ws_socket *s);
 static void cut_queue(ws_socket *s);
+static void note_receipt(ws_socket *s, int64_t tag);
+static void give_receipts(ws_socket *s, uint64_t gone);
+static void forget_receipts(ws_socket *s);
+static void give_receipt(ws_socket *s, int64_t tag);
+static void on_receipt(ws_socket *s, recovery_task *t);
+static void give_later(ws_socket *s, int64_t tag);
 
 static struct evbuffer *queue_of(const ws_socket *s)
 {
@@ -73,7 +93,7 @@ void output_frame(ws_socket *s, sw_frame *f)
     }
     atomic_fetch_add_explicit(&h->types.all[f->type].out, 1, memory_order_relaxed);
     if ((f->flags & SW_FRAME_RECEIPT) != 0 && !s->hello)
-        receipts_note(s, f->tag);
+        note_receipt(s, f->tag);
 }
 
 void output_control(ws_socket *s, const void *bytes, size_t len)
@@ -169,7 +189,7 @@ static void after_write(ws_socket *s)
 
 void output_receipts(ws_socket *s)
 {
-    receipts_give(s, s->queued_total - output_length(s));
+    give_receipts(s, s->queued_total - output_length(s));
 }
 
 /* A peer may read, leave and come back before this returns: its greeting waits. */
@@ -342,7 +362,7 @@ static void close_slow(ws_socket *s)
     log_info("ws", "closed 4008 slow consumer: user %lld, %s, %zu bytes queued", (long long)s->who.user_id, s->address,
              output_length(s));
     atomic_fetch_add_explicit(&s->home->hub->slow_closed, 1, memory_order_relaxed);
-    receipts_forget(s); /* frames that are thrown away were not delivered */
+    forget_receipts(s); /* frames that are thrown away were not delivered */
     cut_queue(s);
     /* A little more room in the kernel: the close frame is there when the peer comes to read. */
     int room = KERNEL_UNSENT_LAST;
@@ -379,5 +399,86 @@ void output_done(ws_socket *s)
     s->backlog = NULL;
     s->blocked = false;
     count_waiting(s);
-    receipts_forget(s);
+    forget_receipts(s);
+}
+
+/* ---- receipts: frames with SW_FRAME_RECEIPT, whose module is told when their bytes have left ---- */
+
+/* The frame that was queued last wants one. */
+static void note_receipt(ws_socket *s, int64_t tag)
+{
+    receipt *r = calloc(1, sizeof *r), **end = &s->receipts;
+    if (!r)
+        return; /* it will be delivered again: at least once */
+    r->end = s->queued_total;
+    r->tag = tag;
+    while (*end)
+        end = &(*end)->next;
+    *end = r;
+}
+
+/* Tells the module of the frames whose bytes are among the first `gone` ever queued. What cannot be told now is tried
+ * again a little later. */
+static void give_receipts(ws_socket *s, uint64_t gone)
+{
+    receipt *due = NULL, **end = &due;
+    while (s->receipts && s->receipts->end <= gone) {
+        *end = s->receipts;
+        s->receipts = s->receipts->next;
+        (*end)->next = NULL;
+        end = &(*end)->next;
+    }
+    while (due) {
+        receipt *r = due;
+        due = r->next;
+        give_receipt(s, r->tag);
+        free(r);
+    }
+}
+
+/* The frames that wait will not be delivered. */
+static void forget_receipts(ws_socket *s)
+{
+    while (s->receipts) {
+        receipt *r = s->receipts;
+        s->receipts = r->next;
+        free(r);
+    }
+}
+
+static void give_receipt(ws_socket *s, int64_t tag)
+{
+    if (!s->home->hub->recovery.receipt)
+        return;
+    recovery_task *t = recovery_task_new(s, TASK_RECEIPT, on_receipt, 0);
+    if (!t)
+        return;
+    t->req.tag = tag;
+    atomic_fetch_add(&s->home->hub->unsettled, 1);
+    if (recovery_task_start(t))
+        return;
+    atomic_fetch_sub(&s->home->hub->unsettled, 1);
+    recovery_task_free(t);
+    give_later(s, tag);
+}
+
+static void on_receipt(ws_socket *s, recovery_task *t)
+{
+    atomic_fetch_sub(&s->home->hub->unsettled, 1);
+    if (t->status != SW_OK && s->state != SOCKET_ENDED)
+        give_later(s, t->req.tag);
+    recovery_task_free(t);
+}
+
+/* A receipt that could not be given: later once more. */
+static void give_later(ws_socket *s, int64_t tag)
+{
+    receipt *r = calloc(1, sizeof *r);
+    if (!r || s->state == SOCKET_ENDED) {
+        free(r);
+        return; /* not noted: it will be delivered once more */
+    }
+    *r = (receipt){.next = s->receipts, .end = 0, .tag = tag};
+    s->receipts = r;
+    socket_retry(s, RECEIPT_RETRY_MS);
 }

@@ -29,14 +29,4 @@ void output_peer_close(ws_socket *s, uint16_t code);
 /* Frees what it keeps of a socket that has ended. */
 void output_done(ws_socket *s);
 
-/* ---- receipts.c: the module of a frame with SW_FRAME_RECEIPT is told when its bytes have left ---- */
-
-/* The frame that was queued last wants one. */
-void receipts_note(ws_socket *s, int64_t tag);
-/* Tells the module of the frames whose bytes are among the first `gone` ever queued. What cannot be told now is tried
- * again a little later. */
-void receipts_give(ws_socket *s, uint64_t gone);
-/* The frames that wait will not be delivered. */
-void receipts_forget(ws_socket *s);
-
 #endif

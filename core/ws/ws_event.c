@@ -13,9 +13,8 @@
  *  5. An event that has finished comes home by mail, behind the frames that it sent: neither its ACK nor a later frame
  *     overtakes them (on_finish, come_home).
  *
- * Threads: the socket's loop but for "on a worker" and on_finish, which runs on the thread that ends the request. */
-#include "core/ws/ws_event.h"
-
+ * Threads: the socket's loop but for "on a worker", for on_finish, which runs on the thread that ends the request, and
+ * for what a plugin reads of the frame (sw_frame_…), on the thread of its handler. */
 #include "core/crash/crash_scope.h"
 #include "core/ws/output.h"
 #include "core/ws/socket.h"
@@ -487,4 +486,65 @@ static void answer_error(ws_socket *s, const envelope *e, const char *code, cons
     }
     if (++s->errors >= h->o.errors_per_minute && h->o.errors_per_minute > 0)
         output_close(s, 1008, "too many invalid frames");
+}
+
+/* ---- what a plugin reads of it: <steward/ws.h> ---- */
+
+sw_str sw_frame_type(const sw_request *req)
+{
+    const ws_event *ev = ws_event_of(req);
+    return ev ? (sw_str){ev->env.type, ev->env.type_len} : (sw_str){NULL, 0};
+}
+
+sw_str sw_frame_local_id(const sw_request *req)
+{
+    const ws_event *ev = ws_event_of(req);
+    return ev && ev->env.has_local ? (sw_str){ev->env.local, ev->env.local_len} : (sw_str){NULL, 0};
+}
+
+sw_str sw_frame_stream_id(const sw_request *req)
+{
+    const ws_event *ev = ws_event_of(req);
+    return ev ? ev->env.stream : (sw_str){NULL, 0};
+}
+
+int64_t sw_frame_target(const sw_request *req)
+{
+    const ws_event *ev = ws_event_of(req);
+    return ev ? ev->env.target : 0;
+}
+
+int64_t sw_frame_conversation(const sw_request *req)
+{
+    const ws_event *ev = ws_event_of(req);
+    return ev ? ev->env.conversation : 0;
+}
+
+sw_str sw_frame_payload(const sw_request *req)
+{
+    const ws_event *ev = ws_event_of(req);
+    return ev ? ev->env.payload : (sw_str){NULL, 0};
+}
+
+static const sw_value *read_object(sw_request *req, sw_str text)
+{
+    const sw_value *v = sw_json_parse(req, text.at, text.len);
+    if (sw_value_type(v) == SW_JSON_TEXT) {
+        size_t len = 0;
+        const char *inner = sw_value_text(v, &len);
+        v = sw_json_parse(req, inner, len);
+    }
+    return sw_value_type(v) == SW_JSON_OBJECT ? v : NULL;
+}
+
+const sw_value *sw_frame_payload_object(sw_request *req)
+{
+    ws_event *ev = ws_event_of(req);
+    if (!ev || !ev->env.payload.at)
+        return NULL;
+    if (!ev->object_read) {
+        ev->object_read = true;
+        ev->object = read_object(req, ev->env.payload);
+    }
+    return ev->object;
 }

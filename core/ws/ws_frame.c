@@ -1,13 +1,17 @@
-/* Frames that the server sends. One is built by one thread, sealed, and only then shared and counted: any thread may
- * give up its reference. */
+/* Frames that the server sends, and the list of types that frames have. A frame is built by one thread, sealed, and
+ * only then shared and counted: any thread may give up its reference. The list is filled by the main thread before the
+ * loops start, and read by all threads afterwards. */
 #include "core/ws/ws_frame.h"
 
 #include "core/ws/codec.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_ROOM = 512, PACK_MIN = 256 };
+
+static uint16_t type_of_text(const frame_types *t, const char *text, size_t len);
 
 /* Where a frame is built when there is no memory for one. */
 static _Thread_local struct sw_frame no_frame;
@@ -61,7 +65,7 @@ bool frame_seal(sw_frame *f, const frame_types *types)
     memcpy(text - size, header, size);
     f->wire = (const uint8_t *)text - size;
     f->wire_len = size + len;
-    f->type = frame_types_of_text(types, text, len);
+    f->type = type_of_text(types, text, len);
     return true;
 }
 
@@ -129,4 +133,59 @@ void frame_list_clear(frame_list *l)
 {
     for (sw_frame *f; (f = frame_list_take(l));)
         frame_unref(f);
+}
+
+/* ---- types ---- */
+
+static uint16_t add(frame_types *t, const char *name)
+{
+    frame_type *type = &t->all[t->count];
+    type->row.type = name;
+    type->len = strlen(name);
+    return (uint16_t)t->count++;
+}
+
+void frame_types_init(frame_types *t)
+{
+    static const char *const OF_THE_HUB[] = {"", "HELLO", "ACK", "ERROR", "SHUTDOWN"};
+    for (size_t i = 0; i < sizeof OF_THE_HUB / sizeof *OF_THE_HUB; i++)
+        add(t, OF_THE_HUB[i]);
+}
+
+bool frame_types_add(frame_types *t, sw_host *module, const sw_frame_handler *row, char *error, size_t error_size)
+{
+    uint16_t i = frame_types_find(t, row->type, strlen(row->type));
+    if (i == 0 && t->count == FRAME_TYPES_MAX) {
+        snprintf(error, error_size, "%s: too many frame types", module->name);
+        return false;
+    }
+    if (i == 0)
+        i = add(t, row->type);
+    frame_type *type = &t->all[i];
+    if (type->host) {
+        snprintf(error, error_size, "%s and %s both take the frame type %s", type->host->name, module->name, row->type);
+        return false;
+    }
+    type->row = *row;
+    type->host = module;
+    return true;
+}
+
+uint16_t frame_types_find(const frame_types *t, const char *name, size_t len)
+{
+    for (unsigned i = 1; i < t->count; i++)
+        if (t->all[i].len == len && memcmp(t->all[i].row.type, name, len) == 0)
+            return (uint16_t)i;
+    return 0;
+}
+
+/* The type that a server-made JSON text begins with. Any thread. */
+static uint16_t type_of_text(const frame_types *t, const char *text, size_t len)
+{
+    static const char HEAD[] = "{\"type\":\"";
+    size_t head = sizeof HEAD - 1;
+    if (len <= head || memcmp(text, HEAD, head) != 0)
+        return 0;
+    const char *end = memchr(text + head, '"', len - head);
+    return end ? frame_types_find(t, text + head, (size_t)(end - text) - head) : 0;
 }

@@ -1,12 +1,44 @@
-/* A frame being built, then immutable: encoded once, counted, shared by every socket and loop that sends it. */
+/* A frame being built, then immutable: encoded once, counted, shared by every socket and loop that sends it. And the
+ * types of frames that have a name: what a module takes from clients, what it makes itself, and what the hub sends.
+ * Frames are counted by them. */
 #ifndef CORE_WS_WS_FRAME_H
 #define CORE_WS_WS_FRAME_H
 
 #include "core/base/json.h"
+#include "core/runtime/runtime.h"
 #include "core/ws/deflate.h"
-#include "core/ws/frame_types.h"
 #include <stdatomic.h>
 #include <steward/ws.h>
+
+/* ---- types ---- */
+
+enum { FRAME_TYPES_MAX = 64 };
+
+/* Written before the loops start, but for the counters. */
+typedef struct {
+    sw_frame_handler row; /* of the hub's own types only the name */
+    size_t len;
+    sw_host *host; /* NULL for the hub's own */
+    _Atomic uint64_t in, out;
+} frame_type;
+
+typedef struct {
+    frame_type all[FRAME_TYPES_MAX]; /* 0: every type that is not listed */
+    unsigned count;
+} frame_types;
+
+void frame_types_init(frame_types *t);
+/* Adds a module's row. Returns false with the error when there are too many, or another module has that type. */
+bool frame_types_add(frame_types *t, sw_host *module, const sw_frame_handler *row, char *error, size_t error_size);
+/* The index of the type with that name; 0 when it is not listed. Any thread. */
+uint16_t frame_types_find(const frame_types *t, const char *name, size_t len);
+/* May clients send it? */
+static inline bool frame_type_taken(const frame_type *t)
+{
+    return t->row.handle && t->row.roles != 0;
+}
+
+/* ---- frames ---- */
 
 typedef struct {
     size_t len;
@@ -22,7 +54,7 @@ struct sw_frame {
     _Atomic(frame_image *) packed; /* the same compressed; made by the first loop that needs it. Owned */
     int64_t id, tag;
     uint32_t flags;
-    uint16_t type; /* its place in frame_types */
+    uint16_t type; /* its place among the types */
     bool failed;   /* no memory or too large: it goes nowhere */
 };
 

@@ -1,17 +1,17 @@
 /* What the files of core/ws share: the hub, its part on each loop, and one socket.
  *
  * The room is built in layers, and each file uses those below it alone: at the bottom codec, deflate, envelope, wheel,
- * pipeline, replay, backlog (sans-IO) and frame_types, ws_frame; then this header; then socket, recovery_task,
- * receipts, output, recovery, deliver, ws_event, ws_api, input, ws_connection, handshake and hub. */
+ * pipeline, replay, backlog (sans-IO) and ws_frame; then this header; then socket, recovery_task, output, recovery,
+ * deliver, ws_event, ws_connection and hub. */
 #ifndef CORE_WS_WS_INTERNAL_H
 #define CORE_WS_WS_INTERNAL_H
 
 #include "core/runtime/presence.h"
+#include "core/runtime/writer.h"
 #include "core/ws/backlog.h"
 #include "core/ws/codec.h"
 #include "core/ws/deflate.h"
 #include "core/ws/envelope.h"
-#include "core/ws/frame_types.h"
 #include "core/ws/pipeline.h"
 #include "core/ws/replay.h"
 #include "core/ws/wheel.h"
@@ -131,6 +131,60 @@ struct ws_socket {
     sw_principal who;
     char address[46];
 };
+
+/* ---- deliver.c ---- */
+
+/* One frame on its way to an audience. */
+typedef struct delivery delivery;
+
+/* Deliveries in order, until they are posted. */
+typedef struct {
+    delivery *first, **last;
+} delivery_list;
+
+/* Any thread: posts each delivery to the loops that may hold a receiver, in order. */
+void delivery_list_post(delivery_list *l);
+void delivery_list_drop(delivery_list *l);
+/* ---- ws_event.c: one message of a client as a piece of work, from its loop over a worker and the writer back ---- */
+
+/* Of two kinds. For a handler that runs on the loop it is the
+ * loop's spare one, and its spans point into the input. All others are allocated with a copy of the frame; the thread
+ * that works on the event owns it. */
+struct ws_event {
+    sw_request req;
+    pipeline_item item;
+    ws_socket *socket; /* referred to while in flight */
+    uint16_t type;
+    sw_lane lane;
+    sw_handler handler;
+    sw_step step; /* the handler's, while step_after_sends() stands for it */
+    effect pass;
+    envelope env;
+    delivery_list sends;    /* of sw_send() off the loop, until it is their turn */
+    sw_frame *frames;       /* made by sw_frame_new(); a reference each */
+    const sw_value *object; /* sw_frame_payload_object() */
+    bool object_read, on_loop, left_lane, passing;
+    sw_status result;
+    const char *error_code, *error_text; /* found wrong before any handler; literals */
+    char bytes[];                        /* the frame */
+};
+
+/* The event behind a request; NULL when the request is not a frame. */
+static inline ws_event *ws_event_of(const sw_request *req)
+{
+    return req && req->kind == REQUEST_FRAME ? (ws_event *)(uintptr_t)req : NULL;
+}
+
+/* All of these on the socket's loop. */
+
+/* A whole text message has come. `text` lives during the call; half characters in it may be replaced. */
+void ws_event_take(ws_socket *s, char *text, size_t len);
+/* Gives waiting events to a worker when it is their turn. */
+void ws_event_pump(ws_socket *s);
+/* Frees the events that still wait (the loops have stopped). */
+void ws_event_drop_waiting(ws_socket *s);
+
+/* ---- the time ---- */
 
 /* The monotonic clock, kept in hl->now_ms. */
 static inline int64_t hub_now(hub_loop *hl)

@@ -62,7 +62,7 @@ static inline void text(bytes *b, unsigned first, const char *payload)
     frame(b, first, payload, strlen(payload));
 }
 
-/* Feeds pieces as input.c does, and writes down what happens: "T:hello P: C1000:bye F1002". */
+/* Feeds pieces as ws_connection.c does, and writes down what happens: "T:hello P: C1000:bye F1002". */
 typedef struct {
     codec c;
     codec_rules rules;
