@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """The rules of the source that no compiler checks. Prints what breaks one, file and line; exit status 1 then."""
+import collections
 import pathlib
 import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ["common", "base", "config", "crash", "db", "runtime", "http", "ws", "outbound", "plugin", "admin", "server", "cli", "testhost"]
+FOLDERS = ["common", "base", "config", "crash", "db", "runtime", "http", "ws", "outbound", "plugin", "admin", "server",
+           "cli", "testhost"]
 LINES_MAX = 600
 PUBLIC_HEADER_MAX = 200
 
@@ -42,6 +44,25 @@ MUTABLE_ALLOWED = {
 
 # Paths of a machine that a file was written on. In pieces, so that this file does not hold them.
 MACHINE_PATHS = re.compile("|".join(["/wor" + "k/", r"\.\./sha" + "red", "/hom" + "e/", "/roo" + "t/"]))
+
+# One file holds one idea whole: headers of a few lines and names that come twice are the signs of files cut by length.
+SMALL_HEADER, SMALL_HEADERS_MAX = 25, 15
+PLUGIN_FOLDER_FILES = 16
+# In a room a file's name says what it is there. These name the same part of several plugins:
+NAMES_SHARED = {
+    "plugin.c": "the tables of a plugin: read it first",
+    "store.c": "all of its SQL",
+    "service.c": "the service that it provides to other plugins",
+    "model.c": "its rows as JSON",
+    "store_reset.c": "what it does at the event store.reset",
+    "user_removed.c": "what it does at the event user.removed",
+    "health.c": "what it tells of itself to /api/health",
+}
+# Two files that include each other, since they are one thing; their first lines say so.
+PAIRS = {
+    ("core/config/config", "core/config/config_internal"): "the door of the object, and its inside",
+    ("core/runtime/writer", "core/runtime/writer_internal"): "the writer, and what its parts share",
+}
 
 found = []
 
@@ -173,12 +194,80 @@ def check_format():
         say(pathlib.Path(m.group(1)), m.group(2), "not as clang-format has it")
 
 
+# ---- the house ----
+
+def check_opening(path, text):
+    if path.suffix == ".c" and not text.startswith("/*"):
+        say(path, 1, "opens without a comment: what it is, which thread runs it, who owns what")
+
+
+def check_statements(path, text):
+    for m in re.finditer(r"^extern const char SQL_\w+", text, re.M):
+        say(path, line_of(text, m.start()), "a statement is named once, in the file that binds it")
+
+
+def check_rooms():
+    paths = list(sources("core", "plugins"))
+    small = [p for p in paths if p.suffix == ".h" and p.read_text(encoding="utf-8").count("\n") < SMALL_HEADER]
+    if len(small) > SMALL_HEADERS_MAX:
+        found.append(f"{len(small)} headers under {SMALL_HEADER} lines, at most {SMALL_HEADERS_MAX}: " +
+                     " ".join(str(p.relative_to(ROOT)) for p in small))
+    by_name = collections.defaultdict(list)
+    by_folder = collections.Counter()
+    for p in paths:
+        by_name[p.name].append(p)
+        by_folder[p.parent] += p.is_relative_to(ROOT / "plugins")
+    for name, same in by_name.items():
+        if len(same) > 1 and (name not in NAMES_SHARED or any(p.is_relative_to(ROOT / "core") for p in same)):
+            say(same[1], 1, f"the name {name} is taken by {same[0].relative_to(ROOT)}")
+    for folder, count in by_folder.items():
+        if count > PLUGIN_FOLDER_FILES:
+            say(folder, 1, f"{count} files side by side, at most {PLUGIN_FOLDER_FILES}")
+
+
+def check_circles():
+    """A file and its header are one node; what it includes of its own folder of core/ are its edges."""
+    edges = collections.defaultdict(set)
+    for path in sources("core"):
+        own = str(path.relative_to(ROOT).with_suffix(""))
+        for name in re.findall(r'^\s*#\s*include\s+"(core/[^"]+)\.h"', path.read_text(encoding="utf-8"), re.M):
+            if name != own and name.split("/")[1] == own.split("/")[1]:
+                edges[own].add(name)
+    for a, b in PAIRS:
+        edges[a].discard(b)
+    while edges:  # what includes nothing that is left is in no circle
+        free = [n for n, uses in edges.items() if not uses & edges.keys()]
+        if not free:
+            found.append("files that include one another, or lead to such: " + " ".join(sorted(edges)))
+            return
+        for n in free:
+            del edges[n]
+
+
+NAMED = re.compile(r"`([\w./-]+\.[ch])`")
+
+
+def check_names_in_pages():
+    """A page that names a file of the source names one that is there."""
+    tree = files_of_tree()
+    names = {p.name for p in tree}
+    for path in (p for p in tree if p.suffix == ".md"):
+        text = path.read_text(encoding="utf-8")
+        for m in NAMED.finditer(text):
+            if m.group(1).rsplit("/", 1)[-1] not in names:
+                say(path, line_of(text, m.start()), f"there is no {m.group(1)}")
+
+
 def check_source():
     for path in sources("core", "plugins", "include"):
         text = path.read_text(encoding="utf-8")
-        for check in (check_length, check_calls, check_sql, check_threads, check_state, check_includes):
+        for check in (check_length, check_calls, check_sql, check_threads, check_state, check_includes, check_opening,
+                      check_statements):
             check(path, text)
     check_tree()
+    check_rooms()
+    check_circles()
+    check_names_in_pages()
     check_format()
 
 
