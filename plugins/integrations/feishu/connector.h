@@ -1,5 +1,5 @@
-/* The connector: what an administrator has set up, one row. connector.c shows and takes it for the API,
- * store_connector.c keeps it. Only the newest row counts. */
+/* The connector: what an administrator has set up, one row. Only the newest row counts. Reading works on any
+ * connection, writing in a write step. */
 #ifndef FEISHU_CONNECTOR_H
 #define FEISHU_CONNECTOR_H
 
@@ -18,24 +18,14 @@ typedef struct {
     int64_t rate, verified_ms, created_ms, updated_ms;
 } connector;
 
-/* ---- connector.c ---- */
+extern const sw_table CONNECTOR_STATEMENTS;
 
 connector connector_default(void);
 bool connector_has_credentials(const connector *c);
 /* Whether an event's token is the connector's. It is good, too, when either of them is empty. */
 bool connector_token_good(const connector *c, const char *token);
-/* Writes the connector as the API shows it, with masked secrets. `status` is what client_status() says. */
-void connector_write(sw_json *out, const char *key, const connector *c, const char *status);
-/* Takes the members of a body. Errors are sticky. */
-void connector_take(sw_request *req, connector *c, const sw_value *body);
-/* Whether `after` must be verified again. */
-bool connector_reset_needed(const connector *before, const connector *after);
 /* The id in the path. The error "invalid connector id" is sticky. */
 int64_t connector_path_id(sw_request *req);
-
-/* ---- store_connector.c: reading works on any connection, writing in a write step ---- */
-
-extern const sw_table STORE_CONNECTOR_STATEMENTS;
 
 /* SW_NOT_FOUND when there is no connector. A secret that cannot be opened is read as "", and that is logged. */
 sw_status connector_newest(feishu *f, sw_db *db, connector *ret);

@@ -41,9 +41,9 @@ struct feishu {
     uint64_t events, dropped;
 };
 
-/* ---- store_log.c: the integration log, which tells an administrator why something did not happen ---- */
+/* ---- feishu_log.c: the integration log, which tells an administrator why something did not happen ---- */
 
-extern const sw_table STORE_LOG_STATEMENTS;
+extern const sw_table LOG_STATEMENTS;
 
 /* Adds a row, in a write step: one line, cut at 1 KiB. */
 sw_status note(sw_tx *tx, int64_t connector_id, const char *level, const char *action, const char *format, ...)
@@ -52,22 +52,18 @@ sw_status note(sw_tx *tx, int64_t connector_id, const char *level, const char *a
  * `action` must be literals. */
 void note_later(feishu *f, int64_t connector_id, const char *level, const char *action, const char *format, ...)
     SW_PRINTF(5, 6);
-/* Adds a row as it is, in a write step. */
-sw_status log_add(sw_tx *tx, int64_t connector_id, const char *level, const char *action, const char *detail);
-/* Rows whose id is less than `before`, newest first: id, level, action, detail, at_ms. */
-sw_status log_page(sw_db *db, int64_t connector_id, int64_t before, int64_t limit, sw_rows **ret);
-
-/* ---- what else plugin.c declares: service.c, health.c, store_retention.c, store_reset.c, routes/ ---- */
-
+/* Other plugins add rows in their own write steps. */
 extern const sw_feishu_service FEISHU_SERVICE;
-bool feishu_health(sw_request *req, sw_json *out);
 
-extern const sw_table STORE_RETENTION_STATEMENTS;
+/* ---- store.c: the end of rows ---- */
+
+extern const sw_table RETENTION_STATEMENTS, RESET_STATEMENTS;
+
 /* Removes rows that are too old, some at a time. */
 sw_status retention_step(sw_tx *tx, bool *ret_more);
-
-extern const sw_table STORE_RESET_STATEMENTS;
 sw_status on_store_reset(sw_tx *tx, const void *data);
+
+/* ---- routes: routes/, and get_logs() in feishu_log.c ---- */
 
 sw_status get_connector(sw_request *req);
 sw_status post_connector(sw_request *req);

@@ -1,4 +1,6 @@
-/* The table of connectors. Each secret is sealed with a key from master.key, under a label of its own. */
+/* The connector and its table, of which the newest row counts. Each secret is sealed with a key from master.key, under
+ * a label of its own. Any thread may read, on its own connection; writing is done in write steps. routes/connector.c
+ * shows it and takes it from the API. */
 #include "feishu.h"
 #include <string.h>
 
@@ -31,13 +33,44 @@ static const sw_statement STATEMENTS[] = {
                 .sql = "UPDATE feishu_connectors SET enabled = ?2, updated_ms = ?3 WHERE id = ?1"},
 };
 
-const sw_table STORE_CONNECTOR_STATEMENTS = SW_TABLE(STATEMENTS);
+const sw_table CONNECTOR_STATEMENTS = SW_TABLE(STATEMENTS);
 
 enum { SEAL_OVERHEAD = 28 };
 
 static const char LABEL_SECRET[] = "feishu.app_secret";
 static const char LABEL_TOKEN[] = "feishu.verification_token";
 static const char LABEL_ENCRYPT[] = "feishu.encrypt_key";
+
+connector connector_default(void)
+{
+    return (connector){.name = "Feishu Butler Connector",
+                       .app_id = "",
+                       .app_secret = "",
+                       .verification_token = "",
+                       .encrypt_key = "",
+                       .prefix = "",
+                       .callback_url = "",
+                       .chats = "",
+                       .people = "",
+                       .allow_dm = true,
+                       .allow_group = true,
+                       .ignore_bots = true,
+                       .rate = 30};
+}
+
+bool connector_has_credentials(const connector *c)
+{
+    return *c->app_id && *c->app_secret;
+}
+
+bool connector_token_good(const connector *c, const char *token)
+{
+    size_t len = strlen(token), wanted = strlen(c->verification_token);
+
+    if (len == 0 || wanted == 0)
+        return true;
+    return len == wanted && sw_equal_secret(token, c->verification_token, len);
+}
 
 /* ---- secrets ---- */
 
@@ -140,6 +173,23 @@ sw_status connector_named(feishu *f, sw_request *req, sw_db *db, int64_t id, con
     if (found == SW_OK)
         *ret = newest;
     return found;
+}
+
+int64_t connector_path_id(sw_request *req)
+{
+    const char *text = sw_path_text(req, "id");
+    int64_t id = 0;
+
+    for (const char *at = text; *at; at++) {
+        if (*at < '0' || *at > '9' || at - text >= 18) {
+            id = 0;
+            break;
+        }
+        id = id * 10 + (*at - '0');
+    }
+    if (id <= 0)
+        sw_invalid(req, "invalid_parameter", "invalid connector id");
+    return id;
 }
 
 sw_status connector_of_path(feishu *f, sw_request *req, connector *ret)

@@ -1,8 +1,12 @@
-/* A message, as one step on the writer, all or nothing: it is seen for the first time, allowed, within the rate, and
- * posted to the Butler. The log tells the reason why another one goes no further. */
+/* What becomes of an event, as one step on the writer, all or nothing. A message that is seen for the first time, is
+ * allowed and within the rate is posted to the Butler; the log tells why another one goes no further. A click on a card
+ * decides its request, and the answer to the person travels in the ack. The tables of what came, and of the threads
+ * that Feishu chats are, stand here too. */
 #include "core/common/utf8.h"
 #include "feishu.h"
+#include "out/card.h"
 #include "words.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -12,6 +16,118 @@ enum {
     TITLE_ID_MAX = 40
 };
 
+static const char DECISION[] = "feishu_auth_decision";
+static const char APPROVED[] = "APPROVED";
+
+/* ---- the tables: what came in, each message once, and the threads of chats ---- */
+
+enum { ADD, OUTCOME, RATE, OF_CONVERSATION, NEWEST, THREAD_FIND, THREAD_SET };
+
+static const sw_statement STATEMENTS[] = {
+    [ADD] = {.name = "inbound_add",
+             .sql = "INSERT INTO feishu_inbound (connector_id, message_id, chat_id, feishu_user_id, outcome,"
+                    " raw_payload, at_ms) VALUES (?1, ?2, ?3, ?4, 'taken', ?5, ?6)"},
+    [OUTCOME] = {.name = "inbound_outcome",
+                 .sql = "UPDATE feishu_inbound SET outcome = ?2, conversation_id = ?3 WHERE id = ?1"},
+    [RATE] = {.name = "inbound_rate",
+              .sql = "SELECT count(*) FROM feishu_inbound WHERE connector_id = ?1 AND feishu_user_id = ?2"
+                     " AND at_ms > ?3 AND outcome = 'accepted'"},
+    [OF_CONVERSATION] = {.name = "inbound_of_conversation",
+                         .sql = "SELECT chat_id, feishu_user_id, message_id FROM feishu_inbound"
+                                " WHERE conversation_id = ?2 AND connector_id = ?1 AND outcome = 'accepted'"
+                                " ORDER BY id DESC LIMIT 1"},
+    [NEWEST] = {.name = "inbound_newest",
+                .sql = "SELECT chat_id, feishu_user_id, message_id FROM feishu_inbound WHERE connector_id = ?1"
+                       " AND outcome = 'accepted' ORDER BY id DESC LIMIT 1"},
+    [THREAD_FIND] = {.name = "thread_find",
+                     .sql = "SELECT conversation_id FROM feishu_threads WHERE chat_id = ?1 AND user_id = ?2"},
+    [THREAD_SET] = {.name = "thread_set",
+                    .sql = "INSERT INTO feishu_threads (chat_id, user_id, conversation_id) VALUES (?1, ?2, ?3)"
+                           " ON CONFLICT (chat_id, user_id) DO UPDATE SET conversation_id = ?3"},
+};
+
+const sw_table INBOUND_STATEMENTS = SW_TABLE(STATEMENTS);
+
+/* SW_CONFLICT when that message has been taken before. */
+static sw_status inbound_add(sw_tx *tx, int64_t connector_id, const event *e, const char *raw, size_t raw_len,
+                             int64_t *ret_id)
+{
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "isssti", connector_id, e->message_id, e->chat_id,
+                      event_person_id(&e->person), raw, raw_len, sw_tx_now(tx)));
+    *ret_id = sw_tx_last_id(tx);
+    return SW_OK;
+}
+
+static sw_status inbound_outcome(sw_tx *tx, int64_t id, const char *outcome, int64_t conversation_id)
+{
+    return sw_tx_exec(tx, &STATEMENTS[OUTCOME], NULL, "isi", id, outcome, conversation_id);
+}
+
+/* How many messages of that person have been accepted since then. */
+static sw_status accepted_since(sw_db *db, int64_t connector_id, const char *user, int64_t since_ms, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+
+    SW_TRY(sw_db_query(db, &STATEMENTS[RATE], 0, &rows, "isi", connector_id, user, since_ms));
+    int64_t count = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    SW_TRY(sw_rows_done(rows));
+    *ret = count;
+    return SW_OK;
+}
+
+sw_status inbound_origin(sw_db *db, int64_t connector_id, int64_t conversation_id, origin *ret)
+{
+    sw_rows *rows = NULL;
+    origin found = {"", "", ""};
+
+    if (conversation_id)
+        SW_TRY(sw_db_query(db, &STATEMENTS[OF_CONVERSATION], 0, &rows, "ii", connector_id, conversation_id));
+    else
+        SW_TRY(sw_db_query(db, &STATEMENTS[NEWEST], 0, &rows, "i", connector_id));
+    bool any = sw_rows_next(rows);
+    if (any)
+        found = (origin){sw_rows_text(rows, 0), sw_rows_text(rows, 1), sw_rows_text(rows, 2)};
+    SW_TRY(sw_rows_done(rows));
+    if (!any)
+        return SW_NOT_FOUND;
+    *ret = found;
+    return SW_OK;
+}
+
+/* Which thread of that user with the Butler a Feishu chat is; 0 when it has none yet. */
+static sw_status thread_find(sw_db *db, const char *chat_id, int64_t user_id, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+
+    SW_TRY(sw_db_query(db, &STATEMENTS[THREAD_FIND], 0, &rows, "si", chat_id, user_id));
+    int64_t found = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    SW_TRY(sw_rows_done(rows));
+    *ret = found;
+    return SW_OK;
+}
+
+static sw_status thread_set(sw_tx *tx, const char *chat_id, int64_t user_id, int64_t conversation_id)
+{
+    return sw_tx_exec(tx, &STATEMENTS[THREAD_SET], NULL, "sii", chat_id, user_id, conversation_id);
+}
+
+/* The administrator in whose name the bridge speaks; SW_NOT_FOUND when there is none. */
+static sw_status bridge_admin(feishu *f, sw_db *db, sw_user *ret)
+{
+    sw_user user = {.size = sizeof user};
+    sw_status found = f->users->by_name(f->users_self, db, "admin", &user);
+
+    if (found == SW_OK && user.role != SW_ROLE_ADMIN)
+        found = SW_NOT_FOUND;
+    if (found == SW_NOT_FOUND)
+        found = f->users->first_admin(f->users_self, db, &user);
+    if (found == SW_OK)
+        *ret = user;
+    return found;
+}
+
+/* ---- a message: may it pass? ---- */
+
 typedef struct {
     feishu *f;
     sw_tx *tx;
@@ -20,8 +136,6 @@ typedef struct {
     int64_t row;      /* of feishu_inbound */
     const char *text; /* what the Butler is told */
 } message;
-
-/* ---- filters ---- */
 
 /* Why the message may not pass; NULL when it may. The order is part of the contract. */
 static const char *filter(const connector *c, const event *e)
@@ -68,27 +182,13 @@ static sw_status over_rate(const message *m, bool *ret_over)
 {
     int64_t count = 0;
 
-    SW_TRY(inbound_rate(sw_tx_db(m->tx), m->c->id, event_person_id(&m->e->person), sw_tx_now(m->tx) - RATE_WINDOW_MS,
-                        &count));
+    SW_TRY(accepted_since(sw_tx_db(m->tx), m->c->id, event_person_id(&m->e->person), sw_tx_now(m->tx) - RATE_WINDOW_MS,
+                          &count));
     *ret_over = count >= m->c->rate;
     return SW_OK;
 }
 
-/* ---- to the Butler ---- */
-
-sw_status bridge_admin(feishu *f, sw_db *db, sw_user *ret)
-{
-    sw_user user = {.size = sizeof user};
-    sw_status found = f->users->by_name(f->users_self, db, "admin", &user);
-
-    if (found == SW_OK && user.role != SW_ROLE_ADMIN)
-        found = SW_NOT_FOUND;
-    if (found == SW_NOT_FOUND)
-        found = f->users->first_admin(f->users_self, db, &user);
-    if (found == SW_OK)
-        *ret = user;
-    return found;
-}
+/* ---- a message: to the Butler ---- */
 
 static const char *source_of(const message *m)
 {
@@ -188,8 +288,6 @@ static sw_status route(const message *m)
                 m->e->message_id, event_person_id(&m->e->person), m->e->chat_id);
 }
 
-/* ---- the step ---- */
-
 static sw_status refuse(const message *m, const char *reason)
 {
     SW_TRY(inbound_outcome(m->tx, m->row, *reason ? reason : "empty_text", 0));
@@ -233,4 +331,135 @@ sw_status accept_step(sw_tx *tx, void *arg)
         return SW_OK; /* seen before */
     SW_TRY(added);
     return consider(&m);
+}
+
+/* ---- a click: its answer ---- */
+
+typedef struct {
+    const char *type, *text; /* of the toast */
+    const card_result *card; /* NULL when the card stays as it is */
+} reply;
+
+/* The arrival owns the answer. */
+static sw_status answer(sw_tx *tx, arrival *a, const reply *r)
+{
+    sw_json *out = sw_json_new_tx(tx);
+
+    sw_json_object_begin(out, NULL);
+    sw_json_object_begin(out, "toast");
+    sw_json_text(out, "type", r->type);
+    sw_json_text(out, "content", r->text);
+    sw_json_object_end(out);
+    if (r->card) {
+        sw_json_object_begin(out, "card");
+        sw_json_text(out, "type", "raw");
+        card_write_result(out, "data", r->card);
+        sw_json_object_end(out);
+    }
+    sw_json_object_end(out);
+    sw_str written = sw_json_str(out);
+    free(a->answer);
+    a->answer = written.at ? strdup(written.at) : NULL;
+    return a->answer ? SW_OK : SW_NO_MEMORY;
+}
+
+static sw_status say(sw_tx *tx, arrival *a, const char *type, const char *text)
+{
+    return answer(tx, a, &(reply){.type = type, .text = text});
+}
+
+/* ---- a click: who may decide ---- */
+
+/* Why this person may not decide here; NULL when they may. */
+static const char *objection(const connector *c, const event *e)
+{
+    if (!c->enabled)
+        return "the connector is disabled";
+    if (!connector_token_good(c, e->token))
+        return "invalid token";
+    if (!event_person_listed(c->people, &e->person))
+        return "not on the user whitelist";
+    if (*c->chats && !list_has(c->chats, e->chat_id))
+        return "chat not allowed";
+    return NULL;
+}
+
+/* ---- a click: the decision ---- */
+
+static const char *responder(const event *e)
+{
+    if (*e->name)
+        return e->name;
+    return *e->person.open_id ? e->person.open_id : event_person_id(&e->person);
+}
+
+static sw_status answer_decided(sw_tx *tx, arrival *a, const sw_approval *now, sw_decision decision)
+{
+    bool approved = strcmp(now->status, APPROVED) == 0;
+    card_result card = {.action_id = now->action_id,
+                        .status = now->status,
+                        .who = now->decided_by,
+                        .at_ms = now->decided_ms ? now->decided_ms : sw_tx_now(tx),
+                        .already = decision != SW_DECIDED};
+    reply r = {.type = "info", .text = "该授权已处理", .card = &card};
+
+    if (decision == SW_DECIDED) {
+        r.type = "success";
+        r.text = approved ? "已批准，开始执行" : "已拒绝执行";
+    } else if (decision == SW_DECISION_EXPIRED) {
+        r.text = "该授权已过期";
+        card.already = false;
+        card.at_ms = now->expires_ms;
+    }
+    return answer(tx, a, &r);
+}
+
+static sw_status decide(sw_tx *tx, arrival *a, const connector *c)
+{
+    feishu *f = a->f;
+    const event *e = &a->e;
+    sw_user admin = {.size = sizeof admin};
+    sw_decision decision = SW_DECISION_UNKNOWN;
+    sw_approval now = {.size = sizeof now};
+
+    if (!*e->action_id)
+        return say(tx, a, "error", "缺少 action_id");
+    if (bridge_admin(f, sw_tx_db(tx), &admin) != SW_OK)
+        return say(tx, a, "error", "管理员身份解析失败");
+    SW_TRY(f->approvals->decide(f->approvals_self, tx, e->action_id, e->approved, admin.id, responder(e), "feishu",
+                                &decision, &now));
+    switch (decision) {
+    case SW_DECISION_UNKNOWN:
+        return say(tx, a, "error", "没有这个授权请求");
+    case SW_DECISION_FORBIDDEN:
+        return say(tx, a, "error", "管理员身份解析失败");
+    case SW_DECIDED:
+        SW_TRY(note(tx, c->id, "success", "ws_auth_card_decision", "action_id=%s decision=%s", e->action_id,
+                    e->approved ? "approved" : "rejected"));
+        return answer_decided(tx, a, &now, decision);
+    default:
+        return answer_decided(tx, a, &now, decision);
+    }
+}
+
+sw_status decision_step(sw_tx *tx, void *arg)
+{
+    arrival *a = arg;
+    const event *e = &a->e;
+    connector c;
+    sw_status found = connector_newest(a->f, sw_tx_db(tx), &c);
+
+    if (found == SW_NOT_FOUND)
+        return say(tx, a, "error", "连接器不存在");
+    SW_TRY(found);
+    if (!e->has_value)
+        return say(tx, a, "error", "无效的卡片提交");
+    if (strcmp(e->action, DECISION) != 0)
+        return say(tx, a, "info", "未识别的卡片动作");
+    const char *why = objection(&c, e);
+    if (!why)
+        return decide(tx, a, &c);
+    SW_TRY(note(tx, c.id, "error", "ws_auth_card_decision", "Rejected action_id=%s from feishu_user=%s: %s",
+                e->action_id, event_person_id(&e->person), why));
+    return say(tx, a, "error", "你没有审批权限，请在控制台批准");
 }

@@ -3,7 +3,6 @@
 #ifndef FEISHU_EVENT_H
 #define FEISHU_EVENT_H
 
-#include "core/common/buf.h"
 #include <steward/json.h>
 
 typedef enum { EVENT_OTHER = 0, EVENT_MESSAGE, EVENT_CARD } event_kind;
@@ -44,14 +43,5 @@ void event_done(event *e);
 const char *event_person_id(const event_person *p);
 /* Is one of its ids on the list? */
 bool event_person_listed(const char *list, const event_person *p);
-
-/* ---- feishu_text.c ---- */
-
-/* Adds what people wrote as text that somebody without Feishu can read: mentions by name, posts as lines, pictures and
- * files by what they are. `type` is what the platform calls the message, `content` its parsed content (NULL when it is
- * not JSON: then `raw` is taken as it is), `mentions` its list. A mention of `bot` (an open_id) vanishes; while the bot
- * is unknown (""), a mention that the text begins with. */
-void text_readable(buf *out, sw_str type, const sw_value *content, sw_str raw, const sw_value *mentions,
-                   const char *bot);
 
 #endif

@@ -18,7 +18,7 @@ static const size_t QUEUE_BYTES_MAX = (size_t)64 << 20;
 static const char ACK_OK[] = "{\"code\":200}";
 static const char ACK_FAILED[] = "{\"code\":500}";
 
-void arrival_free(arrival *a)
+static void arrival_free(arrival *a)
 {
     if (!a)
         return;
@@ -29,12 +29,46 @@ void arrival_free(arrival *a)
     free(a);
 }
 
+static char *copy(sw_str from)
+{
+    char *to = malloc(from.len + 1);
+
+    if (to) {
+        memcpy(to, from.at, from.len);
+        to[from.len] = '\0';
+    }
+    return to;
+}
+
+/* NULL when there is no memory. */
+static arrival *arrival_new(feishu *f, uint64_t handle, sw_str whole, sw_str payload)
+{
+    arrival *a = calloc(1, sizeof *a);
+
+    if (!a)
+        return NULL;
+    *a = (arrival){.f = f,
+                   .handle = handle,
+                   .came_ms = sw_monotonic_ms(),
+                   .frame = copy(whole),
+                   .frame_len = whole.len,
+                   .payload = copy(payload),
+                   .len = payload.len};
+    if (a->frame && a->payload)
+        return a;
+    arrival_free(a);
+    return NULL;
+}
+
 /* ---- the queue ---- */
 
-void inbound_push(feishu *f, arrival *a)
+void inbound_push(feishu *f, uint64_t handle, sw_str whole, sw_str payload)
 {
     inbox *in = &f->inbox;
+    arrival *a = arrival_new(f, handle, whole, payload);
 
+    if (!a)
+        return; /* without an ack the platform sends it again */
     pthread_mutex_lock(&f->lock);
     bool room = in->count < QUEUE_MAX && in->bytes + a->len <= QUEUE_BYTES_MAX;
     if (room) {
@@ -53,7 +87,7 @@ void inbound_push(feishu *f, arrival *a)
     if (first_drop)
         sw_log(f->host, SW_LOG_WARN, "more events than can be stored: some are left to be sent again");
     if (!room)
-        arrival_free(a); /* without an ack the platform sends it again */
+        arrival_free(a);
 }
 
 static arrival *pop(feishu *f)

@@ -307,17 +307,6 @@ static void on_control(feishu *f, const frame *in)
     (void)sw_task_run(f->host, SW_LANE_WORKER, take_config, 0);
 }
 
-static char *copy(const void *from, size_t len)
-{
-    char *to = malloc(len + 1);
-
-    if (to) {
-        memcpy(to, from, len);
-        to[len] = '\0';
-    }
-    return to;
-}
-
 static void on_data(feishu *f, uint64_t handle, const frame *in, const void *data, size_t len)
 {
     sw_str payload = {"", 0};
@@ -328,22 +317,8 @@ static void on_data(feishu *f, uint64_t handle, const frame *in, const void *dat
     fragments_answer answer = fragments_add(f->client.parts, in, sw_monotonic_ms(), &payload);
     if (answer == FRAGMENTS_BAD)
         sw_log(f->host, SW_LOG_WARN, "an event in parts makes no sense: dropped");
-    if (answer != FRAGMENTS_WHOLE)
-        return;
-    arrival *a = calloc(1, sizeof *a);
-    if (!a)
-        return;
-    *a = (arrival){.f = f,
-                   .handle = handle,
-                   .came_ms = sw_monotonic_ms(),
-                   .frame = copy(data, len),
-                   .frame_len = len,
-                   .payload = copy(payload.at, payload.len),
-                   .len = payload.len};
-    if (a->frame && a->payload)
-        inbound_push(f, a);
-    else
-        arrival_free(a);
+    if (answer == FRAGMENTS_WHOLE)
+        inbound_push(f, handle, (sw_str){data, len}, payload);
 }
 
 static void on_message(void *arg, uint64_t handle, bool binary, const void *data, size_t len)
