@@ -2,7 +2,7 @@
 #include "core/base/json.h"
 #include "core/common/utf8.h"
 #include "plugins/integrations/feishu/in/feishu_event.h"
-#include "plugins/integrations/feishu/link/feishu_address.h"
+#include "plugins/integrations/feishu/link/link_config.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -79,13 +79,8 @@ static const sw_migration MIGRATIONS[] = {
 };
 
 static const sw_table *const STATEMENT_TABLES[] = {
-    &CONNECTOR_STATEMENTS,
-    &LOG_STATEMENTS,
-    &INBOUND_STATEMENTS,
-    &STORE_OUTBOX_STATEMENTS,
-    &RETENTION_STATEMENTS,
-    &RESET_STATEMENTS,
-    NULL,
+    &CONNECTOR_STATEMENTS, &LOG_STATEMENTS,       &INBOUND_STATEMENTS, &OUTBOX_STATEMENTS,
+    &SENDING_STATEMENTS,   &RETENTION_STATEMENTS, &RESET_STATEMENTS,   NULL,
 };
 
 #define EXAMPLE                                                                                                      \
@@ -188,7 +183,7 @@ static void stop(void *state)
     if (!f)
         return;
     inbound_done(f);
-    sender_done(f);
+    sending_done(f);
     fragments_free(f->client.parts);
     pthread_mutex_destroy(&f->lock);
     free(f);
@@ -298,7 +293,7 @@ const sw_plugin sw_plugin_v1 = {
     .needs = SW_TABLE(NEEDS),
     .health = health,
     .start = start,
-    .prepare = outbox_recover,
+    .prepare = sending_recover,
     .stop = stop,
     .reconfigure = reconfigure,
     .switched = switched,

@@ -76,6 +76,11 @@ bool text_is(sw_str s, const char *text)
     return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
 }
 
+bool text_is_path_segment(const char *id)
+{
+    return *id && id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] == '\0';
+}
+
 bool list_has(const char *list, const char *value)
 {
     sw_str wanted = text_trim(value, strlen(value));

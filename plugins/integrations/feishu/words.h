@@ -15,6 +15,9 @@ bool text_is(sw_str s, const char *text);
 /* Are the texts the same, with ASCII letters in any case? */
 bool text_same(sw_str a, sw_str b);
 
+/* May this id stand in a path? Anything but letters, digits and "_-." would make it another address. */
+bool text_is_path_segment(const char *id);
+
 /* Lists are texts with one item a line. Is the trimmed `value` an item, in any case? A blank one never is. */
 bool list_has(const char *list, const char *value);
 /* Copies the first item that fits into `out`; false when there is none. */

@@ -1,5 +1,5 @@
-/* The REST API of the platform: calls and what their answers mean (feishu_api.c), the access token (feishu_token.c),
- * and what the platform knows about this app (survey.c). */
+/* The REST API of the platform: calls and what their answers mean, the access token, and what the platform knows about
+ * this app. */
 #ifndef FEISHU_API_H
 #define FEISHU_API_H
 
@@ -15,6 +15,8 @@ typedef struct {
     const char *text;     /* msg of the JSON, or why no answer came; one line            */
     const sw_value *data; /* member "data"; NULL when there was none                     */
     const sw_value *root;
+    bool token_bad; /* the token is no longer good */
+    bool too_many;  /* too many calls              */
     bool unsent;
 } api_answer;
 
@@ -36,26 +38,21 @@ typedef struct {
     uint64_t counted_for; /* the attempt whose connections were counted */
 } bot_info;
 
-/* ---- feishu_api.c; all memory is the request's ---- */
+/* ---- calls; all memory is the request's ---- */
 
 /* A call that is waited for, on the slow lane. `token` and `body` may be NULL. */
 sw_status api_call(sw_request *req, const char *method, const char *base, const char *path, const char *token,
                    const char *body, api_answer *ret);
 /* Makes sense of an answer that came another way. */
 void api_read(sw_request *req, const sw_http_answer *answer, api_answer *ret);
-/* Whether the answer says that the token is no longer good. */
-bool api_token_bad(const api_answer *a);
-/* Whether the answer says that there are too many calls. */
-bool api_too_many(const api_answer *a);
 /* "code=%d msg=%s[ http_status=%d]", or the transport's error. */
 const char *api_failure(sw_request *req, const api_answer *a);
 
-/* ---- feishu_token.c ---- */
+/* ---- the token ---- */
 
-/* Copies a fresh token into `out`; false when there is none. Under the lock. */
-bool token_cached(feishu *f, const uint8_t key[FEISHU_KEY_SIZE], int64_t now_ms, char out[FEISHU_TOKEN_MAX + 1]);
-/* Starts a task that asks for a token, unless one runs or has just failed. Under the lock. */
-void token_wanted(feishu *f, int64_t now_ms);
+/* Copies a fresh token into `out`. When there is none it is false, and a task asks for one, unless one runs or has just
+ * failed. Under the lock. */
+bool token_ready(feishu *f, const uint8_t key[FEISHU_KEY_SIZE], int64_t now_ms, char out[FEISHU_TOKEN_MAX + 1]);
 /* Forgets that token. Under the lock. */
 void token_bad(feishu *f, const char *text);
 /* Gives the cached token or asks for one, and waits (slow lane). On SW_OK either ret_answer->code is 0 and `out` is
@@ -65,7 +62,7 @@ sw_status token_get(sw_request *req, const connector *c, char out[FEISHU_TOKEN_M
 sw_status token_ask(sw_request *req, const connector *c, const char *base, api_answer *ret_answer,
                     const char **ret_token, int64_t *ret_expire_s);
 
-/* ---- survey.c ---- */
+/* ---- the survey ---- */
 
 /* Starts a task that asks who the bot is and whether others take its events, unless that is known. Under the lock. */
 void survey_wanted(feishu *f, int64_t now_ms);

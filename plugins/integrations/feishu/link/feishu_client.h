@@ -1,10 +1,9 @@
-/* The one connection to the platform. supervise.c decides whether it is wanted, discovery.c asks for an address,
- * feishu_client.c opens the connection, keeps it and replaces it. */
+/* The one connection to the platform. supervise.c decides whether it is wanted, feishu_client.c asks for an address,
+ * opens the connection, keeps it and replaces it. */
 #ifndef FEISHU_CLIENT_H
 #define FEISHU_CLIENT_H
 
 #include "connector.h"
-#include "link/feishu_address.h"
 #include "link/fragments.h"
 #include "link/link_config.h"
 #include <steward/outbound.h>
@@ -55,17 +54,8 @@ typedef struct {
 /* Says what the connection must be. Closes one that is not this. */
 void client_want(feishu *f, const client_target *target);
 void client_tick(feishu *f, int64_t now_ms);
-/* The attempt or the connection has ended; the next one follows after its wait. `error` is one line without secrets. */
-void client_ended(feishu *f, link_end how, const char *error);
 /* What the API calls the state of this connector: not_connected, connecting, connected, error. Takes the lock. */
 const char *client_status(feishu *f, const connector *c);
-/* The callbacks of a socket; discovery.c adds the address. */
-extern const sw_ws_call CLIENT_CALLS;
-
-/* ---- discovery.c ---- */
-
-/* A task on the slow lane; its tag is the attempt. */
-sw_status discover(sw_request *req);
 
 /* ---- supervise.c ---- */
 

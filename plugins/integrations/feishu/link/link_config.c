@@ -1,5 +1,9 @@
-/* Numbers of a connection, and waits. See link_config.h. */
+/* URLs, what the service says about a connection, and waits. See link_config.h. Pure: any thread. */
 #include "link/link_config.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 enum {
     SECOND = 1000,
@@ -15,6 +19,100 @@ enum {
 };
 enum { CODE_OK = 0, CODE_BUSY = 1, CODE_INTERNAL = 1000040343, CODE_CROWDED = 1000040350 };
 enum { HANDSHAKE_AUTH = 514, HANDSHAKE_FORBIDDEN = 403 };
+
+/* ---- URLs ---- */
+
+static const char DEFAULT_BASE[] = "https://open.feishu.cn";
+
+/* host[:port] of a URL; empty when it has none. */
+static sw_str authority(const char *url)
+{
+    const char *scheme_end = strstr(url, "://");
+    const char *at = scheme_end ? scheme_end + 3 : "";
+    size_t len = strcspn(at, "/?#");
+    const char *user_end = memchr(at, '@', len);
+
+    if (user_end) {
+        len -= (size_t)(user_end + 1 - at);
+        at = user_end + 1;
+    }
+    return (sw_str){at, len};
+}
+
+/* The host without its port; brackets stay. */
+static sw_str host_of(sw_str a)
+{
+    const char *end = a.len > 0 && a.at[0] == '[' ? memchr(a.at, ']', a.len) : NULL;
+
+    if (end)
+        return (sw_str){a.at, (size_t)(end + 1 - a.at)};
+    const char *colon = memchr(a.at, ':', a.len);
+    return (sw_str){a.at, colon ? (size_t)(colon - a.at) : a.len};
+}
+
+static bool loopback(sw_str host)
+{
+    static const char *const NAMES[] = {"localhost", "[::1]"};
+
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (host.len == strlen(NAMES[i]) && strncasecmp(host.at, NAMES[i], host.len) == 0)
+            return true;
+    if (host.len < 4 || strncmp(host.at, "127.", 4) != 0)
+        return false;
+    for (size_t i = 0; i < host.len; i++)
+        if (host.at[i] != '.' && (host.at[i] < '0' || host.at[i] > '9'))
+            return false;
+    return true;
+}
+
+static bool clean(sw_str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.at[i] <= ' ' || s.at[i] == 0x7f)
+            return false;
+    return true;
+}
+
+void address_base(const char *ws_url, char out[ADDRESS_MAX])
+{
+    sw_str a = authority(ws_url);
+    sw_str host = host_of(a);
+
+    if (host.len == 0 || !clean(a) || a.len > ADDRESS_MAX - 16) {
+        snprintf(out, ADDRESS_MAX, "%s", DEFAULT_BASE);
+        return;
+    }
+    bool asked_plain = strncasecmp(ws_url, "ws://", 5) == 0 || strncasecmp(ws_url, "http://", 7) == 0;
+    snprintf(out, ADDRESS_MAX, "%s://%.*s", asked_plain && loopback(host) ? "http" : "https", (int)a.len, a.at);
+}
+
+int32_t address_service(const char *url)
+{
+    static const char KEY[] = "service_id=";
+    const char *at = strchr(url, '?');
+
+    while (at) {
+        at++;
+        if (strncmp(at, KEY, sizeof KEY - 1) == 0) {
+            char *end;
+            const char *digits = at + sizeof KEY - 1;
+            long value = strtol(digits, &end, 10);
+            bool whole = end != digits && (*end == '\0' || *end == '&' || *end == '#');
+            return whole && value >= INT32_MIN && value <= INT32_MAX ? (int32_t)value : 0;
+        }
+        at = strchr(at, '&');
+    }
+    return 0;
+}
+
+void address_host(const char *url, char out[ADDRESS_MAX])
+{
+    sw_str a = authority(url);
+
+    snprintf(out, ADDRESS_MAX, "%.*s", (int)(a.len < ADDRESS_MAX ? a.len : ADDRESS_MAX - 1), a.at);
+}
+
+/* ---- what the service configures ---- */
 
 link_config link_config_default(void)
 {
@@ -39,6 +137,8 @@ void link_config_take(link_config *c, const sw_value *v)
     take(v, "ReconnectCount", -1, INT32_MAX, 1, &c->count);
 }
 
+/* ---- waits ---- */
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -50,17 +150,17 @@ static int64_t up_to(int64_t max, uint32_t chance)
     return max > 0 ? (int64_t)(chance % (uint64_t)(max + 1)) : 0;
 }
 
-static int64_t doubled(int64_t step, unsigned times, int64_t max)
+int64_t link_backoff(int64_t step_ms, int64_t times, int64_t max_ms)
 {
-    for (; times > 0 && step < max; times--)
-        step *= 2;
-    return least(step, max);
+    for (; times > 0 && step_ms < max_ms; times--)
+        step_ms *= 2;
+    return least(step_ms, max_ms);
 }
 
 int64_t link_wait(const link_config *c, link_end end, unsigned failures, int64_t step_ms, uint32_t chance)
 {
     if (end == LINK_REFUSED || end == LINK_CROWDED) {
-        int64_t wait = doubled(REFUSED_MIN_MS, failures, REFUSED_MAX_MS);
+        int64_t wait = link_backoff(REFUSED_MIN_MS, failures, REFUSED_MAX_MS);
         return least(wait + up_to(wait / 4, chance), REFUSED_MAX_MS);
     }
     if (end == LINK_DROPPED && failures == 0)
@@ -68,12 +168,14 @@ int64_t link_wait(const link_config *c, link_end end, unsigned failures, int64_t
     unsigned times = failures > 0 ? failures - 1 : 0;
     if (end == LINK_DROPPED && times > DROP_DOUBLINGS)
         times = DROP_DOUBLINGS;
-    int64_t wait = doubled(step_ms, times, least(WAIT_MAX_MS, c->interval_ms));
+    int64_t wait = link_backoff(step_ms, times, least(WAIT_MAX_MS, c->interval_ms));
     /* Spread: at first no more than the wait itself, so that a hiccup costs a second; later, when the service is down
      * for everybody, over the whole nonce. */
     int64_t spread = failures >= SPREAD_AFTER && end != LINK_DROPPED ? c->nonce_ms : least(c->nonce_ms, wait);
     return wait + up_to(spread, chance);
 }
+
+/* ---- what its codes mean ---- */
 
 link_end link_class_of_endpoint(int64_t code)
 {

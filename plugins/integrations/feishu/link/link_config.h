@@ -1,9 +1,24 @@
-/* How a connection is kept and how it is tried again: what the service says about it in discovery and in pongs, and the
- * waits between attempts. Pure functions. */
+/* How a connection is made, kept and tried again: its URLs, what the service says about it in discovery and in pongs,
+ * and the waits between attempts. Pure functions. */
 #ifndef FEISHU_LINK_CONFIG_H
 #define FEISHU_LINK_CONFIG_H
 
 #include <steward/json.h>
+
+/* ---- URLs ---- */
+
+enum { ADDRESS_MAX = 300 };
+
+/* Makes the base of the REST API, https://host[:port], from the option ws_url, of which only the host counts. It is
+ * http:// when the URL is ws:// or http:// and its host a loopback address, and https://open.feishu.cn when the URL has
+ * no usable host. */
+void address_base(const char *ws_url, char out[ADDRESS_MAX]);
+/* The service_id in the query; 0 when it is missing or not an int32. */
+int32_t address_service(const char *url);
+/* The host alone, for a log, since the URL of a connection holds secrets. */
+void address_host(const char *url, char out[ADDRESS_MAX]);
+
+/* ---- what the service configures ---- */
 
 typedef struct {
     int64_t ping_ms;     /* PingInterval       */
@@ -16,6 +31,11 @@ typedef struct {
 link_config link_config_default(void);
 /* Takes each member that is a sane number; the other fields stay as they are. `v` may be any JSON. */
 void link_config_take(link_config *c, const sw_value *v);
+
+/* ---- waits ---- */
+
+/* `step_ms` doubled so many times, but no more than `max_ms`. */
+int64_t link_backoff(int64_t step_ms, int64_t times, int64_t max_ms);
 
 typedef enum {
     LINK_DROPPED = 1, /* it had been open                                        */

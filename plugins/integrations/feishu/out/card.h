@@ -30,8 +30,6 @@ void card_write_result(sw_json *out, const char *key, const card_result *result)
 /* The status in Chinese: 已批准 and the like. */
 const char *card_status_text(const char *status);
 
-/* ---- escape.c ---- */
-
 /* Adds `text` so that a card shows it as it is: nothing in it makes a mention, a link, a font, a code block, a list or
  * a heading, and no invisible or direction-changing character makes it look like another text (those are shown as
  * <U+202E>). Line ends stay. */

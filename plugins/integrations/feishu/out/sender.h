@@ -1,4 +1,5 @@
-/* Sending what the outbox holds. sender.c chooses rows and starts their calls, settle.c deals with the answers. */
+/* Sending what the outbox holds. sender.c chooses the rows that may go now; sending.c takes each of them through its
+ * claim, its call and its answer. */
 #ifndef FEISHU_SENDER_H
 #define FEISHU_SENDER_H
 
@@ -6,6 +7,14 @@
 #include "out/outbox.h"
 
 enum { SENDER_LANES = 256, SENDER_LANE_SIZE = 96, SENDER_RETRIED = 64 };
+
+/* What comes of a row. */
+typedef struct {
+    const char *state; /* sent, failed, unknown, dropped; or pending: it is tried once more at next_ms */
+    int64_t next_ms;
+    bool certain; /* of pending: nobody has seen this attempt */
+    const char *message_id;
+} sending_outcome;
 
 /* A row that is being worked on: among `running` from its claim until it is settled. */
 typedef struct sending sending;
@@ -22,8 +31,7 @@ struct sending {
     /* the answer */
     sw_http_answer answer; /* its texts are owned */
     char reset[32];        /* seconds to wait after a 429 */
-    /* what comes of it: settle.c fills it in, and its step writes it */
-    outbox_outcome outcome;
+    sending_outcome outcome;
     char message_id[FEISHU_ID_MAX + 1];
     const char *level, *action; /* of the row for the log; NULL when there is none */
     char detail[FEISHU_ERROR_MAX + 64];
@@ -50,25 +58,26 @@ typedef struct {
 
 /* ---- sender.c ---- */
 
-/* There may be something to send. Takes the lock; never blocks. */
-void sender_kick(feishu *f);
-/* The same at the commit of a write step. */
+/* There may be something to send: with `now` the sender looks at once, otherwise in a moment. Under the lock. */
+void sender_look(feishu *f, bool now);
+/* It looks at the commit of a write step. */
 void sender_kick_later(sw_tx *tx);
 /* Under the lock. */
 void sender_tick(feishu *f, int64_t now_ms);
-/* Frees `s`. With `look` the sender looks for rows at once. */
-void sending_end(sending *s, bool look);
-void sender_done(feishu *f);
 
-/* ---- settle.c ---- */
+/* ---- sending.c ---- */
 
-/* The callback of the HTTP client, with a sending. */
-void settle_on_answer(void *arg, const sw_http_answer *answer);
-/* The sending has its answer: the task must settle it. Any thread. */
-void settle_answered(sending *s);
-/* Settles a row without a call, as `state`: unknown, failed, dropped. Takes `s`. */
-void settle_give_up(sending *s, const char *state, const char *level, const char *text);
-/* Starts the task when something has been answered. Under the lock. */
-void settle_wake(feishu *f);
+extern const sw_table SENDING_STATEMENTS;
+
+/* Claims the row, then sends it. `message_id` is that of the card that a patch changes. */
+void sending_start(sw_request *req, feishu *f, const outbox_row *row, const char *base, const char *token,
+                   const char *message_id);
+/* Settles a row without a call, as `state`: unknown, failed, dropped. The log gets `text` when there is a `level`. */
+void sending_give_up(feishu *f, const outbox_row *row, const char *state, const char *level, const char *text);
+/* Starts the task that settles, when something has been answered. Under the lock. */
+void sending_wake(feishu *f);
+void sending_done(feishu *f);
+/* Before the start: rows that were being sent when the server ended wait again. */
+sw_status sending_recover(sw_tx *tx);
 
 #endif

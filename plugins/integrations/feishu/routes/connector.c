@@ -326,9 +326,8 @@ sw_status patch_connector(sw_request *req)
 
     if (!id)
         return SW_NO_MEMORY;
-    *id = connector_path_id(req);
-    SW_TRY(sw_check(req));
-    SW_TRY(connector_named(f, req, sw_request_db(req), *id, &c));
+    SW_TRY(connector_of_path(f, req, &c));
+    *id = c.id;
     const sw_value *body = sw_body(req);
     if (body && sw_value_type(body) != SW_JSON_OBJECT)
         sw_invalid(req, "invalid_request", "invalid request body");

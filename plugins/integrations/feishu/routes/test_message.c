@@ -75,7 +75,7 @@ static sw_status send(sw_request *req, feishu *f, outcome *o)
         if (a.code != 0)
             break;
         SW_TRY(api_call(req, "POST", target.base, path, token, body, &a));
-        if (!api_token_bad(&a))
+        if (!a.token_bad)
             break;
         pthread_mutex_lock(&f->lock);
         token_bad(f, token);

@@ -1,5 +1,5 @@
 /* Which domain, which service. */
-#include "plugins/integrations/feishu/link/feishu_address.h"
+#include "plugins/integrations/feishu/link/link_config.h"
 #include "tests/unit/run_tests.h"
 #include <stdlib.h>
 #include <string.h>
