@@ -41,12 +41,9 @@ static const char *admin_name(const sw_host *host)
 
 static bool name_and_password_fit(sw_host *host)
 {
-    char key[USERS_NAME_MAX + 1];
-
-    fold(admin_name(host), key, sizeof key);
-    if (!username_valid(admin_name(host)) || strcmp(key, "butler") == 0) {
+    if (!username_valid(admin_name(host)) || name_like(admin_name(host), USERS_BUTLER_NAME)) {
         sw_log(host, SW_LOG_ERROR,
-               "auth.initial_admin_user must be 1 to %d letters, digits, '_', '.' or '-', and not Butler",
+               "auth.initial_admin_user must be 1 to %d letters, digits, '_', '.' or '-', and not look like Butler",
                USERS_NAME_MAX);
         return false;
     }
@@ -152,7 +149,7 @@ static sw_status first_users_add(sw_tx *tx, const users_state *state)
     };
     new_user butler = {
         .id = USERS_BUTLER_ID,
-        .name = "Butler",
+        .name = USERS_BUTLER_NAME,
         .role = SW_ROLE_BUTLER,
         .password_hash = "",
     };
@@ -166,6 +163,7 @@ sw_status users_prepare(sw_tx *tx)
     users_state *state = sw_tx_state(tx);
     bool any;
 
+    SW_TRY(names_read(tx, state));
     SW_TRY(any_user(sw_tx_db(tx), &any));
     if (any)
         return SW_OK;

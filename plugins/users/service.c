@@ -199,4 +199,5 @@ const sw_users_service USERS_SERVICE = {
     .provide = provide,
     .password_allowed = password_allowed,
     .change_password = change_password,
+    .name_of_system = name_of_system,
 };

@@ -195,6 +195,8 @@ sw_status store_add(sw_tx *tx, new_user *user)
     int64_t now = sw_tx_now(tx);
     sw_status stored;
 
+    if (!user->id) /* those of the first users are configured, or ours */
+        SW_TRY(name_check(tx, user->name));
     fold(user->name, key, sizeof key);
     if (user->token_hash)
         stored = sw_tx_exec(tx, add, NULL, user->id ? "sssssssbsii" : "sssssssbsi", user->name, key, role,

@@ -1,12 +1,13 @@
 /* users: humans, agents and Butler, their credentials as hashes, and their presence.
  *
  * plugin.c is the front door. routes/ has the HTTP API: get_users.c writes users as JSON, users.c adds, changes and
- * removes them, agents.c gives agents their tokens. store.c holds the table of users, fold.c takes the case out of
- * names; first_users.c makes the first admin and Butler; user_presence.c notes who is here; service.c is what other
- * plugins call. */
+ * removes them, agents.c gives agents their tokens. store.c holds the table of users; names.c says which names may be
+ * given and whose they are, fold.c takes the case out of them; first_users.c makes the first admin and Butler;
+ * user_presence.c notes who is here; service.c is what other plugins call. */
 #ifndef USERS_H
 #define USERS_H
 
+#include <stdatomic.h>
 #include <steward/plugin.h>
 #include <steward/service/users.h>
 
@@ -20,12 +21,15 @@ enum {
     USERS_REPORT_MAX = 1024,
     USERS_TOKEN_MIN = 8,
     USERS_TOKEN_MAX = 256,
-    USERS_TOKEN_SIZE = 48, /* of a token that the server makes: "ec_", 43 characters, NUL */
-    USERS_HINT_SIZE = 12,  /* "abcd...wxyz" */
-    USERS_HASH_SIZE = 192, /* of the hash of a password, by any method */
+    USERS_TOKEN_SIZE = 48,  /* of a token that the server makes: "ec_", 43 characters, NUL */
+    USERS_HINT_SIZE = 12,   /* "abcd...wxyz" */
+    USERS_HASH_SIZE = 192,  /* of the hash of a password, by any method */
+    USERS_NAME_WORDS = 512, /* of 64 bits */
     USERS_ADMIN_ID = 1,
     USERS_BUTLER_ID = 2
 };
+
+#define USERS_BUTLER_NAME "Butler"
 
 /* Made by start(), freed by stop(). */
 typedef struct {
@@ -34,6 +38,7 @@ typedef struct {
                                          resettable */
     bool resettable;                  /* dev-mock may make the first users again */
     int64_t presence_cursor; /* used by the writer alone: the highest id that this minute's notes have reached */
+    _Atomic uint64_t agent_names[USERS_NAME_WORDS]; /* see names.c */
 } users_state;
 
 /* A row that is to be stored. Empty texts are stored as NULL. */
@@ -61,7 +66,8 @@ sw_status store_each_id(sw_db *db, int64_t after, int64_t limit, sw_rows **ret_r
 /* The only number of a query that began with `begun`; 0 when there is no row. */
 sw_status store_one_number(sw_status begun, sw_rows *rows, int64_t *ret);
 
-/* store.c: writing, in a write step. When store_add() says SW_CONFLICT, it has made the 409 and its text. */
+/* store.c: writing, in a write step. When store_add() says SW_CONFLICT or SW_INVALID, it has made the failure and its
+ * text. */
 sw_status store_add(sw_tx *tx, new_user *user);
 /* Turns a broken UNIQUE rule into that 409. */
 sw_status store_conflict(sw_tx *tx, sw_status status);
@@ -73,6 +79,21 @@ extern const sw_users_service USERS_SERVICE;
 bool username_valid(const char *name);
 /* Is auth.password_method bcrypt? */
 bool by_bcrypt(const sw_host *host);
+
+/* names.c */
+extern const sw_table NAME_STATEMENTS;
+/* Is all of it to be seen, on one line, as it is? */
+bool name_readable(const char *name);
+/* May a person take one for the other? */
+bool name_like(const char *name, const char *other);
+/* In a write step that adds a user: a name that may be taken for Butler's or an ADMIN's is SW_INVALID, and the failure
+ * is made. */
+sw_status name_check(sw_tx *tx, const char *name);
+/* Knows from now on that an agent has this name. */
+void names_note(users_state *state, const char *agent);
+sw_status names_read(sw_tx *tx, users_state *state);
+/* A function of users/1. */
+sw_status name_of_system(void *self, sw_db *db, const char *name, sw_role *ret_role);
 
 /* fold.c: writes `text` with every letter in lower case into `out`, which has `size` bytes. The result is never longer
  * than the text. */
@@ -107,6 +128,10 @@ sw_status get_butler(sw_request *req);
 
 /* routes/users.c */
 extern const sw_table REMOVAL_STATEMENTS;
+/* The text without the white space at both ends. */
+const char *field_trimmed(sw_request *req, const char *text);
+/* The field of a body, trimmed; NULL when it was not given. */
+const char *field_description(sw_request *req);
 sw_status post_users(sw_request *req);
 sw_status patch_user(sw_request *req);
 sw_status delete_user(sw_request *req);

@@ -54,6 +54,10 @@ typedef struct {
     /* Stores the hash as PATCH does it: with a new generation, so that every token from before is void, and the sockets
      * close. SW_NOT_FOUND: there is no such user. SW_CONFLICT: it is an agent or Butler, who have no password. */
     sw_status (*change_password)(void *self, sw_tx *tx, int64_t id, const char *hash);
+    /* Since 1.2; look at `size` first. Who of the system has this name, in any case and without spaces around it? The
+     * role of an AGENT, else 0. BUTLER for each name that a person may take for Butler's. A name of nobody costs no
+     * query. */
+    sw_status (*name_of_system)(void *self, sw_db *db, const char *name, sw_role *ret_role);
 } sw_users_service;
 
 SW_END_DECLS

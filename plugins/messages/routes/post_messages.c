@@ -1,6 +1,7 @@
 /* POST /api/messages: stores one message or an array of them. The answer leaves when they are durable; then everybody
  * sees them live. */
 #include "../messages.h"
+#include "core/common/visible_text.h"
 
 #include <string.h>
 
@@ -115,6 +116,39 @@ static sw_status check_size(sw_request *req, const posting *p)
     return SW_OK;
 }
 
+static sw_status refuse(sw_request *req, const posting *p, size_t i, sw_status status, const char *why)
+{
+    sw_fail(req, status, status == SW_INVALID ? "invalid_parameter" : NULL, "%s", why);
+    if (p->array)
+        sw_fail_detail(req, "message %zu of the array", i + 1);
+    return status;
+}
+
+/* Whoever reads a log must see who speaks. (Half a character has become U+FFFD.) */
+static bool readable(sw_str name)
+{
+    return !visible_changes(name.at, name.len, VISIBLE_ONE_LINE) && !visible_blank(name.at, name.len) &&
+           !strstr(name.at, "\xEF\xBF\xBD");
+}
+
+/* Nobody speaks as Butler but itself, whatever the options; nor does a human as an agent. */
+static sw_status check_name(sw_request *req, const posting *p, size_t i, bool free_choice)
+{
+    const messages_state *state = sw_request_state(req);
+    sw_role sender = sw_request_principal(req)->role, of_name = (sw_role)0;
+
+    if (!readable(p->messages[i].agent_id))
+        return refuse(req, p, i, SW_INVALID, "agent_id must not hold half characters, or others that cannot be seen");
+    if (state->users->size < offsetof(sw_users_service, name_of_system) + sizeof state->users->name_of_system)
+        return SW_OK;
+    SW_TRY(state->users->name_of_system(state->users_self, sw_request_db(req), p->messages[i].agent_id.at, &of_name));
+    if (of_name == SW_ROLE_BUTLER)
+        return refuse(req, p, i, SW_FORBIDDEN, "agent_id is the name of Butler, or may be taken for it");
+    if (of_name == SW_ROLE_AGENT && !free_choice && sender != SW_ROLE_BUTLER)
+        return refuse(req, p, i, SW_FORBIDDEN, "agent_id is the name of an agent");
+    return SW_OK;
+}
+
 static sw_status check_sender(sw_request *req, posting *p)
 {
     const sw_principal *who = sw_request_principal(req);
@@ -125,7 +159,9 @@ static sw_status check_sender(sw_request *req, posting *p)
         const sw_str *named = &p->messages[i].agent_id;
         bool same = named->len == len && memcmp(named->at, who->name, len) == 0;
         if (!same && who->role == SW_ROLE_AGENT && !free_choice)
-            return sw_fail(req, SW_FORBIDDEN, NULL, "an agent must give its own name as agent_id");
+            return refuse(req, p, i, SW_FORBIDDEN, "an agent must give its own name as agent_id");
+        if (!same || (SW_ROLES_SYSTEM & SW_ROLE_BIT(who->role)) == 0)
+            SW_TRY(check_name(req, p, i, free_choice));
         p->own = same && (SW_ROLES_SYSTEM & SW_ROLE_BIT(who->role)) != 0;
     }
     return SW_OK;

@@ -63,59 +63,26 @@ static sw_status token_publish(sw_tx *tx, int64_t id, const char *name, sw_role 
 
 /* ---- what a body says. Errors are sticky: call sw_check() after the last field ---- */
 
-/* The text without the white space at both ends. */
-static const char *trimmed(sw_request *req, const char *text)
-{
-    size_t len;
-
-    text += strspn(text, " \t\r\n");
-    len = strlen(text);
-    while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-        len--;
-    const char *copy = sw_strndup(req, text, len);
-    return copy ? copy : "";
-}
-
-/* Tells whether the UTF-8 text holds a control character. These are C0, DEL, C1, and the characters that turn or hide
- * text (line separators, marks of direction, the byte order mark), with which one name could be made to look like
- * another. */
-static bool has_control(const char *text)
-{
-    for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-        if (*s < 0x20 || *s == 0x7F)
-            return true;
-        if (*s == 0xC2 && s[1] < 0xA0)
-            return true;
-        if (*s == 0xE2 && s[1] == 0x80 && ((s[2] >= 0x8E && s[2] <= 0x8F) || (s[2] >= 0xA8 && s[2] <= 0xAE)))
-            return true;
-        if (*s == 0xE2 && s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9)
-            return true;
-        if (*s == 0xEF && s[1] == 0xBB && s[2] == 0xBF)
-            return true;
-    }
-    return false;
-}
-
 static const char *field_agent_name(sw_request *req)
 {
     const char *raw = sw_body_text(req, "username", 1, USERS_NAME_MAX);
-    const char *name = trimmed(req, raw);
+    const char *name = field_trimmed(req, raw);
 
     if (*raw && !*name)
         sw_invalid(req, "missing_field", "username is required");
-    if (has_control(raw))
-        sw_invalid(req, "invalid_parameter", "username must not hold control characters");
+    if (*name && !name_readable(name))
+        sw_invalid(req, "invalid_parameter", "username must not hold control characters or others that cannot be seen");
     return name;
 }
 
 static const char *field_kind(sw_request *req, const char *name, const char *fallback)
 {
-    const char *text = trimmed(req, sw_body_text_or(req, name, USERS_KIND_MAX, ""));
+    const char *text = field_trimmed(req, sw_body_text_or(req, name, USERS_KIND_MAX, ""));
 
     if (!*text)
         return fallback;
-    if (has_control(text))
-        sw_invalid(req, "invalid_parameter", "%s must not hold control characters", name);
+    if (!name_readable(text))
+        sw_invalid(req, "invalid_parameter", "%s must not hold control characters or others that cannot be seen", name);
     char *lower = sw_strdup(req, text);
     for (char *p = lower; p && *p; p++)
         if (*p >= 'A' && *p <= 'Z')
@@ -172,6 +139,7 @@ static sw_status add_and_reply(sw_tx *tx, void *arg)
         .at_ms = sw_tx_now(tx),
     };
     SW_TRY(sw_tx_publish(tx, SW_EVENT_USER_CREATED, &event, sizeof event));
+    names_note(sw_tx_state(tx), r->user.name);
     SW_TRY(token_publish(tx, r->user.id, r->user.name, r->user.role, r->token));
     return user_reply(tx, 201, r->user.id, r->token);
 }
@@ -188,7 +156,7 @@ sw_status post_agents(sw_request *req)
         .password_hash = "",
         .agent_kind = field_kind(req, "agent_kind", "generic"),
         .runtime_kind = field_kind(req, "runtime_kind", "websocket"),
-        .description = sw_body_text_or(req, "description", USERS_DESCRIPTION_MAX, NULL),
+        .description = field_description(req),
         .token_hash = r->hash,
         .token_hint = r->hint,
     };
@@ -303,6 +271,8 @@ sw_status post_agents_test_connection(sw_request *req)
     uint8_t hash[32];
     sw_user agent;
 
+    if (!*field_trimmed(req, token))
+        sw_invalid(req, "missing_field", "api_token is required");
     SW_TRY(sw_check(req));
     if (len >= USERS_TOKEN_MIN && len <= USERS_TOKEN_MAX) {
         SW_TRY(token_hash(state->host, token, len, hash));

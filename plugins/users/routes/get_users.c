@@ -73,8 +73,8 @@ static const char *actor_type(sw_role role)
 }
 
 /* Writes status, online, last_seen_at and last_report. Only agents have reports; an agent that never sent one shows its
- * connection. */
-static void write_presence(sw_json *out, const sw_rows *row, sw_host *host, sw_role role, bool always_report)
+ * connection, also when it never came. */
+static void write_presence(sw_json *out, const sw_rows *row, sw_host *host, sw_role role)
 {
     bool online = sw_user_online(host, sw_rows_int(row, COL_ID));
     int64_t seen = online ? sw_now_ms() : sw_rows_int(row, COL_LAST_SEEN);
@@ -87,15 +87,22 @@ static void write_presence(sw_json *out, const sw_rows *row, sw_host *host, sw_r
         return;
     if (!sw_rows_null(row, COL_LAST_REPORT))
         sw_json_column(out, "last_report", row, COL_LAST_REPORT);
-    else if (online || seen)
+    else
         sw_json_text(out, "last_report", online ? "websocket_connected" : "websocket_disconnected");
-    else if (always_report)
-        sw_json_text(out, "last_report", "");
 }
 
 static sw_role row_role(const sw_rows *row)
 {
     return sw_role_of(sw_rows_text(row, COL_ROLE));
+}
+
+/* Butler has no stored kinds: it has the same ones in every store. */
+static void write_kind(sw_json *out, const char *key, const sw_rows *row, int column, sw_role role, const char *butlers)
+{
+    if (role == SW_ROLE_BUTLER && sw_rows_null(row, column))
+        sw_json_text(out, key, butlers);
+    else
+        sw_json_column(out, key, row, column);
 }
 
 /* `api_token` is NULL but in the answer of the request that made it. `hint` says that the caller is a human, who is
@@ -110,8 +117,8 @@ static void user_write(sw_json *out, const char *key, const sw_rows *row, sw_hos
     sw_json_column(out, "username", row, COL_NAME);
     sw_json_text(out, "role", sw_role_name(role));
     sw_json_text(out, "actor_type", actor_type(role));
-    sw_json_column(out, "agent_kind", row, COL_AGENT_KIND);
-    sw_json_column(out, "runtime_kind", row, COL_RUNTIME_KIND);
+    write_kind(out, "agent_kind", row, COL_AGENT_KIND, role, "butler");
+    write_kind(out, "runtime_kind", row, COL_RUNTIME_KIND, role, "websocket");
     sw_json_column(out, "description", row, COL_DESCRIPTION);
     if (api_token)
         sw_json_text(out, "api_token", api_token);
@@ -119,7 +126,7 @@ static void user_write(sw_json *out, const char *key, const sw_rows *row, sw_hos
         sw_json_column(out, "token_hint", row, COL_TOKEN_HINT);
     if (!sw_rows_null(row, COL_TOKEN_UPDATED))
         sw_json_time(out, "token_updated_at", sw_rows_int(row, COL_TOKEN_UPDATED));
-    write_presence(out, row, host, role, false);
+    write_presence(out, row, host, role);
     sw_json_time(out, "created_at", sw_rows_int(row, COL_CREATED));
     sw_json_object_end(out);
 }
@@ -287,7 +294,7 @@ static void write_status(sw_json *out, const sw_rows *row, sw_host *host, bool h
     sw_json_int(out, "id", sw_rows_int(row, COL_ID));
     sw_json_column(out, "username", row, COL_NAME);
     sw_json_text(out, "role", sw_role_name(role));
-    write_presence(out, row, host, role, true);
+    write_presence(out, row, host, role);
     sw_json_object_end(out);
 }
 

@@ -27,6 +27,24 @@ static const char *field_username(sw_request *req)
     return name;
 }
 
+const char *field_trimmed(sw_request *req, const char *text)
+{
+    size_t len;
+
+    text += strspn(text, " \t\r\n\v\f");
+    len = strlen(text);
+    while (len > 0 && strchr(" \t\r\n\v\f", text[len - 1]))
+        len--;
+    const char *copy = sw_strndup(req, text, len);
+    return copy ? copy : "";
+}
+
+const char *field_description(sw_request *req)
+{
+    const char *text = sw_body_text_or(req, "description", USERS_DESCRIPTION_MAX, NULL);
+    return text ? field_trimmed(req, text) : NULL;
+}
+
 static const char *field_password(sw_request *req)
 {
     size_t max = by_bcrypt(sw_request_host(req)) ? USERS_BCRYPT_MAX : USERS_PASSWORD_MAX;
@@ -173,7 +191,7 @@ sw_status patch_user(sw_request *req)
         c->role = field_human_role(req, 0);
     if (given(req, "role") && !c->role)
         sw_invalid(req, "invalid_parameter", "role must be ADMIN or MEMBER");
-    c->description = sw_body_text_or(req, "description", USERS_DESCRIPTION_MAX, NULL);
+    c->description = field_description(req);
     SW_TRY(sw_check(req));
 
     SW_TRY(may_change(req, sw_request_db(req), c, &user));

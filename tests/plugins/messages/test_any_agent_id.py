@@ -11,7 +11,15 @@ def test_with_any_agent_id_an_agent_may_use_other_names():
         agent_id, token = server.agent("free")
         assert server.post("/api/messages", message(agent_id="other"), token=token).status_code == 201
         listed = next(a for a in server.get("/api/users/agents").json() if a["id"] == agent_id)
-        assert listed.get("last_report") in (None, "")
+        assert listed["last_report"] == "websocket_disconnected"
         assert server.post("/api/messages", message(agent_id="free", content="mine"), token=token).status_code == 201
         listed = next(a for a in server.get("/api/users/agents").json() if a["id"] == agent_id)
         assert listed["last_report"] == "mine"
+
+
+def test_with_any_agent_id_humans_may_use_the_names_of_agents_too_but_nobody_butlers():
+    with Steward(options={"plugin:messages": {"any_agent_id": "true"}}) as server:
+        _, token = server.agent("free")
+        assert server.post("/api/messages", message(agent_id="free")).status_code == 201
+        for sender in (token, "admin"):
+            assert server.post("/api/messages", message(agent_id="Butler"), token=sender).status_code == 403

@@ -104,6 +104,50 @@ def test_humans_and_butler_name_anybody(server):
         assert server.post("/api/messages", message(agent_id="whoever"), token=token).status_code == 201
 
 
+@pytest.mark.parametrize("name", ["Butler", "BUTLER", " butler ", "Вutler", "But1er", "ButIer", "Ｂｕｔｌｅｒ"])
+def test_nobody_but_butler_speaks_as_butler(server, name):
+    _, member = server.member("ventriloquist") if not hasattr(server, "mia") else (0, server.mia)
+    server.mia = member
+    for token in (member, "admin"):
+        fails(server.post("/api/messages", message(agent_id=name), token=token), 403,
+              "agent_id is the name of Butler, or may be taken for it", "forbidden")
+    assert server.get("/api/messages", params={"agent_id": name}).json() == []
+
+
+def test_a_human_does_not_speak_as_an_agent(server):
+    agent_id, token = server.agent("Söloist")
+    _, member = server.member("singer")
+    for name in ("Söloist", "SÖLOIST", " söloist  "):
+        fails(server.post("/api/messages", message(agent_id=name), token=member), 403, "agent_id is the name of an agent",
+              "forbidden")
+    rows = [message(agent_id=f"crowd {n}") for n in range(20)]
+    rows[16]["agent_id"] = "söloist"
+    answer = server.post("/api/messages", rows, token=member)
+    assert answer.status_code == 403 and answer.json()["detail"] == "message 17 of the array"
+    assert server.post("/api/messages", message(agent_id="Söloist"), token=token).status_code == 201
+    assert server.post("/api/messages", message(agent_id="singer"), token=member).status_code == 201
+    server.delete(f"/api/users/agents/{agent_id}")
+    assert server.post("/api/messages", message(agent_id="Söloist"), token=member).status_code == 201, "nobody's name"
+
+
+def test_an_agent_of_an_earlier_start_keeps_its_name_to_itself(fresh):
+    fresh.agent("old hand")
+    fresh.stop()
+    fresh.start()
+    fails(fresh.post("/api/messages", message(agent_id="Old Hand")), 403, "agent_id is the name of an agent")
+
+
+@pytest.mark.parametrize("name", ["cut \\ud83c", "a\\u200bb", "\\u3164", "line\\nfeed", "\\u00a0", "\\ufeffx", "<U+0041>"])
+def test_an_agent_id_that_cannot_be_read_is_refused_by_row_and_reason(server, name):
+    good = '{"agent_id":"good","level":"INFO","content":"x"}'
+    rows = [good] * 500
+    rows[321] = f'{{"agent_id":"{name}","level":"INFO","content":"x"}}'
+    answer = server.request("POST", "/api/messages", data=f'[{",".join(rows)}]'.encode())
+    body = fails(answer, 400, "agent_id must not hold half characters, or others that cannot be seen", "invalid_parameter")
+    assert body["detail"] == "message 322 of the array"
+    assert server.get("/api/messages?agent_id=good").json() == []
+
+
 def test_a_post_by_an_agent_is_its_last_report(server):
     agent_id, token = server.agent("reporter")
     server.post("/api/messages", message(agent_id="reporter", content="first"), token=token)

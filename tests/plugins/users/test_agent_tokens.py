@@ -20,7 +20,7 @@ def test_a_connection_is_tested_with_200_always(server):
         answer = server.post("/api/users/agents/test-connection", {"api_token": other})
         assert answer.status_code == 200
         assert answer.json() == {"ok": False, "message": "token is not registered to any agent"}
-    for body in ({}, {"api_token": ""}, {"api_token": None}, None):
+    for body in ({}, {"api_token": ""}, {"api_token": None}, {"api_token": " "}, {"api_token": "\t\n  "}, None):
         fails(server.post("/api/users/agents/test-connection", body), 400, "api_token is required", "missing_field")
 
 

@@ -20,7 +20,8 @@ def test_the_answer_to_a_creation_is_the_user_with_its_token_this_once(server):
     assert TIME.match(user["created_at"]) and TIME.match(user["token_updated_at"])
     expected = {"id": user["id"], "username": "first", "role": "AGENT", "actor_type": "SYSTEM", "agent_kind": "generic",
                 "runtime_kind": "websocket", "token_hint": hint, "token_updated_at": user["token_updated_at"],
-                "status": "OFFLINE", "online": False, "created_at": user["created_at"], "api_token": user["api_token"]}
+                "status": "OFFLINE", "online": False, "last_report": "websocket_disconnected",
+                "created_at": user["created_at"], "api_token": user["api_token"]}
     assert user == expected
     listed = next(a for a in server.get("/api/users/agents").json() if a["id"] == user["id"])
     del expected["api_token"]
@@ -28,12 +29,15 @@ def test_the_answer_to_a_creation_is_the_user_with_its_token_this_once(server):
     assert user["api_token"] not in server.get("/api/users").text
 
 
-def test_kinds_are_lower_case_and_a_description_stays_as_it_is(server):
+def test_kinds_are_lower_case_and_a_description_is_trimmed(server):
     answer = create(server, {"username": "kinds", "agent_kind": " OpenClaw ", "runtime_kind": "Docker",
                              "description": "  Räumt auf.\nImmer. "})
     user = answer.json()
     assert (user["agent_kind"], user["runtime_kind"]) == ("openclaw", "docker")
-    assert user["description"] == "  Räumt auf.\nImmer. "
+    assert user["description"] == "Räumt auf.\nImmer."
+    changed = server.patch(f"/api/users/{user['id']}", {"description": "\t anders \n"}).json()
+    assert changed["description"] == "anders"
+    assert "description" not in server.patch(f"/api/users/{user['id']}", {"description": "  "}).json()
 
 
 def test_empty_optional_fields_count_as_absent(server):
@@ -44,7 +48,7 @@ def test_empty_optional_fields_count_as_absent(server):
 
 
 @pytest.mark.parametrize("name", ["机器人", "a b c", "Ünïcode-Ägent", "🤖", "x" * 64, "名" * 21, "'; DROP TABLE users;--",
-                                  "<script>", "a\\b\"c/d", "%s%n", "👩‍🚀"])
+                                  "<script>", "a\\b\"c/d", "%s%n", "👩🚀", "Bötler", "Butler's helper", "Butl", "e\u0301"])
 def test_names_are_any_text(server, name):
     answer = create(server, {"username": name})
     assert answer.status_code == 201, answer.text
@@ -54,6 +58,40 @@ def test_names_are_any_text(server, name):
 @pytest.mark.parametrize("name", ["a\nb", "tab\there", "nul\u0000x", "del\u007f", "c1\u0085", "rtl\u202eevil", "\ufeffbom"])
 def test_control_characters_are_refused_in_names(server, name):
     assert create(server, {"username": name}).status_code == 400
+
+
+@pytest.mark.parametrize("name", [
+    "a\u00adb", "a\u034fb", "a\u061cb", "\u115f", "a\u17b4", "a\u180eb", "a\u200bb", "zwj\u200d", "a\u2060b", "\u2800", "\u3164",
+    "a\ufe0f", "a\ufff9b", "\uffa0", "a\u00a0b", "a\u3000b", "a\u2028b", "a\U0001d173b", "a\U000e0061b", "a\U000e0100b",
+    "<U+202E>", "z" + "\u0301" * 9, "half \ufffd", "🤖\ufe0f", "\u200b", "\u00a0", "\u3000 \u2003"])
+def test_what_cannot_be_seen_is_refused_in_names_and_kinds(server, name):
+    fails(create(server, {"username": name}), 400,
+          "username must not hold control characters or others that cannot be seen", "invalid_parameter")
+    if name.strip():
+        assert create(server, {"username": "kind of", "agent_kind": name}).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["agent\\ud83c", "\\udf00agent", "\\ud83c"])
+def test_half_a_character_is_refused_in_names(server, name):
+    for path, more in (("/api/users/agents", ""), ("/api/users", ',"password":"long enough"')):
+        answer = server.request("POST", path, data=f'{{"username":"{name}"{more}}}'.encode())
+        assert answer.status_code == 400 and answer.json()["code"] == "invalid_parameter", answer.text
+
+
+@pytest.mark.parametrize("name", ["Вutler", "But1er", "ButIer", "BUT|er", "Ｂｕｔｌｅｒ", "𝐁𝐮𝐭𝐥𝐞𝐫", "Butlеr", "Bυtler", "bυtler", " Вutlеr "])
+def test_a_name_that_may_be_taken_for_butler_is_refused(server, name):
+    fails(create(server, {"username": name}), 400, 'username may be taken for "Butler"', "invalid_parameter")
+
+
+@pytest.mark.parametrize("name", ["аdmin", "admіn", "ａｄｍｉｎ", "adrnin"])
+def test_a_name_that_may_be_taken_for_an_admins_is_refused(server, name):
+    fails(create(server, {"username": name}), 400, 'username may be taken for "admin"', "invalid_parameter")
+
+
+def test_a_human_may_not_look_like_butler_or_an_admin_either(server):
+    for name, like in (("But1er", "Butler"), ("ButIer", "Butler"), ("adrnin", "admin")):
+        fails(server.post("/api/users", {"username": name, "password": "long enough"}), 400, f'username may be taken for "{like}"')
+    assert server.post("/api/users", {"username": "admln", "password": "long enough"}).status_code == 201
 
 
 @pytest.mark.parametrize("body", [{}, {"username": ""}, {"username": "   "}, {"username": None}])
@@ -191,12 +229,15 @@ def test_status_lists_agents_alone(server):
     assert all(row["role"] == "AGENT" for row in rows)
     row = next(r for r in rows if r["username"] == "status-agent")
     assert row == {"id": row["id"], "username": "status-agent", "role": "AGENT", "status": "OFFLINE", "online": False,
-                   "last_report": ""}
+                   "last_report": "websocket_disconnected"}
 
 
 def test_the_butler(server):
     butler = server.get("/api/users/butler").json()
     assert (butler["id"], butler["username"], butler["role"], butler["actor_type"]) == (2, "Butler", "BUTLER", "SYSTEM")
+    assert (butler["agent_kind"], butler["runtime_kind"]) == ("butler", "websocket")
+    assert butler["last_report"] == "websocket_disconnected"
+    assert butler == next(u for u in server.get("/api/users/agents").json() if u["id"] == 2)
 
 
 def test_openhands_is_not_offered(server):

@@ -28,7 +28,7 @@ def test_an_agent_comes_and_goes(server):
     agent_id, token = server.agent("walker")
     before = user(server, agent_id)
     assert (before["status"], before["online"]) == ("OFFLINE", False) and "last_seen_at" not in before
-    assert "last_report" not in before and status(server, agent_id)["last_report"] == ""
+    assert before["last_report"] == status(server, agent_id)["last_report"] == "websocket_disconnected", "it never came"
     with Socket(server, token):
         here = user(server, agent_id)
         assert (here["status"], here["online"]) == ("ONLINE", True)
