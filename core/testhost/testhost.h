@@ -58,32 +58,8 @@ struct sw_test {
     sw_test_asked *asked; /* every one, the latest first */
 };
 
-/* testhost_log.c: the text of sw_test_error(); always false. */
-bool host_fail(sw_test *t, const char *format, ...) SW_PRINTF(2, 3);
-/* The last error of the log as that text. */
-bool host_fail_by_log(sw_test *t);
-
-/* testhost_clock.c: one host at a time. false: there is one. */
-bool host_claim(void);
-void host_release(void);
-void host_freeze(int64_t unix_ms);
-
-/* testhost_folder.c: the temporary folder, its links to plugin files, its config file and its socket. false:
- * host_fail() */
-bool folder_make(sw_test *t);
-void folder_remove(sw_test *t);
-/* Makes plugins/NAME.so for a file. *ret_name: NAME, in the host's memory. */
-bool folder_link(sw_test *t, const char *file, const char **ret_name);
-/* The same for a plugin of the installed server, by name. */
-bool folder_link_installed(sw_test *t, const char *name);
-bool folder_write_config(sw_test *t);
-bool folder_listen(sw_test *t, int *ret_fd);
-/* A connection to it, or -1 and errno. */
+/* testhost_open.c: a connection to the host's socket, or -1 and errno. */
 int folder_connect(const sw_test *t);
-
-/* testhost_options.c */
-bool option_set(sw_test *t, const char *name, const char *value);
-bool options_read(sw_test *t, const char *const *pairs);
 
 /* testhost_users.c: the host's own module, that knows the test's users, and publishes. */
 extern const sw_plugin HOST_MODULE, HOST_MODULE_WITH_USERS;
@@ -96,18 +72,17 @@ sw_test_reply *reply_new(sw_test *t, int status, const char *body, size_t len, c
 /* Adds what comes to `b`; false: the end, or nothing until `until_ms` (monotonic). */
 bool fd_receive(int fd, buf *b, int64_t until_ms);
 
-/* testhost_record.c */
-bool record_add(record_list *list, const char *name, void *data);
-record *record_at(const record_list *list, const char *name, size_t index);
-void records_free(record_list *list, void (*free_data)(void *data));
+/* ---- testhost_record.c ---- */
+
+/* The text of sw_test_error(); always false. */
+bool host_fail(sw_test *t, const char *format, ...) SW_PRINTF(2, 3);
 /* rt->publish: keeps what is committed, and goes on to the subscribers. On the writer. */
 sw_status record_publish(sw_tx *tx, const char *event, const void *data, size_t len);
-void events_free(sw_test *t);
-
-/* testhost_outbound.c */
+/* The network's place. false: host_fail(). */
 bool stub_open(sw_test *t);
 void stub_close(sw_test *t);
-void stub_calls_free(sw_test *t);
+/* What was kept of events and outbound calls. */
+void records_free(sw_test *t);
 
 /* testhost_call.c: the connections of what was begun and not finished. */
 void asked_close(sw_test *t);
