@@ -1,8 +1,5 @@
-/* Module 0, "core": the table of the server's own routes for operators; and the state of this folder. The main thread
- * makes and frees it; what it holds is read on any thread. */
+/* Module 0, "core": the table of the server's own routes for operators. Read on any thread. */
 #include "core/admin/admin.h"
-
-#include <stdlib.h>
 
 static const sw_route ROUTES[] = {
     {.method = SW_GET,
@@ -47,20 +44,3 @@ const sw_plugin CORE_MODULE = {
     .summary = "The server itself.",
     .routes = SW_TABLE(ROUTES),
 };
-
-bool admin_open(runtime *rt, initial_password_place place)
-{
-    rt->admin = calloc(1, sizeof *rt->admin);
-    if (!rt->admin)
-        return false;
-    rt->admin->place = place;
-    password_policy_prepare(rt);
-    initial_admin_prepare(rt);
-    return true;
-}
-
-void admin_close(runtime *rt)
-{
-    free(rt->admin);
-    rt->admin = NULL;
-}

@@ -3,6 +3,7 @@
 #ifndef CORE_ADMIN_ADMIN_H
 #define CORE_ADMIN_ADMIN_H
 
+#include "core/http/http.h"
 #include "core/runtime/runtime.h"
 
 /* ---- module 0, "core": the server's own routes for operators, beside those that http answers itself ---- */
@@ -15,8 +16,9 @@ sw_status get_plugins(sw_request *req);
 sw_status post_plugin_enable(sw_request *req);
 sw_status post_plugin_disable(sw_request *req);
 
-/* "loaded", "enabled", "draining", "disabled", "quarantined". */
-const char *module_state_name(int state);
+/* metrics.c: serves GET /metrics on 127.0.0.1:`port` without a token. Before loops_start(), after registry_start().
+ * false: `error`. */
+bool metrics_door_open(http_server *http, runtime *rt, int port, char *error, size_t error_size);
 
 /* ---- keys.c: master.key and jwt.secret in the data folder, made at the first start ---- */
 
@@ -32,7 +34,7 @@ char *jwt_secret_load(const config *c, const char *data_dir, char *error, size_t
 /* What the store keeps to know its key again. */
 sw_status master_key_check_value(const keyring *keys, uint8_t out[32]);
 
-/* ---- the first admin, and passwords ---- */
+/* ---- admin_passwords.c: the first admin, and passwords ---- */
 
 /* How the first admin's password is shown when the server makes one. */
 typedef enum { INITIAL_PASSWORD_FILE = 1, INITIAL_PASSWORD_STDOUT } initial_password_place;
@@ -48,10 +50,5 @@ typedef struct admin {
 bool admin_open(runtime *rt, initial_password_place place);
 /* After registry_stop(). */
 void admin_close(runtime *rt);
-
-/* password_policy.c: makes the setting of the dummy hash. */
-void password_policy_prepare(runtime *rt);
-/* initial_admin.c: notes whether a file of an earlier start is there. */
-void initial_admin_prepare(runtime *rt);
 
 #endif

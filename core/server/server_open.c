@@ -2,7 +2,6 @@
 #include "core/server/server.h"
 
 #include "core/admin/admin.h"
-#include "core/admin/metrics/metrics.h"
 #include "core/admin/operator/operator.h"
 #include "core/base/files.h"
 #include "core/base/log.h"

@@ -8,7 +8,7 @@
 
 enum { OPERATOR_NAME_MAX = 256, OPERATOR_PASSWORD_MAX = 1024, OPERATOR_TEXT_MAX = 200 };
 
-/* ---- operator_door.c ---- */
+/* ---- operator.c, of a server ---- */
 
 /* Whatever stood at DATA/control is replaced: the data folder's lock is held. Before loops_start(), after
  * registry_start(). false: `error`. */
@@ -22,24 +22,20 @@ void operator_door_close(const runtime *rt);
  * SW_NOT_FOUND: nobody listens there; else what came of it, with a text for a person when that is not SW_OK. */
 sw_status operator_ask(const char *data_dir, const char *path, sw_json *body, char *text, size_t size);
 
-/* ---- operator_socket.c, for both ---- */
+/* ---- operator.c, for both ---- */
 
 /* A socket and the address of DATA/control, however long that path is. The descriptor, or -1 and errno. `ret_folder` is
  * to be closed after bind() or connect(). */
 int operator_socket(const char *data_dir, struct sockaddr_un *ret, int *ret_folder);
 
-/* ---- operator_password.c ---- */
-
-/* POST /user/passwd {"name","password"}: gives a human another password, by the rules of the plugin that keeps the
- * users. Every token from before is void, and the first admin's initial password is forgotten. 204. */
-sw_status post_user_passwd(sw_request *req);
+/* ---- operator.c, for a command that runs in the place of the server ---- */
 
 /* Called once, on any thread; must not block. `text`: what to tell a person, until it returns; "" when all went well.
  */
 typedef void (*operator_done)(void *arg, sw_status status, const char *text);
 
-/* The same as a task, for a command that runs in the place of the server. Does not block. Any thread. false: the lanes
- * take nothing now, and `done` is not called. */
+/* What POST /user/passwd does, as a task. Does not block. Any thread. false: the lanes take nothing now,
+ * and `done` is not called. */
 bool operator_set_password(runtime *rt, const char *name, const char *password, operator_done done, void *arg);
 
 #endif
