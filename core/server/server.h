@@ -80,9 +80,7 @@ void signals_serve(server *s);
 /* server_reload.c: SIGHUP. All or nothing; logs what came of it. */
 void server_reload(server *s);
 
-/* systemd.c: when built in and started by it. `state` as of sd_notify(3). */
+/* To systemd, when built in and started by it. `state` as of sd_notify(3). */
 void notify(const char *state);
-/* Microseconds between two WATCHDOG=1; 0 when none is wanted. */
-uint64_t notify_watchdog_us(void);
 
 #endif

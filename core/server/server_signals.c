@@ -1,4 +1,4 @@
-/* The main thread while the server serves: signals, the watchdog, and a tick a second. */
+/* The main thread while the server serves: signals, the watchdog, a tick a second, and what systemd is told. */
 #include "core/server/server.h"
 
 #include "core/base/log.h"
@@ -8,6 +8,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
 
 enum { TICK_MS = 1000, LOOP_STUCK_MS = 5000, SAME_SIGNAL_MS = 50 };
 
@@ -80,6 +83,9 @@ static bool loops_alive(const runtime *rt)
     return true;
 }
 
+/* Microseconds between two WATCHDOG=1; 0 when none is wanted. */
+static uint64_t notify_watchdog_us(void);
+
 void signals_serve(server *s)
 {
     int64_t watchdog_ms = (int64_t)(notify_watchdog_us() / 1000) / 2;
@@ -100,4 +106,25 @@ void signals_serve(server *s)
     /* One request to stop may arrive twice, by the process and by its group: timeout(1) and terminals do so. */
     (void)next_signal(SAME_SIGNAL_MS);
     leave_on_second_signal();
+}
+
+/* ---- systemd, where it was there at build time ---- */
+
+void notify(const char *state)
+{
+#ifdef HAVE_SYSTEMD
+    (void)sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
+static uint64_t notify_watchdog_us(void)
+{
+#ifdef HAVE_SYSTEMD
+    uint64_t every = 0;
+    if (sd_watchdog_enabled(0, &every) > 0)
+        return every;
+#endif
+    return 0;
 }
