@@ -19,14 +19,6 @@ bool loader_open(const char *dir, const char *name, arena *memory, sw_plugin *re
 /* The second half: any descriptor in memory, as found under sw_plugin_v1. */
 bool loader_copy(const void *descriptor, const char *name, arena *memory, sw_plugin *ret, char error[LOADER_ERROR_MAX]);
 
-/* Writes the sentence; always false. */
-bool loader_fail(char error[LOADER_ERROR_MAX], const char *format, ...) SW_PRINTF(2, 3);
-
-/* ---- descriptor.c ---- */
-
-/* Does every row say what it must? On copies in this build's sizes. */
-bool plugin_validate(const sw_plugin *p, char error[LOADER_ERROR_MAX]);
-
 /* How enumerators are shown to people: "" for a value that this build does not know. */
 const char *access_name(sw_access access);
 const char *lane_name(sw_lane lane);

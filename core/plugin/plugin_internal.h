@@ -61,13 +61,10 @@ bool module_out(const module *m);
 /* The module that provides `name` and is not quarantined, or NULL. */
 module *service_provider(const registry *r, const char *name, const void **ret_table);
 
-/* ---- retired.c ---- */
+/* ---- migrate.c ---- */
 
 /* Is that plugin for development servers alone, and this one in production? */
 bool retired_here(const registry *r, const char *plugin);
-/* After the migrations. In production it drops what a development server left in the store; elsewhere it notes there
- * what is to be dropped some day. */
-void retired_settle(const registry *r, sw_db *db);
 
 /* ---- run.c ---- */
 
