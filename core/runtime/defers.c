@@ -1,25 +1,70 @@
 /* Answers that come later, and the clock: the thread that ends those that have waited too long, and starts the timers
- * and delayed tasks that are due (timers.c).
+ * and delayed tasks of plugins that are due.
  *
  * An open answer has a slot. Its handle is the index and the generation of the slot, so that an old handle names
- * nothing. Any thread completes one. A parked request belongs to whoever takes it out of its slot, under `defers.lock`.
- */
-#include "core/runtime/defers.h"
+ * nothing. Any thread completes one. A parked request belongs to whoever takes it out of its slot, under `defers.lock`,
+ * which guards timers and delayed tasks as well. */
+#include "core/base/log.h"
+#include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
 
 #include <stdlib.h>
 #include <steward/host.h>
 
-enum { FIRST_SLOTS = 64, DEFAULT_TIMEOUT_MS = 30000 };
+enum { TIMERS_MAX = 128, DEFERS_MAX = 65536, DELAYS_MAX = 1000 };
+enum { FIRST_SLOTS = 64, DEFAULT_TIMEOUT_MS = 30000, RETRY_MS = 1000, LEAST_MS = 10 };
 static const uint32_t NOWHERE = UINT32_MAX; /* the place of a slot that is not in the heap */
+
+/* An open answer. */
+typedef struct {
+    sw_request *req; /* NULL: free */
+    uint32_t generation;
+    uint32_t place; /* in the heap */
+    uint32_t next_free;
+    sw_lane lane;
+    sw_handler next;
+    int64_t due_ms;
+    enum { DEFER_ARMED = 1, DEFER_PARKED } state; /* armed: the handler has not returned yet */
+    bool completed, timed_out;                    /* while armed */
+} defer_slot;
+
+/* A timer of a plugin. */
+typedef struct {
+    sw_host *host; /* NULL: removed */
+    const sw_timer *timer;
+    int64_t due_ms;
+    bool running; /* its task has not finished */
+} timer_entry;
+
+/* One of sw_task_after(). */
+typedef struct {
+    sw_request *req; /* not counted as its module's work before it begins */
+    sw_lane lane;
+    int64_t due_ms;
+} delayed_task;
+
+struct defers {
+    runtime *rt;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool stopping;
+    defer_slot *slots;
+    uint32_t slot_count, first_free; /* first_free: index + 1, 0: none */
+    uint32_t *heap;                  /* slots by due_ms, earliest first */
+    uint32_t heap_count, open;
+    timer_entry timers[TIMERS_MAX];
+    unsigned timer_count;
+    delayed_task delays[DELAYS_MAX];
+    unsigned delay_count;
+    bool delays_held; /* none is ever due */
+};
 
 static void *clock_run(void *arg);
 static uint64_t arm(struct defers *d, sw_request *req, sw_lane lane, sw_handler next, int64_t due_ms);
 static defer_slot *find(struct defers *d, uint64_t handle);
 static void release(struct defers *d, defer_slot *slot);
-static void heap_add(struct defers *d, uint32_t index);
-static void heap_remove(struct defers *d, uint32_t index);
-static int64_t heap_due(const struct defers *d);
+static void delays_forget(struct defers *d, const sw_host *host);
 
 struct defers *defers_start(runtime *rt)
 {
@@ -175,51 +220,70 @@ uint32_t defers_open(struct defers *d)
     return open;
 }
 
-/* ---- the clock ---- */
+/* ---- the time limits of open answers: a heap, earliest first; under the lock ---- */
 
-/* Ends one answer whose time is up. false: there is none. Under the lock, which it gives back meanwhile. */
-static bool expire_one(struct defers *d, int64_t now)
+static int64_t due_at(const struct defers *d, uint32_t place)
 {
-    if (heap_due(d) > now)
-        return false;
-    defer_slot *slot = &d->slots[d->heap[0]];
-    if (slot->state == DEFER_ARMED) {
-        heap_remove(d, d->heap[0]);
-        slot->timed_out = !slot->completed;
-        return true;
-    }
-    sw_request *req = slot->req;
-    release(d, slot);
-    pthread_mutex_unlock(&d->lock);
-    request_finish(req, SW_TIMED_OUT);
-    pthread_mutex_lock(&d->lock);
-    return true;
+    return d->slots[d->heap[place]].due_ms;
 }
 
-static void *clock_run(void *arg)
+static void put(struct defers *d, uint32_t place, uint32_t index)
 {
-    struct defers *d = arg;
-    pthread_mutex_lock(&d->lock);
-    while (!d->stopping) {
-        int64_t now = sw_monotonic_ms();
-        while (!d->stopping && expire_one(d, now))
-            continue;
-        timers_run(d, now);
-        delays_run(d, now);
-        int64_t next = timers_next(d);
-        if (delays_next(d) < next)
-            next = delays_next(d);
-        if (heap_due(d) < next)
-            next = heap_due(d);
-        if (d->stopping)
-            break;
-        if (next == INT64_MAX)
-            pthread_cond_wait(&d->wake, &d->lock);
-        else if (next > sw_monotonic_ms())
-            cond_wait_until(&d->wake, &d->lock, next);
+    d->heap[place] = index;
+    d->slots[index].place = place;
+}
+
+static void sift_up(struct defers *d, uint32_t place)
+{
+    uint32_t index = d->heap[place];
+    while (place > 0 && due_at(d, (place - 1) / 2) > d->slots[index].due_ms) {
+        put(d, place, d->heap[(place - 1) / 2]);
+        place = (place - 1) / 2;
     }
-    pthread_mutex_unlock(&d->lock);
-    return NULL;
+    put(d, place, index);
+}
+
+static void sift_down(struct defers *d, uint32_t place)
+{
+    uint32_t index = d->heap[place];
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+        if (child >= d->heap_count)
+            break;
+        if (child + 1 < d->heap_count && due_at(d, child + 1) < due_at(d, child))
+            child++;
+        if (due_at(d, child) >= d->slots[index].due_ms)
+            break;
+        put(d, place, d->heap[child]);
+        place = child;
+    }
+    put(d, place, index);
+}
+
+static void heap_remove(struct defers *d, uint32_t index)
+{
+    uint32_t place = d->slots[index].place;
+    if (place == NOWHERE)
+        return;
+    d->slots[index].place = NOWHERE;
+    uint32_t last = d->heap[--d->heap_count];
+    if (place == d->heap_count)
+        return;
+    put(d, place, last);
+    sift_up(d, place);
+    sift_down(d, d->slots[last].place);
+}
+
+static void heap_add(struct defers *d, uint32_t index)
+{
+    put(d, d->heap_count++, index);
+    sift_up(d, d->slots[index].place);
+}
+
+/* When the first one is due; INT64_MAX when nothing waits. */
+static int64_t heap_due(const struct defers *d)
+{
+    return d->heap_count > 0 ? due_at(d, 0) : INT64_MAX;
 }
 
 /* ---- slots; under the lock ---- */
@@ -287,68 +351,249 @@ static uint64_t arm(struct defers *d, sw_request *req, sw_lane lane, sw_handler 
     return handle_of(d, index);
 }
 
-/* ---- the time limits of open answers: a heap, earliest first; under the lock ---- */
+/* ---- timers: tasks on the worker lane, each never twice at once ---- */
 
-static int64_t due_at(const struct defers *d, uint32_t place)
+static int64_t period(const sw_timer *t)
 {
-    return d->slots[d->heap[place]].due_ms;
+    return t->every_ms < LEAST_MS ? LEAST_MS : t->every_ms;
 }
 
-static void put(struct defers *d, uint32_t place, uint32_t index)
+static void timer_finish(sw_request *req, sw_status status)
 {
-    d->heap[place] = index;
-    d->slots[index].place = place;
+    struct defers *d = req->host->rt->defers;
+    timer_entry *e = req->owner;
+    if (status != SW_OK)
+        log_warn(req->host->name, "timer %s failed: %s", e->timer->name, req->failure.text);
+    request_done(req);
+    free(req);
+    pthread_mutex_lock(&d->lock);
+    e->running = false;
+    e->due_ms = sw_monotonic_ms() + period(e->timer);
+    pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->lock);
 }
 
-static void sift_up(struct defers *d, uint32_t place)
+/* false: no memory, or the lane is full. The clock tries again in a second. */
+static bool start(struct defers *d, timer_entry *e)
 {
-    uint32_t index = d->heap[place];
-    while (place > 0 && due_at(d, (place - 1) / 2) > d->slots[index].due_ms) {
-        put(d, place, d->heap[(place - 1) / 2]);
-        place = (place - 1) / 2;
+    sw_request *req = task_new(d->rt, e->host, e->timer->run, 0);
+    if (!req)
+        return false;
+    req->work_kind = "timer";
+    req->work_name = e->timer->name;
+    req->finish = timer_finish;
+    req->owner = e;
+    request_count(req);
+    e->running = true;
+    if (request_submit(d->rt, req, SW_LANE_WORKER, e->timer->run))
+        return true;
+    e->running = false;
+    atomic_fetch_sub_explicit(&e->host->in_flight, 1, memory_order_release);
+    request_done(req);
+    free(req);
+    return false;
+}
+
+static bool wanted(const timer_entry *e)
+{
+    return e->host && !e->running;
+}
+
+/* When the next timer is due; INT64_MAX when there is none. */
+static int64_t timers_next(const struct defers *d)
+{
+    int64_t next = INT64_MAX;
+    for (unsigned i = 0; i < d->timer_count; i++)
+        if (wanted(&d->timers[i]) && d->timers[i].due_ms < next)
+            next = d->timers[i].due_ms;
+    return next;
+}
+
+/* Starts the timers that are due. */
+static void timers_run(struct defers *d, int64_t now_ms)
+{
+    for (unsigned i = 0; i < d->timer_count; i++) {
+        timer_entry *e = &d->timers[i];
+        if (!wanted(e) || e->due_ms > now_ms)
+            continue;
+        int status = atomic_load_explicit(&e->host->status, memory_order_acquire);
+        bool enabled = status <= MODULE_ENABLED; /* 0 and LOADED: a host that is just starting */
+        if (!enabled || !start(d, e))
+            e->due_ms = now_ms + RETRY_MS;
     }
-    put(d, place, index);
 }
 
-static void sift_down(struct defers *d, uint32_t place)
+bool timer_add(runtime *rt, sw_host *host, const sw_timer *timer)
 {
-    uint32_t index = d->heap[place];
-    for (;;) {
-        uint32_t child = 2 * place + 1;
-        if (child >= d->heap_count)
-            break;
-        if (child + 1 < d->heap_count && due_at(d, child + 1) < due_at(d, child))
-            child++;
-        if (due_at(d, child) >= d->slots[index].due_ms)
-            break;
-        put(d, place, d->heap[child]);
-        place = child;
+    struct defers *d = rt->defers;
+    if (!d)
+        return false;
+    pthread_mutex_lock(&d->lock);
+    timer_entry *e = NULL;
+    for (unsigned i = 0; i < d->timer_count && !e; i++)
+        if (!d->timers[i].host && !d->timers[i].running)
+            e = &d->timers[i];
+    if (!e && d->timer_count < TIMERS_MAX)
+        e = &d->timers[d->timer_count++];
+    if (e) {
+        *e = (timer_entry){.host = host, .timer = timer, .due_ms = sw_monotonic_ms() + period(timer)};
+        pthread_cond_signal(&d->wake);
     }
-    put(d, place, index);
+    pthread_mutex_unlock(&d->lock);
+    return e != NULL;
 }
 
-static void heap_remove(struct defers *d, uint32_t index)
+void timers_remove(runtime *rt, sw_host *host)
 {
-    uint32_t place = d->slots[index].place;
-    if (place == NOWHERE)
+    struct defers *d = rt->defers;
+    if (!d)
         return;
-    d->slots[index].place = NOWHERE;
-    uint32_t last = d->heap[--d->heap_count];
-    if (place == d->heap_count)
-        return;
-    put(d, place, last);
-    sift_up(d, place);
-    sift_down(d, d->slots[last].place);
+    pthread_mutex_lock(&d->lock);
+    for (unsigned i = 0; i < d->timer_count; i++)
+        if (d->timers[i].host == host)
+            d->timers[i].host = NULL;
+    delays_forget(d, host);
+    pthread_mutex_unlock(&d->lock);
 }
 
-static void heap_add(struct defers *d, uint32_t index)
+/* ---- delayed tasks, in no order: they are few, and the clock looks at all of them when one is due ---- */
+
+bool sw_task_after(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag, int64_t delay_ms)
 {
-    put(d, d->heap_count++, index);
-    sift_up(d, d->slots[index].place);
+    struct defers *d = host->rt->defers;
+    sw_request *task = d ? task_new(host->rt, host, handler, tag) : NULL;
+    if (!task)
+        return false;
+    pthread_mutex_lock(&d->lock);
+    bool room = !d->stopping && d->delay_count < DELAYS_MAX;
+    if (room) {
+        int64_t due_ms = d->delays_held ? INT64_MAX : sw_monotonic_ms() + (delay_ms > 0 ? delay_ms : 0);
+        d->delays[d->delay_count++] = (delayed_task){.req = task, .lane = lane, .due_ms = due_ms};
+        pthread_cond_signal(&d->wake);
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (!room)
+        task_free(task);
+    return room;
 }
 
-/* When the first one is due; INT64_MAX when nothing waits. */
-static int64_t heap_due(const struct defers *d)
+static int64_t delays_next(const struct defers *d)
 {
-    return d->heap_count > 0 ? due_at(d, 0) : INT64_MAX;
+    int64_t next = INT64_MAX;
+    for (unsigned i = 0; i < d->delay_count; i++)
+        if (d->delays[i].due_ms < next)
+            next = d->delays[i].due_ms;
+    return next;
+}
+
+/* false: its module is disabled, or the lane is full. */
+static bool begin(struct defers *d, const delayed_task *t)
+{
+    sw_request *req = t->req;
+    int status = atomic_load_explicit(&req->host->status, memory_order_acquire);
+    if (status > MODULE_ENABLED)
+        return false;
+    request_count(req);
+    if (request_submit(d->rt, req, t->lane, req->handler))
+        return true;
+    atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
+    req->counted = false;
+    return false;
+}
+
+static void delays_run(struct defers *d, int64_t now_ms)
+{
+    for (unsigned i = 0; i < d->delay_count;) {
+        delayed_task *t = &d->delays[i];
+        if (t->due_ms > now_ms) {
+            i++;
+        } else if (begin(d, t)) {
+            *t = d->delays[--d->delay_count];
+        } else {
+            t->due_ms = now_ms + RETRY_MS;
+            i++;
+        }
+    }
+}
+
+void delays_hold(runtime *rt)
+{
+    rt->defers->delays_held = true;
+}
+
+unsigned delays_begin(runtime *rt)
+{
+    struct defers *d = rt->defers;
+    unsigned begun = 0;
+    pthread_mutex_lock(&d->lock);
+    for (unsigned i = 0; i < d->delay_count;) {
+        if (begin(d, &d->delays[i])) {
+            d->delays[i] = d->delays[--d->delay_count];
+            begun++;
+        } else {
+            i++;
+        }
+    }
+    pthread_mutex_unlock(&d->lock);
+    return begun;
+}
+
+/* Drops the delayed tasks of a module; with NULL those of all modules. */
+static void delays_forget(struct defers *d, const sw_host *host)
+{
+    for (unsigned i = 0; i < d->delay_count;) {
+        if (host && d->delays[i].req->host != host) {
+            i++;
+            continue;
+        }
+        task_free(d->delays[i].req);
+        d->delays[i] = d->delays[--d->delay_count];
+    }
+}
+
+/* ---- the clock ---- */
+
+/* Ends one answer whose time is up. false: there is none. Under the lock, which it gives back meanwhile. */
+static bool expire_one(struct defers *d, int64_t now)
+{
+    if (heap_due(d) > now)
+        return false;
+    defer_slot *slot = &d->slots[d->heap[0]];
+    if (slot->state == DEFER_ARMED) {
+        heap_remove(d, d->heap[0]);
+        slot->timed_out = !slot->completed;
+        return true;
+    }
+    sw_request *req = slot->req;
+    release(d, slot);
+    pthread_mutex_unlock(&d->lock);
+    request_finish(req, SW_TIMED_OUT);
+    pthread_mutex_lock(&d->lock);
+    return true;
+}
+
+static void *clock_run(void *arg)
+{
+    struct defers *d = arg;
+    pthread_mutex_lock(&d->lock);
+    while (!d->stopping) {
+        int64_t now = sw_monotonic_ms();
+        while (!d->stopping && expire_one(d, now))
+            continue;
+        timers_run(d, now);
+        delays_run(d, now);
+        int64_t next = timers_next(d);
+        if (delays_next(d) < next)
+            next = delays_next(d);
+        if (heap_due(d) < next)
+            next = heap_due(d);
+        if (d->stopping)
+            break;
+        if (next == INT64_MAX)
+            pthread_cond_wait(&d->wake, &d->lock);
+        else if (next > sw_monotonic_ms())
+            cond_wait_until(&d->wake, &d->lock, next);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
 }

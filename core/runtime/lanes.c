@@ -1,18 +1,39 @@
-/* The lanes: which pool a piece of work goes to, and how a request is run there. Start and stop: main thread; the rest:
- * any thread. */
+/* The lanes: which pool a piece of work goes to, and how a request is run there; and the end of all of the runtime's
+ * threads. Start and stop: main thread; the rest: any thread. */
 #include "core/runtime/pool.h"
 #include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
+#include "core/runtime/writer.h"
 
 #include <stdlib.h>
 #include <steward/host.h>
+#include <time.h>
 
-enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000 };
+enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000, LOOK_MS = 5 };
 
 struct lanes {
     pool worker, hash, slow;
     int64_t read_step_ms;
 };
+
+static void lanes_halt(struct lanes *l)
+{
+    if (!l)
+        return;
+    pool_halt(&l->slow); /* what it hands on to the workers still runs */
+    pool_halt(&l->hash);
+    pool_halt(&l->worker);
+}
+
+static void lanes_free(struct lanes *l)
+{
+    if (!l)
+        return;
+    pool_done(&l->slow);
+    pool_done(&l->hash);
+    pool_done(&l->worker);
+    free(l);
+}
 
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max)
 {
@@ -39,25 +60,6 @@ struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned
     rt->lanes = NULL;
     lanes_stop(l);
     return NULL;
-}
-
-void lanes_halt(struct lanes *l)
-{
-    if (!l)
-        return;
-    pool_halt(&l->slow); /* what it hands on to the workers still runs */
-    pool_halt(&l->hash);
-    pool_halt(&l->worker);
-}
-
-void lanes_free(struct lanes *l)
-{
-    if (!l)
-        return;
-    pool_done(&l->slow);
-    pool_done(&l->hash);
-    pool_done(&l->worker);
-    free(l);
 }
 
 void lanes_stop(struct lanes *l)
@@ -140,4 +142,47 @@ bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handl
     }
     req->job.run = run_here;
     return lane_submit(rt, lane, &req->job);
+}
+
+/* ---- the runtime as a whole: whether it is idle, and how its threads end ---- */
+
+static bool lane_idle(struct lanes *l, sw_lane lane)
+{
+    lane_metrics n = lanes_read_metrics(l, lane);
+    return n.queued == 0 && n.running == 0;
+}
+
+bool runtime_idle(runtime *rt)
+{
+    for (unsigned i = 0; i < rt->module_count; i++)
+        if (rt->modules[i] && atomic_load_explicit(&rt->modules[i]->in_flight, memory_order_acquire) != 0)
+            return false; /* also what is deferred, or in a batch */
+    if (rt->lanes && !(lane_idle(rt->lanes, SW_LANE_WORKER) && lane_idle(rt->lanes, SW_LANE_HASH) &&
+                       lane_idle(rt->lanes, SW_LANE_SLOW)))
+        return false;
+    return !rt->writer || atomic_load(&writer_read_metrics(rt->writer)->queued) == 0;
+}
+
+void runtime_stop(runtime *rt, int64_t timeout_ms)
+{
+    const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+    int64_t until = sw_monotonic_ms() + timeout_ms;
+    while (!runtime_idle(rt) && sw_monotonic_ms() < until)
+        nanosleep(&look, NULL);
+
+    /* No new work by itself, then none from handlers, then none from steps; each may still ask the one that ended
+     * before, which refuses. So may the loops, until runtime_free(). */
+    defers_halt(rt->defers);
+    lanes_halt(rt->lanes);
+    writer_halt(rt->writer);
+}
+
+void runtime_free(runtime *rt)
+{
+    writer_free(rt->writer);
+    lanes_free(rt->lanes);
+    defers_free(rt->defers);
+    rt->writer = NULL;
+    rt->lanes = NULL;
+    rt->defers = NULL;
 }

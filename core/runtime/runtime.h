@@ -68,7 +68,7 @@ struct runtime {
     size_t reply_limit;  /* bytes of one reply; 0: 32 MiB */
 };
 
-/* ---- all of it (runtime/runtime_stop.c) ---- */
+/* ---- all of it (runtime/lanes.c) ---- */
 /* Nothing is queued, running, deferred or being written. Tasks of timers count while they run. */
 bool runtime_idle(runtime *rt);
 /* Ends the threads of defers, lanes and writer (those that are set) in the one order that is safe, after waiting up to
@@ -92,7 +92,7 @@ typedef struct {
 } lane_metrics;
 lane_metrics lanes_read_metrics(struct lanes *l, sw_lane lane);
 
-/* ---- answers that come later, timers and delayed tasks (runtime/defers.c, timers.c): one thread of their own ---- */
+/* ---- answers that come later, timers and delayed tasks (runtime/defers.c): one thread of their own ---- */
 /* Answers that are open now. */
 uint32_t defers_open(struct defers *d);
 struct defers *defers_start(runtime *rt);

@@ -27,8 +27,6 @@ unsigned readers_interrupt(runtime *rt, int64_t before_ms);
 
 void defers_halt(struct defers *d);
 void defers_free(struct defers *d);
-void lanes_halt(struct lanes *l);
-void lanes_free(struct lanes *l);
 void writer_halt(writer *w);
 void writer_free(writer *w);
 

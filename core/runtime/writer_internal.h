@@ -80,7 +80,7 @@ struct writer {
 /* batch.c: one batch from `mine` and the queue. */
 void batch_run(writer *w);
 void batch_reset(writer *w);
-/* Takes all of the queue into `mine`. false: the queue is empty. */
+/* writer.c: takes all of the queue into `mine`. false: the queue is empty. */
 bool writer_take(writer *w);
 
 /* step.c: runs a step as savepoint or as the whole transaction. *ret_effects: what it queued, on SW_OK. */
@@ -92,17 +92,7 @@ sw_status transaction_commit(writer *w);
 /* Undoes everything, also when SQLite has done so already. */
 void transaction_abandon(writer *w);
 
-/* housekeeping.c: runs one step that is due. false: none is due. */
-bool housekeeping_run(writer *w);
-/* When the next step is due, in monotonic ms; INT64_MAX when there is none. Under the lock. */
-int64_t housekeeping_due(const writer *w);
-
-/* checkpoint.c */
-struct checkpointer *checkpointer_start(writer *w);
-void checkpointer_stop(struct checkpointer *c);
-/* The WAL has grown. Cheap. */
+/* writer.c: the WAL has grown. Cheap. */
 void checkpointer_nudge(struct checkpointer *c, int64_t wal_bytes);
-/* Above storage.wal_limit: stops writing until the WAL is emptied; ends reads that are in the way. */
-void writer_truncate(writer *w);
 
 #endif
