@@ -1,5 +1,5 @@
-/* Connections: how they are opened, lent to a piece of work, and interrupted; the plain SQL of the core; and what
- * SQLite's result codes mean for a caller. One thread at a time, but where db.h says "any thread". */
+/* Connections: how they are opened, lent to a piece of work, and interrupted; and the plain SQL of the core. One
+ * thread at a time, but where db.h says "any thread". */
 #include "core/db/db_internal.h"
 
 #include "core/base/log.h"
@@ -16,8 +16,7 @@ enum {
     PROGRESS_OPS = 1000, /* some ten microseconds */
     HARD_FACTOR = 4,     /* of the time limit, for statements that write */
     WAITING_FACTOR = 20, /* of the time limit, for a writer that waits for a core */
-    WAL_FRAME_HEADER = 24,
-    LOG_EVERY_MS = 1000 /* of failures of a broken disk */
+    WAL_FRAME_HEADER = 24
 };
 
 /* A plugin's statements may not end the host's transaction or reach other files. */
@@ -297,78 +296,7 @@ sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left)
     return SW_OK;
 }
 
-/* ---- what result codes mean ---- */
-
-/* "UNIQUE constraint failed: users.name" → "users.name" */
-static void note_conflict(sw_db *db)
-{
-    const char *colon = strstr(sqlite3_errmsg(db->raw), ": ");
-    snprintf(db->conflict, sizeof db->conflict, "%s", colon ? colon + 2 : "");
-}
-
-static sw_status of_constraint(sw_db *db, int extended)
-{
-    switch (extended) {
-    case SQLITE_CONSTRAINT_UNIQUE:
-    case SQLITE_CONSTRAINT_PRIMARYKEY:
-    case SQLITE_CONSTRAINT_ROWID:
-    case SQLITE_CONSTRAINT_FOREIGNKEY:
-        note_conflict(db);
-        return SW_CONFLICT;
-    default:
-        return SW_INTERNAL;
-    }
-}
-
-sw_status db_failure_quiet(sw_db *db, int code)
-{
-    int extended = db->raw ? sqlite3_extended_errcode(db->raw) : code;
-    snprintf(db->error, sizeof db->error, "%s", db->raw ? sqlite3_errmsg(db->raw) : sqlite3_errstr(code));
-    switch (code & 0xff) {
-    case SQLITE_OK:
-        return SW_OK;
-    case SQLITE_CONSTRAINT:
-        return of_constraint(db, extended);
-    case SQLITE_INTERRUPT:
-        return SW_BUSY;
-    case SQLITE_NOMEM:
-        db->storage_failed = true;
-        return SW_NO_MEMORY;
-    case SQLITE_READONLY:
-        if (db->kind == DB_READER)
-            return SW_INTERNAL; /* a check step that tries to write */
-        db->storage_failed = true;
-        return SW_UNAVAILABLE;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-    case SQLITE_PROTOCOL:
-        return SW_UNAVAILABLE; /* another program holds the file */
-    case SQLITE_FULL:
-    case SQLITE_IOERR:
-    case SQLITE_CORRUPT:
-    case SQLITE_CANTOPEN:
-    case SQLITE_NOTADB:
-        db->storage_failed = true;
-        return SW_UNAVAILABLE;
-    default:
-        return SW_INTERNAL;
-    }
-}
-
-sw_status db_failure(sw_db *db, int code, const char *name)
-{
-    sw_status status = db_failure_quiet(db, code);
-    if (status == SW_INTERNAL)
-        log_error("db", "statement %s: %s", name, db->error);
-    if ((status == SW_UNAVAILABLE || status == SW_NO_MEMORY) && db->kind == DB_READER) {
-        int64_t now = sw_monotonic_ms(); /* a broken disk must not fill the log as well; the writer logs per batch */
-        if (now - db->logged_ms >= LOG_EVERY_MS)
-            log_error("db", "storage failed in %s: %s", name, db->error);
-        if (now - db->logged_ms >= LOG_EVERY_MS)
-            db->logged_ms = now;
-    }
-    return status;
-}
+/* ---- plain SQL, and what a connection tells besides rows ---- */
 
 const char *db_error_text(const sw_db *db)
 {
@@ -379,8 +307,6 @@ const char *sw_db_conflict(const sw_db *db)
 {
     return db->conflict;
 }
-
-/* ---- plain SQL, and what a connection tells besides rows ---- */
 
 void *sw_db_alloc(sw_db *db, size_t count, size_t size)
 {

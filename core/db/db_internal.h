@@ -91,17 +91,9 @@ sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
  * is not cut off for having waited for a core, unless it takes twenty times as long by the wall clock. */
 bool connection_late(const sw_db *db, int64_t deadline_ms);
 
-/* statements.c: the prepared statement for a row of a table, not running. SW_INTERNAL when there is none,
- * or it is wrong. */
-sw_status statement_prepare(sw_db *db, const sw_statement *st, uint32_t mask, prepared **ret);
-/* The fields of a row that may be shorter than ours. */
-sw_statement statement_row(const statement_table *t, uint32_t row);
+/* query.c: ends all that is prepared on this connection. */
 void statements_forget(sw_db *db);
-
-/* db_connection.c: notes what failed (conflict text, flags), and says what it means for the caller. `name` is for the
- * log. */
-sw_status db_failure(sw_db *db, int code, const char *name);
-/* The same without a line in the log and a statement. */
+/* query.c: notes what failed (conflict text, flags), and says what it means for the caller. */
 sw_status db_failure_quiet(sw_db *db, int code);
 
 /* db_store.c: the first column of the first row as a number; -1 when that failed. */

@@ -28,7 +28,7 @@ sqlite3 *snapshot_raw(snapshot *s);
  * is damaged. */
 sw_status snapshot_copy(snapshot *s, const char *path, snapshot_stop stop, char *error, size_t error_size);
 
-/* ---- what is wrong with it: examine.c. Changes nothing, and blocks as long as that takes ---- */
+/* ---- what is wrong with it. Changes nothing, and blocks as long as that takes ---- */
 
 /* One thing that is wrong; the text lives until it returns. */
 typedef void (*examine_found)(void *arg, const char *text);

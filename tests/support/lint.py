@@ -16,7 +16,7 @@ PUBLIC_HEADER_MAX = 200
 FORBIDDEN = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|system|popen|"
                        r"tmpnam|mktemp|rand|localtime|gmtime|ctime|sleep|usleep)\s*\(")
 
-# A value that gets into SQL by printf. What a statement's text is made of is static (db/statements.c).
+# A value that gets into SQL by printf. What a statement's text is made of is static (db/query.c).
 SQL_PRINTF = re.compile(r"\b\w*(?:printf|_vformat)\s*\([^;]*?\"\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|"
                         r"ALTER|ATTACH|PRAGMA|WITH|SAVEPOINT|ROLLBACK)\b[^\"]*%", re.S)
 SQL_PRINTF_ALLOWED = {
