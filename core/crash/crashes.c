@@ -1,21 +1,34 @@
-/* Which plugins may start, judged by the crash file, and what the crash handler must know of them. Main thread, but for
- * crashes_tally(), which any thread may call: the tallies no longer change once the server serves. */
+/* The crash file and what follows from it: which plugins may start, and what the crash handler must know of them.
+ *
+ * Main thread of a server that starts, or of `steward plugin release`; but any thread may call crashes_tally(), since
+ * the tallies no longer change once the server serves, and the functions of a history, which do no I/O. The crash
+ * handler writes to the file's descriptor without coming here. */
 #include "core/crash/crashes.h"
 
 #include "core/base/arena.h"
 #include "core/base/log.h"
 #include "core/config/option_value.h"
-#include "core/crash/crash_file.h"
 #include "core/crash/crash_handler.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <steward/host.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* READ_MAX: how much of the end of the file is read. ROOM_BYTES: the room kept for lines on a full disk. */
+enum { READ_MAX = 512 * 1024, ROOM_BYTES = 64 * 1024, OPEN_TRIES = 20, TRY_MS = 25 };
+
+static const char NAME[] = "crash.log", NEW_NAME[] = "crash.log.new";
 
 enum { BUILD_BYTES = 8, FILE_MAX = 256 * 1024 * 1024 };
 
@@ -29,7 +42,7 @@ struct crashes {
     crash_tally tallies[CRASH_MODULES_MAX];
 };
 
-/* ---- the file ---- */
+/* ---- at a start: what the file says is logged ---- */
 
 /* One line for each since the last start. */
 static void log_new(const crash_history *h)
@@ -259,4 +272,285 @@ crash_tally crashes_tally(const crashes *c, const void *owner)
 {
     unsigned row = row_of(c, owner);
     return row == 0 ? (crash_tally){0, NULL} : c->tallies[row - 1];
+}
+
+/* ---- the file on disk ---- */
+
+static bool in_folder(const char *folder, const char *name, char out[PATH_MAX])
+{
+    int len = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+    return len > 0 && len < PATH_MAX;
+}
+
+static int fail(int fd, char error[CRASH_FILE_ERROR_MAX], const char *path, const char *why)
+{
+    snprintf(error, CRASH_FILE_ERROR_MAX, "crashes cannot be recorded in %.400s: %s", path, why);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* Is `fd` still what the path names? Somebody may have replaced it while we waited for its lock. */
+static bool current(int fd, const char *path)
+{
+    struct stat ours, theirs;
+    return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+           ours.st_dev == theirs.st_dev;
+}
+
+/* Opens and locks the file; -1: see errno. Others hold the lock for a moment only, so a start that has waited a while
+ * goes on without it. */
+static int open_locked(const char *path, bool make)
+{
+    for (int left = OPEN_TRIES;; left--) {
+        int fd = open(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+        if (fd < 0)
+            return -1;
+        bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if ((locked || (make && left == 0)) && current(fd, path))
+            return fd;
+        close(fd);
+        if (left == 0) {
+            errno = EAGAIN;
+            return -1;
+        }
+        if (!locked)
+            (void)poll(NULL, 0, TRY_MS);
+    }
+}
+
+/* A line that was cut short must not swallow the next one. */
+static void end_last_line(int fd, const char *text, size_t len)
+{
+    if (len > 0 && text[len - 1] != '\n')
+        (void)!write(fd, "\n", 1);
+}
+
+static bool read_end(int fd, off_t size, crash_history *ret)
+{
+    char *text = malloc(READ_MAX);
+    if (!text)
+        return false;
+    off_t from = size > READ_MAX ? size - READ_MAX : 0;
+    size_t len = 0;
+    ssize_t n;
+    while (len < READ_MAX && (n = pread(fd, text + len, READ_MAX - len, from + (off_t)len)) > 0)
+        len += (size_t)n;
+    const char *begin = text;
+    if (from > 0) { /* within a line */
+        const char *end = memchr(text, '\n', len);
+        begin = end ? end + 1 : text + len;
+    }
+    crash_history_read(ret, begin, len - (size_t)(begin - text));
+    end_last_line(fd, text, len);
+    free(text);
+    return true;
+}
+
+int crash_file_open(const char *data_dir, bool make, crash_history *ret, char error[CRASH_FILE_ERROR_MAX])
+{
+    char path[PATH_MAX];
+    struct stat about;
+    error[0] = '\0';
+    if (!in_folder(data_dir, NAME, path))
+        return fail(-1, error, data_dir, strerror(ENAMETOOLONG));
+    int fd = open_locked(path, make);
+    if (fd < 0 && errno == ENOENT && !make)
+        return -1;
+    if (fd < 0)
+        return fail(-1, error, path, strerror(errno));
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode))
+        return fail(fd, error, path, "it is no plain file");
+    if (!read_end(fd, about.st_size, ret))
+        return fail(fd, error, path, strerror(ENOMEM));
+    (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, about.st_size, ROOM_BYTES);
+    return fd;
+}
+
+void crash_file_unlock(int fd)
+{
+    (void)flock(fd, LOCK_UN);
+}
+
+bool crash_file_append(int fd, const crash_record *r)
+{
+    char line[CRASH_LINE_MAX];
+    size_t len = crash_record_write(r, line);
+    return write(fd, line, len) == (ssize_t)len;
+}
+
+bool crash_file_overgrown(int fd, const crash_history *h)
+{
+    struct stat about;
+    bool large = fstat(fd, &about) == 0 && about.st_size > READ_MAX / 2;
+    return large || h->damaged > 0 || h->dropped > 0;
+}
+
+bool crash_file_trim(const char *data_dir, const crash_history *h, int *fd)
+{
+    char path[PATH_MAX], fresh[PATH_MAX];
+    if (!in_folder(data_dir, NAME, path) || !in_folder(data_dir, NEW_NAME, fresh))
+        return false;
+    (void)unlink(fresh); /* of a start that was cut off, or somebody's trap */
+    int made = open(fresh, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (made < 0)
+        return false;
+    bool good = flock(made, LOCK_EX) == 0;
+    unsigned first = h->count > CRASH_HISTORY_MAX / 2 ? h->count - CRASH_HISTORY_MAX / 2 : 0;
+    for (unsigned i = first; i < h->count && good; i++)
+        good = crash_file_append(made, &h->records[i]);
+    good = good && fsync(made) == 0 && rename(fresh, path) == 0;
+    if (!good) {
+        close(made);
+        (void)unlink(fresh);
+        return false;
+    }
+    (void)fallocate(made, FALLOC_FL_KEEP_SIZE, lseek(made, 0, SEEK_END), ROOM_BYTES);
+    crash_file_unlock(made);
+    close(*fd);
+    *fd = made;
+    return true;
+}
+
+int crash_file_release(const char *data_dir, const char *name, char error[CRASH_FILE_ERROR_MAX])
+{
+    crash_history *h = calloc(1, sizeof *h);
+    int fd = h ? crash_file_open(data_dir, false, h, error) : fail(-1, error, data_dir, strerror(ENOMEM));
+    if (fd < 0) {
+        free(h);
+        return *error ? -1 : 0;
+    }
+    int count = (int)crash_history_tally(h, name, NULL, sw_now_ms(), INT64_MAX / 2).count;
+    crash_record record = {.word = CRASH_RELEASED, .at_ms = sw_now_ms()};
+    crash_text(record.plugin, sizeof record.plugin, name, strlen(name));
+    if (count > 0 && !crash_file_append(fd, &record)) {
+        snprintf(error, CRASH_FILE_ERROR_MAX, "the crash file cannot be written: %s", strerror(errno));
+        count = -1;
+    }
+    close(fd);
+    free(h);
+    return count;
+}
+
+/* ---- what its lines add up to ---- */
+
+void crash_history_add(crash_history *h, const crash_record *r)
+{
+    if (h->count == CRASH_HISTORY_MAX) { /* half at once, so that a long file costs no more than reading it */
+        unsigned kept = CRASH_HISTORY_MAX / 2;
+        memmove(&h->records[0], &h->records[h->count - kept], kept * sizeof h->records[0]);
+        h->dropped += h->count - kept;
+        h->count = kept;
+    }
+    h->records[h->count++] = *r;
+}
+
+void crash_history_read(crash_history *h, const char *text, size_t len)
+{
+    for (size_t from = 0, to; from < len; from = to + 1) {
+        const char *end = memchr(text + from, '\n', len - from);
+        crash_record r;
+        to = end ? (size_t)(end - text) : len;
+        if (to == from)
+            continue;
+        if (crash_record_read(text + from, to - from, &r))
+            crash_history_add(h, &r);
+        else
+            h->damaged++;
+    }
+}
+
+unsigned crash_history_unseen(const crash_history *h)
+{
+    unsigned i = h->count;
+    while (i > 0 && h->records[i - 1].word != CRASH_SEEN)
+        i--;
+    return i;
+}
+
+crash_tally crash_history_tally(const crash_history *h, const char *plugin, const char *build, int64_t now_ms,
+                                int64_t window_ms)
+{
+    crash_tally t = {0, NULL};
+    for (unsigned i = 0; i < h->count; i++) {
+        const crash_record *r = &h->records[i];
+        if (strcmp(r->plugin, plugin) != 0)
+            continue;
+        if (r->word == CRASH_RELEASED)
+            t = (crash_tally){0, NULL};
+        bool counts = r->word == CRASH_HAPPENED && !r->vital && (!build || strcmp(r->build, build) == 0);
+        if (counts && r->at_ms > now_ms - window_ms && r->at_ms - now_ms <= window_ms) {
+            t.count++;
+            t.last = r;
+        }
+    }
+    return t;
+}
+
+/* ---- in words ---- */
+
+static void append(char out[CRASH_TEXT_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(char out[CRASH_TEXT_MAX], const char *format, ...)
+{
+    size_t len = strlen(out);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out + len, CRASH_TEXT_MAX - len, format, args);
+    va_end(args);
+}
+
+static const char *signal_name(int64_t number)
+{
+    static const char *const NAMES[] = {
+        [SIGSEGV] = "SIGSEGV", [SIGBUS] = "SIGBUS",   [SIGILL] = "SIGILL", [SIGFPE] = "SIGFPE",
+        [SIGABRT] = "SIGABRT", [SIGTRAP] = "SIGTRAP", [SIGSYS] = "SIGSYS"};
+    bool known = number > 0 && number < (int64_t)(sizeof NAMES / sizeof NAMES[0]) && NAMES[number];
+    return known ? NAMES[number] : "a signal";
+}
+
+/* What was called of the plugin. A part that a newer server knows is told by its name. */
+static void describe_work(const crash_record *r, char out[CRASH_TEXT_MAX])
+{
+    static const struct {
+        const char *part, *phrase;
+    } PHRASES[] = {
+        {"handler", "in the handler"},       {"step", "in the write step"},
+        {"commit", "after the commit"},      {"subscriber", "in the subscriber"},
+        {"service", "in the service"},       {"answer", "with the answer to a call"},
+        {"socket", "in the callback"},       {"done", "after a write"},
+        {"health", "in its health"},         {"thread", "in a thread that the server did not start"},
+        {"load", "while it was loaded"},     {"start", "in start()"},
+        {"prepare", "in prepare()"},         {"stop", "in stop()"},
+        {"reconfigure", "in reconfigure()"}, {"switch", "while it was switched"},
+    };
+    const char *phrase = r->part;
+    for (size_t i = 0; i < sizeof PHRASES / sizeof PHRASES[0]; i++)
+        if (strcmp(PHRASES[i].part, r->part) == 0)
+            phrase = PHRASES[i].phrase;
+    if (*phrase)
+        append(out, " %s", phrase);
+    if (*r->kind || *r->name)
+        append(out, " of %s%s%s", r->kind, *r->kind && *r->name ? " " : "", r->name);
+}
+
+void crash_describe(const crash_record *r, char out[CRASH_TEXT_MAX])
+{
+    out[0] = '\0';
+    append(out, "%s", r->signal == 0 ? "exit() was called" : signal_name(r->signal));
+    if (r->sender) {
+        append(out, " sent by process %lld", (long long)r->sender);
+        return;
+    }
+    if (r->code > 0 && (r->signal == SIGSEGV || r->signal == SIGBUS))
+        append(out, " (address 0x%llx)", (unsigned long long)r->address);
+    if (*r->place)
+        append(out, " at %s", r->place);
+    if (*r->caller)
+        append(out, ", called from %s,", r->caller);
+    describe_work(r, out);
+    if (*r->thread)
+        append(out, " on thread %s", r->thread);
+    if (r->guessed)
+        append(out, " (the plugin is a guess by what was on its stack)");
 }

@@ -1,6 +1,6 @@
 /* The crash file, which a start reads whatever happened to it: any bytes give records or are passed over, and a record,
  * of any content, is written as one line that reads the same again. */
-#include "core/crash/crash_history.h"
+#include "core/crash/crashes.h"
 
 #include <stdlib.h>
 #include <string.h>

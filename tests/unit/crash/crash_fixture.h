@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_CRASH_CRASH_FIXTURE_H
 #define TESTS_UNIT_CRASH_CRASH_FIXTURE_H
 
-#include "core/crash/crash_file.h"
+#include "core/crash/crashes.h"
 #include "tests/unit/run_tests.h"
 
 #include <signal.h>
