@@ -16,7 +16,7 @@ LIBRARY = f"/usr/lib/{TRIPLET}"
 NAMES = ["steward", "steward-dev", "steward-plugin-dev-mock", "steward-plugin-feishu"]
 # Which pieces of a text the compiler stores as numbers in the code, and lintian then takes for misspelt words, changes
 # with every edit: an override of that may be for nothing.
-BY_CHANCE = "mismatched-override,unused-override"
+BY_CHANCE = re.compile(r"^(N: .*|I: \S+: (mismatched|unused)-override spelling-error-in-binary .*)$", re.M)
 PACKAGING = debian.ROOT / "packaging"
 
 FILES = {
@@ -154,9 +154,9 @@ def plain(path):
 
 
 def test_lintian_says_nothing_and_every_override_has_its_reason(packages):
-    done = subprocess.run(["lintian", "--allow-root", "--display-info", "--pedantic", f"--suppress-tags={BY_CHANCE}",
-                           *packages.values()], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.returncode) == ("", 0), done.stdout + done.stderr
+    done = subprocess.run(["lintian", "--allow-root", "--display-info", "--pedantic", *packages.values()],
+                          capture_output=True, text=True, check=False)
+    assert (BY_CHANCE.sub("", done.stdout).strip(), done.returncode) == ("", 0), done.stdout + done.stderr
     for path in (PACKAGING / "debian").glob("*.lintian-overrides"):
         before = ""
         for line in path.read_text(encoding="utf-8").splitlines():
