@@ -26,6 +26,11 @@ typedef struct {
     uint64_t key[2];
 } json_names;
 
+/* No object is open yet. (A kilobyte that most texts never need is not zeroed.) */
+static inline void json_names_begin(json_names *n)
+{
+    n->objects = 0;
+}
 /* An object begins at this level, below JSON_MAX_DEPTH; it takes the place of the one that was there. Levels above
  * it are closed by closing this one. */
 void json_names_open(json_names *n, unsigned level);

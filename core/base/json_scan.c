@@ -7,8 +7,7 @@ static int members_of(json_walk *w, json_member *members, int max);
 
 int json_scan_object(const char *text, size_t len, json_member *members, int max, json_scanned *ret)
 {
-    json_names names = {.objects = 0};
-    json_walk w = {.at = text, .end = text + len, .max_depth = JSON_MAX_DEPTH, .max_values = SIZE_MAX, .names = &names};
+    json_walk w = {.at = text, .end = text + len, .max_depth = JSON_MAX_DEPTH, .max_values = SIZE_MAX};
     int count = members_of(&w, members, max);
     if (count >= 0)
         json_walk_space(&w);
@@ -16,7 +15,6 @@ int json_scan_object(const char *text, size_t len, json_member *members, int max
         count = -1;
         w.fault = w.fault ? w.fault : JSON_NOT_VALID;
     }
-    json_names_done(&names);
     if (ret)
         *ret = (json_scanned){.fault = w.fault, .half = w.half};
     return count;
@@ -67,15 +65,23 @@ static int members_of(json_walk *w, json_member *members, int max)
     }
 }
 
-bool json_valid(const char *text, size_t len)
+json_fault json_check(const char *text, size_t len)
 {
-    json_names names = {.objects = 0};
+    json_names names;
+    json_names_begin(&names);
     json_walk w = {.at = text, .end = text + len, .max_depth = JSON_MAX_DEPTH, .max_values = SIZE_MAX, .names = &names};
     json_walk_space(&w);
     bool good = json_walk_value(&w);
     json_walk_space(&w);
     json_names_done(&names);
-    return good && w.at == w.end;
+    if (good && w.at == w.end)
+        return JSON_SOUND;
+    return w.fault ? w.fault : JSON_NOT_VALID;
+}
+
+bool json_valid(const char *text, size_t len)
+{
+    return json_check(text, len) == JSON_SOUND;
 }
 
 bool json_number_int(sw_str raw, int64_t *ret)

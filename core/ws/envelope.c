@@ -125,6 +125,23 @@ static const char *refused(json_fault fault, const char **ret_error)
     return fault == JSON_NO_MEMORY ? "overloaded" : "bad_json";
 }
 
+/* No object in the payload has a member twice, nor any in what nobody reads, as far as that is no longer than a payload
+ * may be: a frame may be eight times as long, and this is the loop. */
+static json_fault check_inside(const envelope *e, const json_member *members, int count, size_t max)
+{
+    json_fault fault = JSON_SOUND;
+    for (int i = 0; i < count && !fault; i++) {
+        const json_member *m = &members[i];
+        bool payload = m->value.at == e->payload.at;
+        if ((m->kind != '{' && m->kind != '[') || (!payload && m->value.len > max))
+            continue;
+        if (!payload)
+            max -= m->value.len;
+        fault = json_check(m->value.at, m->value.len);
+    }
+    return fault;
+}
+
 /* What is stored or relayed holds no half of a character. `text` is the frame that the span is a part of. */
 static void mend(char *text, sw_str span)
 {
@@ -173,6 +190,9 @@ const char *envelope_read(envelope *e, char *text, size_t len, size_t payload_ma
         *ret_error = "payload is too large";
         return "payload_too_large";
     }
+    json_fault inside = check_inside(e, members, count, payload_max);
+    if (inside)
+        return refused(inside, ret_error);
     if (scanned.half) {
         mend(text, e->payload);
         mend(text, e->stream);

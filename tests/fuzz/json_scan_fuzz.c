@@ -18,11 +18,14 @@ static void check_members(const char *text, size_t size)
 {
     json_member members[64];
     int count = json_scan_object(text, size, members, 64, NULL);
+    json_fault fault = json_check(text, size);
     if (count >= 0)
-        must(json_valid(text, size));
+        must(fault == JSON_SOUND || fault == JSON_TWICE);
     for (int i = 0; i < count; i++) {
         sw_str value = members[i].value;
-        must(value.at >= text && value.at + value.len <= text + size && json_valid(value.at, value.len));
+        must(value.at >= text && value.at + value.len <= text + size);
+        if (fault == JSON_SOUND)
+            must(json_valid(value.at, value.len));
         int64_t number;
         if (members[i].kind == '0')
             (void)json_number_int(value, &number);

@@ -387,7 +387,12 @@ static sw_status check_payload(const chat *c, sw_tx *tx, posting *p)
     if (max > 0 && len > (size_t)max)
         return SW_INVALID;
     question_look(p, value);
-    return SW_OK;
+    if (!memchr(p->payload.at, '\\', p->payload.len))
+        return SW_OK;
+    sw_json *mended = sw_json_new_tx(tx); /* half characters leave it as U+FFFD, as from a socket */
+    sw_json_raw(mended, NULL, p->payload.at, p->payload.len);
+    p->payload = sw_json_str(mended);
+    return p->payload.at ? SW_OK : SW_NO_MEMORY;
 }
 
 enum { SW_CHAT_POST_FIRST = offsetof(sw_chat_post, source) + sizeof(char *) }; /* what ABI 1.0 has of it */

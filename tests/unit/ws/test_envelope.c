@@ -55,6 +55,9 @@ START_TEST(a_member_that_stands_twice_in_a_payload_is_refused_by_its_reason)
 {
     BAD("{\"type\":\"AUTH_RESPONSE\",\"payload\":{\"approved\":false,\"approved\":true}}", "bad_json");
     ck_assert_str_eq(error, "a member stands twice in one object");
+    BAD("{\"type\":\"CHAT\",\"payload\":[{\"a\":[{\"b\":1,\"b\":1}]}]}", "bad_json");
+    BAD("{\"type\":\"CHAT\",\"payload\":1,\"of nobody\":{\"b\":1,\"b\":1}}", "bad_json");
+    GOOD("{\"type\":\"CHAT\",\"payload\":{\"a\":{\"a\":1},\"b\":{\"a\":1}},\"of nobody\":{\"a\":1}}");
     BAD("[]", "bad_json");
     ck_assert_str_eq(error, "not a JSON object");
 }
