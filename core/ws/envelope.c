@@ -172,7 +172,7 @@ const char *envelope_read(envelope *e, char *text, size_t len, size_t payload_ma
     if (local) {
         e->has_local = read_text(local, e->local, ENVELOPE_LOCAL_MAX, &e->local_len);
         if (!e->has_local)
-            return invalid(ret_error, "local_id must be a string of 1 to 128 bytes");
+            return invalid(ret_error, "local_id must be a string of 1 to 128 bytes, without a NUL or half a character");
         e->local_raw = local->value;
     }
     if (!type || type->kind != '"' || type->value.len < 3)

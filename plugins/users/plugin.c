@@ -43,7 +43,7 @@ static const sw_route ROUTES[] = {
      .handle = get_agents_status,
      .summary = "List agents with their connection and latest report.",
      .response = "[{\"id\":7,\"username\":\"builder\",\"role\":\"AGENT\",\"status\":\"OFFLINE\",\"online\":false,"
-                 "\"last_report\":\"\"}]"},
+                 "\"last_report\":\"websocket_disconnected\"}]"},
     {.method = SW_GET,
      .path = "/api/users/butler",
      .access = SW_SIGNED_IN,
