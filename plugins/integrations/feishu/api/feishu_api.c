@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { URL_MAX = 1024, TEXT_MAX = 200, ANSWER_MAX = 1 << 20 };
-enum { HTTP_UNAUTHORIZED = 401, HTTP_TOO_MANY = 429, HTTP_SERVER_ERROR = 500, CODE_TOO_MANY = 99991400 };
+enum { HTTP_UNAUTHORIZED = 401, HTTP_TOO_MANY = 429, HTTP_SERVER_ERROR = 500 };
 enum {
     MARGIN_S = 300, /* before the end of a token */
     EXPIRE_MAX_S = 24 * 3600,
@@ -38,6 +38,21 @@ static bool token_refused(const api_answer *a)
     }
 }
 
+/* Does it say to come back later: too many calls of this app, too many messages in one chat from all apps together,
+ * flow control, or a fault inside the platform? */
+static bool comes_too_fast(const api_answer *a)
+{
+    switch (a->code) {
+    case 99991400:
+    case 230020:
+    case 11232:
+    case 2200:
+        return true;
+    default:
+        return a->http_status == HTTP_TOO_MANY;
+    }
+}
+
 void api_read(sw_request *req, const sw_http_answer *answer, api_answer *ret)
 {
     *ret = (api_answer){.http_status = answer->status, .code = -1, .text = "unknown", .unsent = answer->unsent};
@@ -50,7 +65,7 @@ void api_read(sw_request *req, const sw_http_answer *answer, api_answer *ret)
     ret->code = sw_value_int(sw_value_get(ret->root, "code"), -1);
     ret->data = sw_value_get(ret->root, "data");
     ret->token_bad = token_refused(ret);
-    ret->too_many = ret->http_status == HTTP_TOO_MANY || ret->code == CODE_TOO_MANY;
+    ret->too_many = comes_too_fast(ret);
     if (text && *text)
         ret->text = text;
 }

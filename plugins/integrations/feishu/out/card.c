@@ -1,5 +1,8 @@
 /* Writes the cards, and escapes the text of others in them. See card.h. Pure: any thread. */
 #include "out/card.h"
+
+#include "core/common/visible_text.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -159,20 +162,6 @@ static bool word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
 }
 
-/* The code point of a three-byte character that cannot be seen, or turns the direction of what follows; 0 for any
- * other. */
-static unsigned hidden(const char *at)
-{
-    const unsigned char *u = (const unsigned char *)at;
-
-    if ((u[0] & 0xf0) != 0xe0 || (u[1] & 0xc0) != 0x80 || (u[2] & 0xc0) != 0x80)
-        return 0;
-    unsigned code = (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
-    bool is_hidden = (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-                     (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
-    return is_hidden ? code : 0;
-}
-
 static void add_entity(buf *out, char c)
 {
     switch (c) {
@@ -203,26 +192,28 @@ static bool means_something(const char *text, const char *at, bool line_begins)
     return line_begins && strchr(AT_LINE_BEGIN, *at);
 }
 
+/* A line that ends as on Windows ends like any other; everything else that cannot be seen is shown. */
+static void add_seen(buf *out, const char *text)
+{
+    for (const char *end; (end = strstr(text, "\r\n")); text = end + 1)
+        visible_text(text, (size_t)(end - text), 0, out);
+    visible_text(text, strlen(text), 0, out);
+    buf_add(out, "", 1);
+}
+
 void escape_markdown(buf *out, const char *text)
 {
     bool line_begins = true;
+    buf seen = {.at = NULL};
 
-    for (const char *at = text; *at; at++) {
-        unsigned code = hidden(at);
-        if (code) {
-            buf_printf(out, "&lt;U+%04X&gt;", code);
-            at += 2;
-        } else if (*at == '\n') {
-            buf_add_text(out, "\n");
-        } else if ((unsigned char)*at < ' ' && *at != '\t' && !(*at == '\r' && at[1] == '\n')) {
-            buf_printf(out, "&lt;U+%04X&gt;", (unsigned)(unsigned char)*at);
-        } else if (*at == '\r') {
-            continue;
-        } else if (means_something(text, at, line_begins)) {
+    add_seen(&seen, text);
+    out->failed |= seen.failed;
+    for (const char *begin = seen.at, *at = begin; !seen.failed && *at; at++) {
+        if (means_something(begin, at, line_begins))
             add_entity(out, *at);
-        } else {
+        else
             buf_add(out, at, 1);
-        }
         line_begins = *at == '\n' || (line_begins && (*at == ' ' || *at == '\t'));
     }
+    buf_done(&seen);
 }

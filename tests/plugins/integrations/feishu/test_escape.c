@@ -60,7 +60,15 @@ START_TEST(what_is_not_seen_is_shown)
     ck_assert_str_eq(escaped("\x1b[2J"), "&lt;U+001B&gt;&#91;2J");
     ck_assert_str_eq(escaped("a\rb"), "a&lt;U+000D&gt;b");
     ck_assert_str_eq(escaped("\xe2\x82\xac"), "\xe2\x82\xac");
-    ck_assert_str_eq(escaped("\xe2"), "\xe2");
+    ck_assert_str_eq(escaped("\xe2"), "&lt;U+FFFD&gt;");
+    ck_assert_str_eq(escaped("rm\xd8\x9cx\xf3\xa0\x81\xa1"), "rm&lt;U+061C&gt;x&lt;U+E0061&gt;");
+    ck_assert_str_eq(escaped("rm\xe3\x80\x80-rf\x7f"), "rm&lt;U+3000&gt;-rf&lt;U+007F&gt;");
+}
+END_TEST
+
+START_TEST(a_text_cannot_imitate_what_is_shown_for_a_hidden_character)
+{
+    ck_assert_str_eq(escaped("a<U+202E>b"), "a&lt;U+003C&gt;U+202E&gt;b");
 }
 END_TEST
 
@@ -71,6 +79,7 @@ static void add(TCase *tests)
     ADD(an_entity_in_the_text_stays_text);
     ADD(a_line_begins_nothing);
     ADD(what_is_not_seen_is_shown);
+    ADD(a_text_cannot_imitate_what_is_shown_for_a_hidden_character);
 }
 
 int main(void)

@@ -87,7 +87,9 @@ def test_a_short_lived_token_is_no_loop(bridge):
 @pytest.mark.parametrize("rule", [
     {"status": 429, "code": 99991400, "headers": {"x-ogw-ratelimit-reset": "1"}}, {"status": 400, "code": 99991400,
      "headers": {"x-ogw-ratelimit-reset": "1"}}, {"status": 500, "raw": "oops"}, {"status": 502}, {"status": 503}, {"cut": "before"},
-    {"cut": "after"}, {"delay": 1.5}, {"status": 429, "code": 99991400}], ids=str)
+    {"cut": "after"}, {"delay": 1.5}, {"status": 429, "code": 99991400},
+    {"status": 400, "code": 230020, "headers": {"x-ogw-ratelimit-reset": "1"}}, {"status": 200, "code": 230020},
+    {"status": 400, "code": 11232}, {"status": 200, "code": 2200}], ids=str)
 def test_what_may_be_tried_again_is_tried_again_and_sent_once(bridge, rule):
     frame = talk(bridge)
     for kind in ("send", "reply"):
