@@ -18,6 +18,12 @@ enum { SPARE_KEPT = 64, REQUEST_MEMORY = 64 * 1024 * 1024, ERROR_BYTES = 64 * 10
 
 static void finished(sw_request *req, sw_status status);
 
+const char *http_header(struct evhttp_request *request, const char *name)
+{
+    const char *value = evhttp_find_header(evhttp_request_get_input_headers(request), name);
+    return value ? value + strspn(value, " \t") : NULL;
+}
+
 exchange *exchange_new(conn *c, struct evhttp_request *ev)
 {
     http_loop *l = c->home;

@@ -38,7 +38,7 @@ static void upgrade_begin(exchange *x);
 
 static const char *header(const exchange *x, const char *name)
 {
-    return evhttp_find_header(evhttp_request_get_input_headers(x->ev), name);
+    return http_header(x->ev, name);
 }
 
 void http_dispatch(struct evhttp_request *ev, void *http_loop_)

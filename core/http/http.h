@@ -28,6 +28,10 @@ typedef void (*http_take_over)(loop *l, struct evhttp_request *request, const ht
 /* From inside http_take_over alone: a JSON answer, and the connection closes. `code` NULL: the status's own. */
 void http_refuse(loop *l, struct evhttp_request *request, sw_status status, const char *code, const char *text);
 
+/* The value of a request's header without the blanks before it, which may be spaces and tabs (RFC 9110, 5.5; evhttp
+ * leaves the tabs). NULL when there is none. */
+const char *http_header(struct evhttp_request *request, const char *name);
+
 typedef struct http_server http_server;
 
 /* Opens listeners on every loop (after a plain bind proved the port free). Before loops_start. *ret_port is the real

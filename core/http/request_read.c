@@ -152,7 +152,7 @@ bool sw_query_has(sw_request *req, const char *name)
 const char *sw_header(sw_request *req, const char *name)
 {
     exchange *x = exchange_of(req);
-    return x && x->ev ? evhttp_find_header(evhttp_request_get_input_headers(x->ev), name) : NULL;
+    return x && x->ev ? http_header(x->ev, name) : NULL;
 }
 
 /* ---- the body ---- */

@@ -10,7 +10,7 @@
 
 static const char *header(const exchange *x, const char *name)
 {
-    const char *value = evhttp_find_header(evhttp_request_get_input_headers(x->ev), name);
+    const char *value = http_header(x->ev, name);
     return value ? value : "";
 }
 

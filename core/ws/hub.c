@@ -192,8 +192,7 @@ static bool read_query(const char *query, ws_opening *o)
 
 static bool offers_deflate(struct evhttp_request *request)
 {
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
-    const char *offers = evhttp_find_header(headers, "Sec-WebSocket-Extensions");
+    const char *offers = http_header(request, "Sec-WebSocket-Extensions");
     return offers && deflate_offered(str_of(offers));
 }
 
@@ -216,8 +215,7 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
 {
     hub_loop *hl = l->ws;
     struct hub *h = hl->hub;
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
-    const char *key = evhttp_find_header(headers, "Sec-WebSocket-Key");
+    const char *key = http_header(request, "Sec-WebSocket-Key");
     char head[HEAD_MAX];
     ws_opening o = {.connection = evhttp_request_get_connection(request), .up = up, .head = head};
     hub_now(hl);
@@ -242,7 +240,7 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
         return;
     }
     /* The request lives as long as the connection: what it holds is not needed any more. */
-    evhttp_clear_headers(headers);
+    evhttp_clear_headers(evhttp_request_get_input_headers(request));
 }
 
 /* ---- closing sockets, from any thread: by mail to every loop ---- */
