@@ -254,6 +254,34 @@ static void check_proxies(config *c)
     }
 }
 
+/* Could a browser send this as its Origin? Every origin, and all names below a host, may be given by a star. A slash at
+ * the end is forgiven. */
+static bool origin_possible(const char *text)
+{
+    if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
+        return true;
+    const char *host = strstr(text, "://");
+    if (!host || host == text)
+        return false;
+    host += 3;
+    if (strncmp(host, "*.", 2) == 0)
+        host += 2;
+    size_t len = strcspn(host, "*/?#@ \t");
+    return len > 0 && (host[len] == '\0' || strcmp(host + len, "/") == 0);
+}
+
+static void check_origins(config *c)
+{
+    for (size_t i = 0; i < config_list_count(c, "cors.allowed_origins"); i++) {
+        const char *item = config_list_item(c, "cors.allowed_origins", i);
+        if (!origin_possible(item))
+            config_value_error(c, "cors.allowed_origins",
+                               "cors.allowed_origins: %s is not an origin, so it would match none; write "
+                               "https://host or https://host:port",
+                               item);
+    }
+}
+
 /* `small` must not be above `large`. */
 static void check_order(config *c, const char *small, const char *large)
 {
@@ -280,6 +308,7 @@ static void check_core(config *c)
 {
     check_initial_admin(c);
     check_proxies(c);
+    check_origins(c);
     check_order(c, "limits.body", "limits.large_body");
     check_order(c, "ws.payload", "ws.message");
     check_order(c, "ws.ping_interval", "ws.dead_after");

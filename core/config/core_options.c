@@ -193,7 +193,9 @@ static const sw_option CORS[] = {
      .env = "CORS_ALLOWED_ORIGINS",
      .default_value = "http://localhost:3000, http://localhost:5173",
      .flags = SW_OPTION_LIVE,
-     .summary = "Origins of web pages that may use the API and open WebSockets; * for every one."},
+     .summary =
+         "Origins of web pages that may use the API and open WebSockets, such as https://host, or https://*.host for all "
+         "below it; * for every one."},
     {.name = "allowed_methods",
      .type = SW_OPTION_LIST,
      .env = "CORS_ALLOWED_METHODS",

@@ -72,10 +72,32 @@ void cors_rules_free(cors_rules *rules)
     }
 }
 
+/* May these bytes stand before ".corp.example" where "*.corp.example" is listed: whole names, and nothing else? */
+static bool is_subdomain(const char *at, size_t len)
+{
+    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    return len > 0 && at[0] != '.' && at[len - 1] != '.' && strspn(at, LETTERS) >= len;
+}
+
+/* An origin has no path, so a slash at the end of a listed one can only be meant as none. A host that begins with "*."
+ * stands for all names below it. */
+static bool origin_is(const char *listed, const char *origin)
+{
+    size_t len = strlen(listed), given = strlen(origin);
+    len -= len > 0 && listed[len - 1] == '/';
+    const char *star = strstr(listed, "://*.");
+    if (!star)
+        return given == len && strncasecmp(listed, origin, len) == 0;
+    size_t scheme = (size_t)(star - listed) + 3, tail = len - scheme - 1;
+    return given > scheme + tail && strncasecmp(listed, origin, scheme) == 0 &&
+           strncasecmp(listed + scheme + 1, origin + given - tail, tail) == 0 &&
+           is_subdomain(origin + scheme, given - scheme - tail);
+}
+
 bool cors_origin_listed(const cors_rules *rules, const char *origin)
 {
     for (size_t i = 0; i < rules->origin_count; i++)
-        if (strcasecmp(rules->origins[i], origin) == 0 && strcmp(origin, "*") != 0)
+        if (origin_is(rules->origins[i], origin) && strcmp(origin, "*") != 0)
             return true;
     return false;
 }

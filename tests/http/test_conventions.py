@@ -4,6 +4,7 @@ import re
 import pytest
 
 from support.raw_http import Raw, once
+from support.steward import Steward
 
 ORIGIN = "http://localhost:3000"
 
@@ -78,6 +79,32 @@ def test_admin_routes_want_an_admin(server):
         answer = server.get("/api/users", token=token)
         assert answer.status_code == 403 and answer.json()["error"] == "admin access required"
         assert answer.json()["code"] == "forbidden"
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", " \t ", ""])
+def test_blanks_before_a_header_s_value_are_spaces_and_tabs(server, blanks):
+    head = f"Host: x\r\nConnection: close\r\nX-Request-Id:{blanks}mine-1\r\nAuthorization:{blanks}Bearer {server.admin()}\r\n"
+    answer, _ = once(server, f"GET /api/users/butler HTTP/1.1\r\n{head}\r\n".encode())
+    assert (answer.status, answer.header("X-Request-Id")) == (200, "mine-1")
+
+
+@pytest.mark.parametrize("listed, origin, good", [
+    ("https://dash.example/", "https://dash.example", True),
+    ("https://dash.example/", "https://dash.example.evil", False),
+    ("https://*.corp.example", "https://ops.corp.example", True),
+    ("https://*.corp.example/", "https://a.b.corp.example", True),
+    ("https://*.corp.example:8443", "https://a.corp.example:8443", True),
+    ("https://*.corp.example", "https://corp.example", False),
+    ("https://*.corp.example", "https://.corp.example", False),
+    ("https://*.corp.example", "https://evilcorp.example", False),
+    ("https://*.corp.example", "http://ops.corp.example", False),
+    ("https://*.corp.example", "https://evil.example/ops.corp.example", False),
+    ("https://*.corp.example", "https://ops.corp.example:8443", False),
+])
+def test_a_slash_at_the_end_and_a_star_for_a_name_are_understood(listed, origin, good):
+    with Steward(plugins="auth, users", options={"cors": {"allowed_origins": listed}}) as server:
+        answer = call(server, "GET", "/api/ping", Origin=origin)
+        assert answer.headers.get("Access-Control-Allow-Origin") == (origin if good else None)
 
 
 def test_a_listed_origin_gets_cors_headers(server):

@@ -97,6 +97,11 @@ START_TEST(an_empty_variable_is_not_set)
 }
 END_TEST
 
+/* No browser sends these. */
+static const char *const NO_ORIGINS[] = {"https://a.example/app", "a.example",  "https://*a.example",
+                                         "https://a.*",           "https://*.", "://a",
+                                         "https://u@a.example",   "https://a//"};
+
 START_TEST(errors_name_file_line_and_what_would_be_right)
 {
     expect_text_error("[server]\n\nport = 70000\n",
@@ -117,6 +122,16 @@ START_TEST(errors_name_file_line_and_what_would_be_right)
     expect_text_error(
         "[server]\ntrusted_proxies = 10.0.0.0/8, 10.0.0.0/99\n",
         "main.conf:2: server.trusted_proxies: 10.0.0.0/99 is neither an address nor a network like 10.0.0.0/8");
+    for (size_t i = 0; i < sizeof NO_ORIGINS / sizeof NO_ORIGINS[0]; i++) {
+        char text[200], error[300];
+        snprintf(text, sizeof text, "[cors]\nallowed_origins = https://good.example/, %s\n", NO_ORIGINS[i]);
+        snprintf(
+            error, sizeof error,
+            "main.conf:2: cors.allowed_origins: %s is not an origin, so it would match none; write https://host or "
+            "https://host:port",
+            NO_ORIGINS[i]);
+        expect_text_error(text, error);
+    }
     expect_text_error("[auth]\ninitial_admin_user = a b\n",
                       "main.conf:2: auth.initial_admin_user must be letters, digits, _ . and - alone");
     expect_text_error(
