@@ -55,7 +55,7 @@ def test_it_starts_with_nothing_but_its_name(tmp_path):
         password = path.read_text(encoding="ascii").strip()
         assert len(password) >= 20
         url = line.split()[-1] + "/api/auth/login"
-        assert requests.post(url, json={"username": "admin", "password": password}, timeout=5).status_code == 200
+        assert requests.post(url, json={"username": "admin", "password": password}, timeout=60).status_code == 200
         eventually(lambda: not path.exists(), what="the file to go at the first login")
     finally:
         process.terminate()
@@ -71,7 +71,7 @@ def test_the_first_password_is_shown_when_asked_for(tmp_path):
     try:
         password = process.stdout.readline().split()[-1]
         url = process.stdout.readline().split()[-1]
-        answer = requests.post(url + "/api/auth/login", json={"username": "admin", "password": password}, timeout=5)
+        answer = requests.post(url + "/api/auth/login", json={"username": "admin", "password": password}, timeout=60)
         assert answer.status_code == 200
         assert not (tmp_path / "data" / "initial-admin-password").exists()
     finally:

@@ -7,7 +7,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from support.steward import ADMIN_PASSWORD, Steward
+from support.steward import ADMIN_PASSWORD, Steward, eventually
 
 
 class From(HTTPAdapter):
@@ -122,13 +122,11 @@ def test_one_address_does_not_keep_others_from_logging_in():
         crowd, other = session("127.0.1.10"), session("127.0.1.11")
         with concurrent.futures.ThreadPoolExecutor(60) as pool:
             busy = [pool.submit(login, server, crowd, "admin", "wrong") for _ in range(60)]
-            time.sleep(0.3)
-            begun = time.monotonic()
+            eventually(lambda: any(f.done() for f in busy), what="the crowd's first answer")
             assert login(server, other).status_code == 200
-            waited = time.monotonic() - begun
-            alone = sum(not f.done() for f in busy)
+            still_waiting = sum(not f.done() for f in busy)
             assert all(f.result().status_code in (401, 429, 503) for f in busy)
-        assert waited < 1.5, (waited, alone)
+        assert still_waiting >= 30, "it waited behind the crowd"
 
 
 def test_a_line_that_is_full_refuses():
