@@ -78,6 +78,8 @@ class Steward:
         }
         if sanitizer() == "thread" or self.wrapper:  # ten times slower and more: large write steps would be cut off
             self.options["limits"] = {"write_step": "5s"}
+        elif sanitizer():  # three times slower, on a machine that may be slow itself
+            self.options["limits"] = {"write_step": "1s"}
         for section, values in (options or {}).items():
             self.options.setdefault(section, {}).update(values)
 
