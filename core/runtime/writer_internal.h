@@ -92,7 +92,12 @@ sw_status transaction_commit(writer *w);
 /* Undoes everything, also when SQLite has done so already. */
 void transaction_abandon(writer *w);
 
-/* writer.c: the WAL has grown. Cheap. */
+/* checkpoint.c: its thread; NULL when that can't be started. */
+struct checkpointer *checkpointer_start(writer *w);
+void checkpointer_stop(struct checkpointer *c);
+/* The WAL has grown. Cheap. */
 void checkpointer_nudge(struct checkpointer *c, int64_t wal_bytes);
+/* Above storage.wal_limit: stops writing until the WAL is emptied; ends reads that are in the way. On the writer. */
+void writer_truncate(writer *w);
 
 #endif
