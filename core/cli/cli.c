@@ -1,6 +1,9 @@
 /* Which command is meant, and its arguments; and what `steward help` and `steward version` say. Main thread. */
 #include "core/cli/cli.h"
 
+#include "core/base/log.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +51,9 @@ const char *cli_config_file(const char *given)
 {
     if (given)
         return given;
-    return access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
+    /* One that is there and cannot be read is an error that its reader tells, and no reason to go by the defaults. */
+    bool absent = access(DEFAULT_CONFIG, R_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    return absent ? NULL : DEFAULT_CONFIG;
 }
 
 int cli_fail(const char *command, const char *format, ...)
@@ -221,6 +226,7 @@ int cli_main(int argc, char **argv)
         c = find(words, count, &used);
     if (!c)
         return unknown_command(words, count);
+    log_open(LOG_TEXT, SW_LOG_INFO, NULL); /* finds out where stderr goes */
     cli_args args = {0};
     if (count > 0 && parse(c, (int)(count - used), argv + 1 + used, &args) != CLI_OK)
         return CLI_USAGE;

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <steward/base.h>
 
-/* Exit codes. */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+/* Exit codes. The last one is sysexits' EX_CONFIG: a service manager need not try again. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_BAD_CONFIG = 78 };
 
 /* What a command takes. */
 enum {
@@ -49,7 +49,7 @@ extern const size_t CLI_COMMAND_COUNT;
 int cli_main(int argc, char **argv);
 /* "steward COMMAND: " and why, in one line to stderr. Always CLI_FAILED. */
 int cli_fail(const char *command, const char *format, ...) SW_PRINTF(2, 3);
-/* The config file to read: `given`, else /etc/steward/steward.conf if there is one, else NULL. */
+/* The config file to read: `given`, else /etc/steward/steward.conf unless there is none, else NULL. */
 const char *cli_config_file(const char *given);
 
 int cli_serve(const cli_args *args);

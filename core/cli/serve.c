@@ -44,7 +44,8 @@ int cli_serve(const cli_args *args)
         .safe_mode = args->safe_mode,
     };
     if (!server_configure_from(s, &from)) {
-        fputs(s->rt.config ? config_errors(s->rt.config) : "no memory\n", stderr);
+        log_complain(s->rt.config ? config_errors(s->rt.config) : "no memory\n");
+        code = s->rt.config && *config_errors(s->rt.config) ? CLI_BAD_CONFIG : CLI_FAILED;
     } else if (server_open(s, show ? INITIAL_PASSWORD_STDOUT : INITIAL_PASSWORD_FILE)) {
         print_listening(s);
         notify("READY=1");

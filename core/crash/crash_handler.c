@@ -4,6 +4,7 @@
  * runs in the handler, on whichever thread has crashed. Nothing there allocates, locks, or trusts a pointer. */
 #include "core/crash/crash_handler.h"
 
+#include "core/base/log.h"
 #include "core/crash/crash_record.h"
 
 #include <errno.h>
@@ -384,7 +385,10 @@ static void write_line(int number, const siginfo_t *info, const void *context)
     size_t len = crash_record_write(&record, line);
     while (write(armed.fd, line, len) < 0 && errno == EINTR)
         continue;
-    (void)!write(STDERR_FILENO, line, len); /* for who looks on; the next start says it in words */
+    /* For whoever looks on; the next start says it in words. */
+    const char *priority = log_priority(SW_LOG_ERROR);
+    (void)!write(STDERR_FILENO, priority, strlen(priority));
+    (void)!write(STDERR_FILENO, line, len);
 }
 
 /* Another thread has crashed first and is about to end the process: its line must not be cut short, and one crash is

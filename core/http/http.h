@@ -36,6 +36,12 @@ typedef struct http_server http_server;
 
 /* Opens listeners on every loop (after a plain bind proved the port free). Before loops_start. *ret_port is the real
  * one (port 0 in the config: any). false: `error` says why. */
+/* Takes the port of the configuration and does not listen yet: before anything is made that a server would leave behind
+ * when another program has it. http_open() goes on with it; without this call it does both. Not with rt->listen_fd or a
+ * socket of systemd's. false: `error`. */
+bool http_bind(runtime *rt, char *error, size_t error_size);
+/* Does server.host name an address? For `steward check`. false: `error`. */
+bool http_resolves(const config *c, char *error, size_t error_size);
 http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_over take_over, int *ret_port,
                        char *error, size_t error_size);
 /* A further listener, with routes of its own that ask for no token: whoever gets in may call them. */

@@ -209,4 +209,11 @@ void gate_refuse(conn *c, int http_status, const char *code, const char *text);
 /* guard.c: evhttp's callback for every request that has passed the gate; `http_loop_` is the loop's. */
 void http_dispatch(struct evhttp_request *ev, void *http_loop_);
 
+/* ---- http_listen.c and http_server.c: the sockets of the port ---- */
+
+/* Every loop accepts from the port. false: `error` says why. */
+bool listener_open(http_server *h, int *ret_port, char *error, size_t error_size);
+/* Has an entrance accept from a bound socket, which is taken over. false: `error`. */
+bool listener_add(entrance *by, int fd, char *error, size_t error_size);
+
 #endif

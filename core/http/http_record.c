@@ -54,7 +54,8 @@ typedef struct {
 
 static char *write_text(char *at, const loop_clock *clock, const entry *e)
 {
-    at = PUT(put(at, clock->stamp, 24), " info access ");
+    const char *priority = log_priority(SW_LOG_INFO); /* the journal's: it knows the time */
+    at = *priority ? PUT(put_text(at, priority), "info access ") : PUT(put(at, clock->stamp, 24), " info access ");
     at = PUT(put_text(at, method_of(e->x)), " ");
     at = PUT(put_safe(at, e->path.at, e->path.len, false), " ");
     at = PUT(put_number(at, (uint64_t)e->status), " ");
@@ -67,6 +68,7 @@ static char *write_text(char *at, const loop_clock *clock, const entry *e)
 
 static char *write_json(char *at, const loop_clock *clock, const entry *e)
 {
+    at = put_text(at, log_priority(SW_LOG_INFO));
     at = put(PUT(at, "{\"time\":\""), clock->stamp, 24);
     at = put_text(PUT(at, "\",\"level\":\"info\",\"part\":\"access\",\"method\":\""), method_of(e->x));
     at = put_safe(PUT(at, "\",\"path\":\""), e->path.at, e->path.len, true);

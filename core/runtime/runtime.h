@@ -54,6 +54,7 @@ struct runtime {
     const char *data_dir;
     const char *version;
     int listen_fd; /* above 0: http listens on it instead of a port, and closes it */
+    int bound_fd;  /* above 0: the port is taken, see http_bind(); closed by server_close() unless http_open() has it */
     _Atomic bool draining, ready;
     bool safe_mode;            /* `serve --safe-mode`: only what people need to sign in */
     int64_t started_ms;        /* monotonic */

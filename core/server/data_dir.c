@@ -1,6 +1,8 @@
 /* The data folder, and its lock: one server at a time. */
 #include "core/server/server.h"
 
+#include "core/base/sandbox.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,7 +36,7 @@ int data_dir_lock(const char *data_dir, char *error, size_t error_size)
     snprintf(path, sizeof path, "%s/lock", data_dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        snprintf(error, error_size, "cannot open %s: %s", path, strerror(errno));
+        snprintf(error, error_size, "cannot open %s: %s%s", path, strerror(errno), sandbox_hint(errno, data_dir));
         return -1;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -67,7 +69,13 @@ bool data_dir_open(server *s, char *error, size_t error_size)
         return false;
     }
     if ((mkdir(chosen, 0700) != 0 && errno != EEXIST) || !realpath(chosen, s->data_dir)) {
-        snprintf(error, error_size, "cannot use the data folder %s: %s", chosen, strerror(errno));
+        snprintf(error, error_size, "cannot use the data folder %s: %s%s", chosen, strerror(errno),
+                 sandbox_hint(errno, chosen));
+        return false;
+    }
+    struct stat about;
+    if (stat(s->data_dir, &about) != 0 || !S_ISDIR(about.st_mode)) {
+        snprintf(error, error_size, "the data folder %s is not a folder", s->data_dir);
         return false;
     }
     s->rt.data_dir = s->data_dir;

@@ -21,6 +21,7 @@ typedef struct {
     bool serves;    /* clients, not a test: crashes are recorded, and a plugin that crashes too often is not loaded */
     bool safe_mode; /* plugins auth and users alone */
     bool offline;   /* for a command in place of a server: no network, and the log is errors alone, on stderr */
+    bool looks;     /* for a command that starts nothing: it opens no log file, which would make one */
 } server_source;
 
 typedef struct {
@@ -36,14 +37,17 @@ typedef struct {
     bool ended;  /* its threads */
     int lock_fd; /* -1: not held */
     int port;
+    char bind_error[256]; /* why the port is not ours; "" when it is, or nobody has asked yet */
     char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];
 } server;
 
-/* server_configure.c: the configuration and the plugins' descriptors; opens the log; touches no data, but for the crash
- * file and the folder around it of a server that serves and whose own configuration is good. false: errors, see
- * config_errors(s->rt.config), or no memory (then it is NULL). Either way server_close() ends it. */
+/* server_configure.c: the configuration and the plugins' descriptors, for a command that looks at them: makes nothing,
+ * and logs to stderr. false: errors, see config_errors(s->rt.config), or no memory (then it is NULL). Either way
+ * server_close() ends it. */
 bool server_configure(server *s, const char *config_file);
-/* The same from elsewhere than a file and the process's environment. */
+/* The same for others, and from elsewhere than a file and the process's environment. Opens the log, whose errors go to
+ * stderr as well until server_open() is done, when it serves. Then, and when its own configuration is good, it takes
+ * the port and makes the crash file and the folder around it; else it touches no data. */
 bool server_configure_from(server *s, const server_source *from);
 /* The folder of the plugins by this configuration. */
 void plugin_folder(const config *c, char out[PATH_MAX]);

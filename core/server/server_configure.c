@@ -3,7 +3,9 @@
 
 #include "core/admin/admin.h"
 #include "core/base/log.h"
+#include "core/base/sandbox.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +55,13 @@ void plugin_folder(const config *c, char out[PATH_MAX])
         snprintf(out, PATH_MAX, "%s", STEWARD_PLUGIN_DIR);
 }
 
-static bool open_log(const config *c, bool offline)
+static bool open_log(const config *c, const server_source *from)
 {
-    if (offline)
+    if (from->offline)
         return log_open(LOG_TEXT, SW_LOG_ERROR, "");
+    if (from->looks)
+        return log_open(LOG_TEXT, configured_level(c), "");
+    log_starting(from->serves);
     log_format format = strcmp(config_text(c, "log.format"), "json") == 0 ? LOG_JSON : LOG_TEXT;
     return log_open(format, configured_level(c), config_text(c, "log.file"));
 }
@@ -88,7 +93,8 @@ static void watch_crashes(server *s)
 
 bool server_configure(server *s, const char *config_file)
 {
-    return server_configure_from(s, &(server_source){.config_file = config_file, .environment = environ});
+    const server_source from = {.config_file = config_file, .environment = environ, .looks = true};
+    return server_configure_from(s, &from);
 }
 
 bool server_configure_from(server *s, const server_source *from)
@@ -104,14 +110,16 @@ bool server_configure_from(server *s, const server_source *from)
     s->rt.started_ms = sw_monotonic_ms();
     pthread_mutex_init(&s->rt.readers.lock, NULL);
     bool good = config_load(c, from->config_file, from->environment);
-    if (good && !open_log(c, from->offline)) {
-        config_value_error(c, "log.file", "log.file: %s cannot be opened", config_text(c, "log.file"));
+    if (good && !open_log(c, from)) {
+        config_value_error(c, "log.file", "log.file: %s cannot be opened: %s%s", config_text(c, "log.file"),
+                           strerror(errno), sandbox_hint(errno, config_text(c, "log.file")));
         good = false;
     }
     s->plugins = registry_new(&s->rt, &CORE_MODULE);
     if (!s->plugins)
         return false;
-    if (good && from->serves)
+    /* The port first: who finds it taken leaves no folder and no keys behind. server_open() says so. */
+    if (good && from->serves && http_bind(&s->rt, s->bind_error, sizeof s->bind_error))
         watch_crashes(s);
     registry_offer(s->plugins, from->linked);
     choose_folder(s);

@@ -5,12 +5,17 @@
 #include "core/admin/operator/operator.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
+#include "core/base/sandbox.h"
 #include "core/outbound/outbound.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/thread.h"
 #include "core/runtime/writer.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+static bool open_all(server *s, initial_password_place place);
 
 enum { ERROR_MAX = 512, PRINCIPALS_GOOD = 65536, PRINCIPALS_BAD = 16384 };
 
@@ -53,6 +58,13 @@ static bool open_keys(server *s)
     return true;
 }
 
+/* storage.path may name a folder that the data folder's rights say nothing about. */
+static const char *hint_about_store(const server *s)
+{
+    char folder[PATH_MAX];
+    return folder_of(s->store_path, folder) && access(folder, W_OK) != 0 ? sandbox_hint(errno, folder) : "";
+}
+
 static bool open_store(server *s, const thread_counts *t)
 {
     char error[ERROR_MAX];
@@ -65,8 +77,10 @@ static bool open_store(server *s, const thread_counts *t)
     };
     if (master_key_check_value(&s->rt.keys, o.key_check) != SW_OK)
         return say("no key can be derived from the master key");
-    if (store_open(&o, &s->rt.store, error, sizeof error) != SW_OK)
-        return say(error);
+    if (store_open(&o, &s->rt.store, error, sizeof error) != SW_OK) {
+        log_error("server", "%s%s", error, hint_about_store(s));
+        return false;
+    }
     registry_add_statements(s->plugins, s->rt.store);
     s->writer_db = db_open(s->rt.store, true);
     if (!s->writer_db)
@@ -146,12 +160,22 @@ static bool required_run(const server *s)
 
 bool server_open(server *s, initial_password_place place)
 {
+    bool good = open_all(s, place);
+    if (good)
+        log_starting(false);
+    return good;
+}
+
+static bool open_all(server *s, initial_password_place place)
+{
     char error[ERROR_MAX];
     thread_counts threads = count_threads(s->rt.config, s->from.offline);
     allocator_give_back();
     uint64_t allowed, files = open_files_raise(&allowed);
     if (files < allowed)
         log_warn("server", "the limit of open files cannot be raised to %llu", (unsigned long long)allowed);
+    if (s->bind_error[0])
+        return say(s->bind_error);
     if (!required_run(s))
         return false;
     if (s->lock_fd < 0 && !data_dir_open(s, error, sizeof error))

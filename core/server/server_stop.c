@@ -6,6 +6,7 @@
 #include "core/outbound/outbound.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 enum { POLL_MS = 10, SOCKETS_MS = 2000, RESTART_EXPECTED_MS = 5000, LAST_REPLIES_MS = 200 };
 
@@ -85,6 +86,9 @@ void server_close(server *s)
         operator_door_close(&s->rt);
     hub_close(rt->hub);
     http_close(s->http);
+    if (rt->bound_fd > 0)
+        close(rt->bound_fd);
+    rt->bound_fd = 0;
     runtime_free(rt);
     loops_close(rt);
     close_store(s);

@@ -118,7 +118,7 @@ def test_a_key_that_others_may_read_is_refused():
 
 def test_a_short_jwt_secret_refuses_to_start(tmp_path):
     done = run_steward("serve", cwd=tmp_path, env={"JWT_SECRET": "short", "SERVER_PORT": "0"})
-    assert done.returncode == 1 and "32 bytes" in done.stderr and "openssl rand" in done.stderr
+    assert done.returncode == 78 and "32 bytes" in done.stderr and "openssl rand" in done.stderr
 
 
 def test_stopping_tells_sockets_and_answers_what_runs():
