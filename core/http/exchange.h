@@ -25,10 +25,11 @@ struct exchange {
     void (*resume)(exchange *x); /* what the loop does when it has come home, instead of answering; NULL: it answers */
     bool token_in_protocol;
     bool tree_read;
-    uint16_t present; /* HAS_… */
+    uint32_t present; /* HAS_… */
     sw_status outcome;
     int status;         /* the HTTP status of a refusal that no sw_status stands for, else 0 */
     sw_str path, query; /* in evhttp's copy of the target, encoded; query.at is NULL when there is none */
+    sw_str host;        /* there as well, and counts in the place of Host; empty when the target begins with its path */
     sw_str values[ROUTE_PARAMS_MAX];
     sw_str token;         /* of Authorization or the query, encoded as it came */
     sw_str body;          /* in evhttp's input buffer, in one piece */

@@ -33,7 +33,7 @@ static void admit(exchange *x);
 static auth_answer auth_begin(exchange *x);
 static sw_status auth_role(exchange *x);
 static sw_status auth_then_handle(sw_request *req);
-static bool type_accepted(const exchange *x);
+static const char *type_refused(exchange *x);
 static void upgrade_begin(exchange *x);
 
 static const char *header(const exchange *x, const char *name)
@@ -52,11 +52,12 @@ void http_dispatch(struct evhttp_request *ev, void *http_loop_)
         evhttp_send_error(ev, 503, NULL);
         return;
     }
-    const char *target = evhttp_request_get_uri(ev);
-    size_t len = strlen(target);
-    x->path = (sw_str){target, c->path_len};
+    const char *target = evhttp_request_get_uri(ev), *path = target + c->path_at;
+    size_t len = strlen(path);
+    x->path = c->path_len ? (sw_str){path, c->path_len} : (sw_str){"/", 1};
+    x->host = (sw_str){target + c->host_at, c->host_len};
     if (len > c->path_len)
-        x->query = (sw_str){target + c->path_len + 1, len - c->path_len - 1};
+        x->query = (sw_str){path + c->path_len + 1, len - c->path_len - 1};
     exchange_name(x, x->present & HAS_REQUEST_ID ? header(x, "X-Request-Id") : NULL);
     guard(x);
 }
@@ -181,8 +182,9 @@ static void admit(exchange *x)
         exchange_fail(x, x->req.failure.status, x->req.failure.code, x->req.failure.text);
         return;
     }
-    if (!type_accepted(x)) {
-        exchange_fail(x, SW_UNSUPPORTED, NULL, "the Content-Type must be application/json");
+    const char *why = type_refused(x);
+    if (why) {
+        exchange_fail(x, SW_UNSUPPORTED, NULL, why);
         return;
     }
     if (answer == AUTH_ASK)
@@ -399,7 +401,7 @@ static sw_status auth_then_handle(sw_request *req)
     return sw_move(req, lane, x->route->row.handle);
 }
 
-/* ---- what a Content-Type may be ---- */
+/* ---- what a Content-Type and a Content-Encoding may be ---- */
 
 /* application/json, anything+json, and what curl -d says without being told. */
 static bool type_is_json(const char *value)
@@ -419,15 +421,20 @@ static bool type_is_json(const char *value)
            (sub.len > 5 && str_equal_nocase((sw_str){sub.at + sub.len - 5, 5}, "+json"));
 }
 
-static bool type_accepted(const exchange *x)
+/* Why a body is not read: it is of another type than JSON, or compressed. NULL: it may be. */
+static const char *type_refused(exchange *x)
 {
     bool ignored = x->method == HEAD_GET || x->method == HEAD_HEAD || x->method == HEAD_DELETE;
-    if (ignored || !(x->present & HAS_CONTENT_TYPE) || (x->route->row.flags & SW_ROUTE_RAW_BODY))
-        return true;
+    if (ignored || !(x->present & (HAS_CONTENT_TYPE | HAS_CODING)) || (x->route->row.flags & SW_ROUTE_RAW_BODY))
+        return NULL;
     if (evbuffer_get_length(evhttp_request_get_input_buffer(x->ev)) == 0)
-        return true;
+        return NULL;
+    if (x->conn->head.coded) {
+        x->lines = "Accept-Encoding: identity\r\n";
+        return "the Content-Encoding must be identity";
+    }
     const char *value = header(x, "Content-Type");
-    return !value || type_is_json(value);
+    return !value || type_is_json(value) ? NULL : "the Content-Type must be application/json";
 }
 
 /* ---- the token of an upgrade ---- */

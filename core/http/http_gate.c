@@ -102,15 +102,37 @@ static chunk_answer follow_chunks(conn *c, size_t at, size_t *ret_end)
     return answer;
 }
 
+/* evhttp knows no extensions, and takes trailers for headers: it is given the body as one chunk without them. */
+static bool rewrite_chunks(conn *c)
+{
+    struct evbuffer *input = bufferevent_get_input(c->bev), *before = evbuffer_new();
+    size_t begin = (size_t)c->need, len = c->checked - begin;
+    bool fine = before && evbuffer_remove_buffer(input, before, begin) == (int)begin;
+    char *body = fine ? (char *)evbuffer_pullup(input, (ev_ssize_t)len) : NULL;
+    size_t joined = body ? chunk_join(body, len) : 0;
+    fine = body && (joined == 0 || evbuffer_add_printf(before, "%zx\r\n", joined) > 0) &&
+           evbuffer_remove_buffer(input, before, joined) == (int)joined &&
+           evbuffer_add_printf(before, joined ? "\r\n0\r\n\r\n" : "0\r\n\r\n") > 0 &&
+           evbuffer_drain(input, len - joined) == 0 && evbuffer_prepend_buffer(input, before) == 0;
+    if (before)
+        evbuffer_free(before);
+    return fine;
+}
+
 static bool chunked_body_whole(conn *c)
 {
     size_t have = evbuffer_get_length(bufferevent_get_input(c->bev));
     chunk_answer answer = follow_chunks(c, c->checked, &c->checked);
+    bool endless = c->chunks.ignored > c->home->server->settings.header_bytes;
     if (answer == CHUNK_BAD)
         gate_refuse(c, 400, "invalid_request", "malformed chunked body");
-    else if (answer == CHUNK_TOO_LARGE || (answer == CHUNK_MORE && have > 2 * c->body_limit + 65536))
-        gate_refuse(c, 413, "too_large", NULL);
-    return answer == CHUNK_END;
+    else if (endless || answer == CHUNK_TOO_LARGE || (answer == CHUNK_MORE && have > 2 * c->body_limit + 65536))
+        gate_refuse(c, 413, "too_large", endless ? "the chunk extensions or trailers are too long" : NULL);
+    else if (answer == CHUNK_END && c->chunks.ignored > 0 && !rewrite_chunks(c))
+        gate_refuse(c, 503, "unavailable", "the server is out of memory for requests");
+    else
+        return answer == CHUNK_END;
+    return false;
 }
 
 /* true: the next request may be looked at. */
@@ -153,7 +175,10 @@ static void begin_body(conn *c, size_t head_len)
 {
     const request_head *h = &c->head;
     bool skip_body = h->method == HEAD_HEAD; /* evhttp does not read it: the connection ends after the reply */
+    c->path_at = (size_t)(h->path.at - h->target.at);
     c->path_len = h->path.len;
+    c->host_at = h->host.len ? (size_t)(h->host.at - h->target.at) : 0;
+    c->host_len = h->host.len;
     c->body_limit = body_limit_of(c);
     c->linger_after = h->chunked || (skip_body && h->length > 0);
     c->close_after = c->linger_after || h->close || (h->http10 && !h->keep_alive);

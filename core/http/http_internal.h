@@ -103,7 +103,8 @@ struct conn {
     uint64_t need;  /* bytes in the input when it is whole (not chunked) */
     uint64_t body_limit;
     request_head head; /* its spans are valid until evhttp is fed */
-    size_t path_len;
+    /* In the target, which evhttp keeps a copy of: its path, and the host before that (length 0: there is none). */
+    size_t path_at, path_len, host_at, host_len;
     chunk_walk chunks;
 
     struct evhttp_request *request; /* from dispatch until its reply has left */

@@ -109,20 +109,56 @@ static int check_version(sw_str version, request_head *h, const char **ret_why)
                                        : refuse(ret_why, 400, "malformed request line");
 }
 
-/* Origin form alone ("/path?query"), and "*" for OPTIONS. */
+/* "name", "name:port", "192.0.2.1:port" or "[::1]:port"; a name before "@" is refused as the RFC wants it. */
+static bool host_valid(sw_str host)
+{
+    size_t len = 0;
+    if (host.len > 0 && host.at[0] == '[') {
+        for (len = 1;
+             len < host.len && (str_hex_digit(host.at[len]) >= 0 || host.at[len] == ':' || host.at[len] == '.');)
+            len++;
+        if (len == host.len || host.at[len++] != ']')
+            return false;
+    } else {
+        while (len < host.len && host.at[len] != ':')
+            len++;
+    }
+    int64_t port = 0;
+    bool plain =
+        len == host.len || len + 1 == host.len || str_int((sw_str){host.at + len + 1, host.len - len - 1}, &port);
+    return len > 0 && all_part(host, IN_HOST) && !memchr(host.at + 1, '[', host.len - 1) &&
+           (len == host.len || host.at[len] == ':') && plain && port >= 0 && port <= 65535;
+}
+
+/* "http://host/path?query", what a client sends that believes to speak to a proxy: RFC 9112, 3.2.2. Leaves the path and
+ * query; false: it has another scheme, or no good host. */
+static bool cut_host(request_head *h, sw_str *path)
+{
+    size_t scheme = str_starts_nocase(*path, "http://") ? 7 : str_starts_nocase(*path, "https://") ? 8 : 0;
+    const char *at = path->at + scheme, *end = path->at + path->len;
+    h->host = (sw_str){at, 0};
+    while (scheme && at + h->host.len < end && !strchr("/?", at[h->host.len]))
+        h->host.len++;
+    *path = (sw_str){at + h->host.len, (size_t)(end - at) - h->host.len};
+    return scheme && host_valid(h->host);
+}
+
+/* "/path?query", the same behind a scheme and a host, and "*" for OPTIONS. */
 static int check_target(request_head *h, const char **ret_why)
 {
     sw_str t = h->target;
     h->path = t;
     if (str_equal(t, "*") && h->method == HEAD_OPTIONS)
         return 0;
-    if (t.len == 0 || t.at[0] != '/' || (t.len > 1 && (t.at[1] == '/' || t.at[1] == '\\')))
+    if (t.len > 0 && t.at[0] != '/' && !cut_host(h, &h->path))
+        return refuse(ret_why, 400, "the request target must be a path, or begin with http://host");
+    if (t.len == 0 || (t.at[0] == '/' && t.len > 1 && (t.at[1] == '/' || t.at[1] == '\\')))
         return refuse(ret_why, 400, "the request target must be a path");
     if (!all_part(t, IN_TARGET) || !uri_escapes_valid(t) || !utf8_valid(t.at, t.len))
         return refuse(ret_why, 400, "malformed request target");
-    const char *question = memchr(t.at, '?', t.len);
+    const char *question = memchr(h->path.at, '?', h->path.len);
     if (question)
-        h->path.len = (size_t)(question - t.at);
+        h->path.len = (size_t)(question - h->path.at);
     return 0;
 }
 
@@ -181,9 +217,17 @@ static void read_connection(sw_str value, bool first, request_head *h)
     }
 }
 
+/* "identity" is no coding; the header is a list, and may stand more than once. */
+static void read_coding(sw_str value, request_head *h)
+{
+    sw_str piece;
+    while (str_next(&value, ',', &piece))
+        h->coded |= piece.len > 0 && !str_equal_nocase(piece, "identity");
+}
+
 typedef struct {
     const char *name;
-    uint16_t bit;
+    uint32_t bit;
     bool once; /* a second one is refused */
 } known_header;
 
@@ -193,6 +237,7 @@ static const known_header KNOWN[] = {
     {.name = "transfer-encoding", .bit = HAS_TRANSFER, .once = true},
     {.name = "authorization", .bit = HAS_AUTHORIZATION, .once = true},
     {.name = "content-type", .bit = HAS_CONTENT_TYPE, .once = true},
+    {.name = "content-encoding", .bit = HAS_CODING},
     {.name = "origin", .bit = HAS_ORIGIN, .once = true},
     {.name = "x-request-id", .bit = HAS_REQUEST_ID},
     {.name = "x-forwarded-for", .bit = HAS_FORWARDED},
@@ -237,6 +282,9 @@ static int read_header(sw_str name, sw_str value, request_head *h, const char **
         return h->expects || h->http10 ? 0 : refuse(ret_why, 417, "only the expectation 100-continue is known");
     case HAS_CONNECTION:
         read_connection(value, first, h);
+        return 0;
+    case HAS_CODING:
+        read_coding(value, h);
         return 0;
     default:
         return 0;
@@ -317,7 +365,27 @@ int head_check_partial(const char *at, size_t len, size_t from, const char **ret
 
 /* ---- a chunked body ---- */
 
-enum chunk_place { IN_SIZE = 0, SIZE_LF, IN_DATA, DATA_CR, DATA_LF, LAST_CR, LAST_LF, ENDED };
+enum chunk_place {
+    IN_SIZE = 0,
+    BEFORE_EXTENSION, /* blanks behind a size */
+    IN_EXTENSION,
+    SIZE_LF,
+    IN_DATA,
+    DATA_CR,
+    DATA_LF,
+    LINE_START, /* behind the last chunk: of a trailer, or the end */
+    TRAILER_NAME,
+    TRAILER_VALUE,
+    TRAILER_LF,
+    LAST_LF,
+    ENDED
+};
+
+static chunk_answer go_on(chunk_walk *w, bool good, enum chunk_place next)
+{
+    w->where = (uint8_t)next;
+    return good ? CHUNK_MORE : CHUNK_BAD;
+}
 
 static chunk_answer size_byte(chunk_walk *w, char c, uint64_t limit)
 {
@@ -328,17 +396,30 @@ static chunk_answer size_byte(chunk_walk *w, char c, uint64_t limit)
         w->left = w->left * 16 + (uint64_t)digit;
         return w->left > limit - w->total ? CHUNK_TOO_LARGE : CHUNK_MORE;
     }
-    if (c != '\r' || w->digits == 0)
-        return CHUNK_BAD;
-    w->where = SIZE_LF;
-    return CHUNK_MORE;
+    if (c == '\r')
+        return go_on(w, w->digits > 0, SIZE_LF);
+    bool blank = c == ' ' || c == '\t';
+    return go_on(w, w->digits > 0 && (blank || c == ';'), blank ? BEFORE_EXTENSION : IN_EXTENSION);
 }
 
-/* A byte that must be `wanted`. */
-static chunk_answer step(chunk_walk *w, char c, char wanted, enum chunk_place next)
+/* What is read over: extensions of a size, and the trailers. No line end may hide in them. */
+static chunk_answer ignored_byte(chunk_walk *w, char c)
 {
-    w->where = (uint8_t)next;
-    return c == wanted ? CHUNK_MORE : CHUNK_BAD;
+    w->ignored += w->where != LINE_START || c != '\r';
+    switch ((enum chunk_place)w->where) {
+    case BEFORE_EXTENSION:
+        return go_on(w, c == ';' || c == ' ' || c == '\t', c == ';' ? IN_EXTENSION : BEFORE_EXTENSION);
+    case IN_EXTENSION:
+        return c == '\r' ? go_on(w, true, SIZE_LF) : go_on(w, is_part(c, IN_VALUE), IN_EXTENSION);
+    case LINE_START:
+        return c == '\r' ? go_on(w, true, LAST_LF) : go_on(w, is_part(c, IN_TOKEN), TRAILER_NAME);
+    case TRAILER_NAME:
+        return c == ':' ? go_on(w, true, TRAILER_VALUE) : go_on(w, is_part(c, IN_TOKEN), TRAILER_NAME);
+    case TRAILER_VALUE:
+        return c == '\r' ? go_on(w, true, TRAILER_LF) : go_on(w, is_part(c, IN_VALUE), TRAILER_VALUE);
+    default:
+        return go_on(w, c == '\n', LINE_START);
+    }
 }
 
 static chunk_answer framing_byte(chunk_walk *w, char c, uint64_t limit)
@@ -348,19 +429,19 @@ static chunk_answer framing_byte(chunk_walk *w, char c, uint64_t limit)
         return size_byte(w, c, limit);
     case SIZE_LF:
         w->total += w->left;
-        return step(w, c, '\n', w->left > 0 ? IN_DATA : LAST_CR);
+        return go_on(w, c == '\n', w->left > 0 ? IN_DATA : LINE_START);
     case DATA_CR:
-        return step(w, c, '\r', DATA_LF);
+        return go_on(w, c == '\r', DATA_LF);
     case DATA_LF:
         w->digits = 0;
         w->left = 0;
-        return step(w, c, '\n', IN_SIZE);
-    case LAST_CR:
-        return step(w, c, '\r', LAST_LF);
+        return go_on(w, c == '\n', IN_SIZE);
     case LAST_LF:
-        return step(w, c, '\n', ENDED);
-    default:
+        return go_on(w, c == '\n', ENDED);
+    case ENDED:
         return CHUNK_BAD;
+    default:
+        return ignored_byte(w, c);
     }
 }
 
@@ -385,4 +466,19 @@ chunk_answer chunk_feed(chunk_walk *w, const char *bytes, size_t len, uint64_t l
         }
     }
     return CHUNK_MORE;
+}
+
+size_t chunk_join(char *bytes, size_t len)
+{
+    chunk_walk w = {0};
+    size_t joined = 0;
+    for (size_t at = 0, used = 0; at < len; at += used) {
+        size_t data = w.where == IN_DATA ? (size_t)w.left : 0;
+        used = data > 0 && data < len - at ? data : 1;
+        memmove(bytes + joined, bytes + at, data ? used : 0);
+        joined += data ? used : 0;
+        if (chunk_feed(&w, bytes + at, used, UINT64_MAX >> 8, &used) != CHUNK_MORE)
+            break;
+    }
+    return joined;
 }

@@ -26,7 +26,8 @@ enum {
     HAS_UPGRADE = 1024,
     HAS_PREFLIGHT = 2048, /* Access-Control-Request-Method */
     HAS_WS_KEY = 4096,
-    HAS_WS_VERSION = 8192
+    HAS_WS_VERSION = 8192,
+    HAS_CODING = 16384 /* Content-Encoding */
 };
 
 typedef struct {
@@ -37,10 +38,12 @@ typedef struct {
     bool upgrade;    /* Connection holds upgrade */
     bool chunked;
     bool expects;     /* 100-continue */
-    uint16_t present; /* HAS_… */
-    sw_str target;    /* points into the head: path and query */
-    sw_str path;
-    uint64_t length; /* Content-Length, 0 when there is none */
+    bool coded;       /* Content-Encoding names one that is not identity */
+    uint32_t present; /* HAS_… */
+    sw_str target;    /* points into the head: path and query, perhaps behind a scheme and a host */
+    sw_str host;      /* in the target: it counts in the place of Host (RFC 9112, 3.2.2); len 0: the target has none */
+    sw_str path;      /* in the target; empty behind a host alone, which means "/" */
+    uint64_t length;  /* Content-Length, 0 when there is none */
 } request_head;
 
 /* A head may hold no more, since evhttp makes three allocations for each header. */
@@ -63,10 +66,13 @@ typedef struct {
     uint8_t digits; /* of the size being read      */
     uint64_t left;  /* of the chunk; while its size is read: the size so far */
     uint64_t total; /* bytes of the body so far    */
+    size_t ignored; /* bytes of extensions and trailers so far */
 } chunk_walk;
 
 /* Takes `len` more bytes. At CHUNK_END *ret_used says how many of them belong to the body. Sizes are hex digits alone:
- * no sign, no 0x, no extension; trailers are refused, since evhttp would mix them with the headers. */
+ * no sign, no 0x. Extensions and trailers mean nothing here, but they are lines like those of a head. */
 chunk_answer chunk_feed(chunk_walk *w, const char *bytes, size_t len, uint64_t limit, size_t *ret_used);
+/* Puts the data of a whole body, which chunk_feed() has accepted, together at its beginning, and gives its length. */
+size_t chunk_join(char *bytes, size_t len);
 
 #endif

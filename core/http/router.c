@@ -191,6 +191,8 @@ static const route_set *match(const node *n, sw_str left, sw_str values[ROUTE_PA
 
 const route_set *router_match(const router *r, sw_str path, sw_str values[ROUTE_PARAMS_MAX])
 {
+    if (path.len > 2 && path.at[path.len - 1] == '/')
+        path.len--;
     if (path.len < 2 || path.at[0] != '/')
         return NULL;
     return match(&r->root, (sw_str){path.at + 1, path.len - 1}, values, 0);

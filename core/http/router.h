@@ -31,8 +31,9 @@ router *router_new(void);
 void router_free(router *r);
 /* false: `error` says what is wrong, or which route has the path and method already. Nothing was added then. */
 bool router_add(router *r, sw_host *module, const sw_route *row, route_kind kind, char *error, size_t error_size);
-/* The routes of a path (without query; segments may be percent-encoded), NULL when there are none. Fills the values of
- * the parameters, encoded as they are. A literal segment goes before a parameter. */
+/* The routes of a path (without query; segments may be percent-encoded; one slash at its end means nothing), NULL when
+ * there are none. Fills the values of the parameters, encoded as they are. A literal segment goes before a parameter.
+ */
 const route_set *router_match(const router *r, sw_str path, sw_str values[ROUTE_PARAMS_MAX]);
 /* In the order they were added. */
 const route *router_first(const router *r);

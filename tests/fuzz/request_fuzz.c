@@ -17,7 +17,10 @@ static void check_accepted(const char *text, size_t len, const request_head *h)
 {
     const char *why = NULL;
     must(h->target.at > text && h->target.at + h->target.len < text + len);
-    must(h->path.at == h->target.at && h->path.len <= h->target.len && h->path.len > 0);
+    const char *path_end = h->path.at + h->path.len, *target_end = h->target.at + h->target.len;
+    must(h->path.at >= h->target.at && path_end <= target_end && (path_end == target_end || *path_end == '?'));
+    must(h->host.len > 0 ? h->host.at + h->host.len == h->path.at : h->path.at == h->target.at && h->path.len > 0);
+    must(h->path.len == 0 || h->path.at[0] == '/' || h->path.at[0] == '*');
     must(h->method >= HEAD_GET && h->method <= HEAD_OPTIONS);
     must(!h->chunked || !(h->present & HAS_LENGTH));
     for (size_t i = 0; i < len; i++) {
@@ -52,6 +55,12 @@ static void check_chunks(const char *text, size_t size)
             must(i + last == used);
     }
     must(a == b && whole.total <= 1000);
+    char *body = a == CHUNK_END ? malloc(used) : NULL;
+    if (body) {
+        memcpy(body, text, used);
+        must(chunk_join(body, used) == whole.total);
+    }
+    free(body);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -69,7 +69,7 @@ START_TEST(other_methods_are_405_with_allow)
     ck_assert_int_eq(ask(GET("/p/body", "")), 405);
     ck_assert(test_has_header(&c, "Allow: POST, OPTIONS"));
     ck_assert_int_eq(ask("HEAD /p/body HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
-    ck_assert_int_eq(ask(GET("/api/ping/", "")), 404);
+    ck_assert_int_eq(ask(GET("/api/ping/x", "")), 404);
 }
 END_TEST
 
@@ -264,6 +264,77 @@ START_TEST(content_types_are_json_or_nothing)
 }
 END_TEST
 
+START_TEST(a_compressed_body_is_told_that_it_is_not_read)
+{
+#define CODED(path, coding, more) \
+    "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Encoding: " coding "\r\n" more "Content-Length: 2\r\n\r\n{}"
+    ck_assert_int_eq(ask(CODED("/p/body", "gzip", "")), 415);
+    ck_assert_msg(strstr(c.body, "Content-Encoding") != NULL, "%s", c.body);
+    ck_assert(test_has_header(&c, "Accept-Encoding: identity"));
+    ck_assert_int_eq(ask(CODED("/p/body", "identity, br", "Content-Type: application/json\r\n")), 415);
+    ck_assert_int_eq(ask(CODED("/p/loop", "x-gzip", "")), 415);
+    ck_assert_int_eq(ask(CODED("/p/echo", "Identity", "")), 200);
+    ck_assert_int_eq(ask(CODED("/p/echo", "", "")), 200);
+    ck_assert_int_eq(ask(CODED("/p/raw", "gzip", "")), 200); /* its module reads it as it came */
+    ck_assert_int_eq(ask("GET /p/echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n\r\n"), 200);
+}
+END_TEST
+
+START_TEST(a_whole_url_is_a_target_as_its_path_is)
+{
+    ck_assert_int_eq(ask("GET http://x:80/api/ping HTTP/1.1\r\nHost: y\r\n\r\n"), 200);
+    ck_assert_int_eq(ask("GET HTTPS://[::1]/p/read/7?limit=3 HTTP/1.1\r\nHost: y\r\n\r\n"), 200);
+    ck_assert_msg(strstr(c.body, "\"id\":7,\"limit\":3") != NULL, "%s", c.body);
+    ck_assert_int_eq(ask("GET http://x?a HTTP/1.1\r\nHost: y\r\n\r\n"), 404);
+    ck_assert_int_eq(ask("OPTIONS http://x HTTP/1.1\r\nHost: y\r\n\r\n"), 204);
+    ck_assert_int_eq(ask("POST http://x/p/large HTTP/1.1\r\nHost: y\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "2\r\nhi\r\n0\r\n\r\n"),
+                     200);
+    ck_assert_msg(strstr(c.body, "\"body\":\"hi\"") != NULL, "%s", c.body);
+}
+END_TEST
+
+START_TEST(one_slash_at_the_end_is_the_same_route)
+{
+    ck_assert_int_eq(ask("GET /api/ping/ HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    ck_assert_int_eq(ask("GET /p/read/7/?limit=3 HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    ck_assert_msg(strstr(c.body, "\"id\":7,\"limit\":3") != NULL, "%s", c.body);
+    ck_assert_int_eq(ask("PUT /p/echo/ HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
+    ck_assert_int_eq(ask("GET /p/read// HTTP/1.1\r\nHost: x\r\n\r\n"), 404);
+    ck_assert_int_eq(ask("GET /api/ping// HTTP/1.1\r\nHost: x\r\n\r\n"), 404);
+    ck_assert_int_eq(ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 404);
+}
+END_TEST
+
+START_TEST(chunk_extensions_and_trailers_do_not_reach_the_handler)
+{
+#define CHUNKED "POST /p/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+#define BODY    "3;a=b\r\nhel\r\n2 ; c=\"d;e\"\r\nlo\r\n0;f\r\nAuthorization: Bearer admin\r\nContent-Length: 3\r\n\r\n"
+    static const char *const TEXTS[] = {CHUNKED "\r\n" BODY, CHUNKED "\r\n" BODY "GET /api/ping HTTP/1.1\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(ask(TEXTS[i]), 200);
+        ck_assert_msg(strstr(c.body, "\"bytes\":5,\"body\":\"hello\"") && strstr(c.body, "\"user\":\"\""), "%s",
+                      c.body);
+        ck_assert(test_closed(&c));
+    }
+    ck_assert_int_eq(ask(CHUNKED "\r\n0;f\r\nA: b\r\n\r\n"), 200);
+    ck_assert_msg(strstr(c.body, "\"bytes\":0") != NULL, "%s", c.body);
+    /* As it drips in, and behind 100 Continue. */
+    test_connect(&c, s.port);
+    test_send(&c, CHUNKED "Expect: 100-continue\r\n\r\n", strlen(CHUNKED "Expect: 100-continue\r\n\r\n"));
+    ck_assert_int_eq(test_reply(&c, false), 100);
+    for (const char *at = BODY; *at; at++)
+        test_send(&c, at, 1);
+    ck_assert_int_eq(test_reply(&c, false), 200);
+    ck_assert_msg(strstr(c.body, "\"bytes\":5,\"body\":\"hello\"") != NULL, "%s", c.body);
+    /* Not without end. */
+    char endless[20000] = CHUNKED "\r\n5;";
+    memset(endless + strlen(endless), 'x', sizeof endless - strlen(endless) - 1);
+    ck_assert_int_eq(test_once(&c, s.port, endless, sizeof endless - 1), 413);
+    ck_assert_msg(strstr(c.body, "extensions") != NULL, "%s", c.body);
+}
+END_TEST
+
 START_TEST(replies_of_any_size_arrive_whole)
 {
     ck_assert_int_eq(ask(GET("/p/big?bytes=10000000", "")), 200);
@@ -345,6 +416,10 @@ static void add(TCase *tests)
     ADD(bodies_are_read_member_by_member);
     ADD(times_of_a_body_are_texts_or_milliseconds);
     ADD(content_types_are_json_or_nothing);
+    ADD(a_compressed_body_is_told_that_it_is_not_read);
+    ADD(a_whole_url_is_a_target_as_its_path_is);
+    ADD(one_slash_at_the_end_is_the_same_route);
+    ADD(chunk_extensions_and_trailers_do_not_reach_the_handler);
     ADD(replies_of_any_size_arrive_whole);
     ADD(a_handler_without_a_reply_is_an_internal_error);
     ADD(modules_that_are_off_have_no_routes);

@@ -1,4 +1,5 @@
 /* What may be the head of a request, and what not. */
+#include "core/base/str.h"
 #include "core/http/request_check.h"
 #include "tests/unit/run_tests.h"
 
@@ -100,7 +101,6 @@ START_TEST(only_clean_paths_are_targets)
     static const example EXAMPLES[] = {
         {.text = "GET //evil/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
         {.text = "GET /\\evil HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
-        {.text = "GET http://x/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
         {.text = "GET a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
         {.text = "GET * HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
         {.text = "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", .status = 0},
@@ -122,7 +122,64 @@ START_TEST(only_clean_paths_are_targets)
 }
 END_TEST
 
+START_TEST(a_target_may_begin_with_scheme_and_host)
+{
+    static const struct {
+        const char *target, *host, *path;
+    } GOOD[] = {
+        {"/a?b", "", "/a"},
+        {"http://x/a", "x", "/a"},
+        {"HTTPS://X.example:8443/a/b?c=http://d/", "X.example:8443", "/a/b"},
+        {"http://[::1]:80/a", "[::1]:80", "/a"},
+        {"http://192.0.2.1/", "192.0.2.1", "/"},
+        {"http://x", "x", ""},
+        {"http://x:/a", "x:", "/a"},
+        {"http://x?a=/b", "x", ""},
+    };
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        char text[256];
+        request_head h;
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: other\r\n\r\n", GOOD[i].target);
+        ck_assert_msg(check(text, strlen(text), &h) == 0, "%s", text);
+        bool none = GOOD[i].host[0] == '\0';
+        ck_assert_msg(none ? h.host.len == 0 : str_equal(h.host, GOOD[i].host), "%s", text);
+        ck_assert_msg(str_equal(h.path, GOOD[i].path), "%s", text);
+    }
+    static const example BAD[] = {
+        {.text = "GET ftp://x/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http:/x/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http:///a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://u@x/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://x:y/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://x:80:80/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://x:70000/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://[::1/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://[::1]x/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://x#a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://%zz/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://\xC3\xA4/a HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+        {.text = "GET http://x/a HTTP/1.1\r\n\r\n", .status = 400},
+        {.text = "GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n", .status = 400},
+    };
+    CHECK_ALL(BAD);
+}
+END_TEST
+
 #define LINE "POST / HTTP/1.1\r\nHost: x\r\n"
+
+START_TEST(every_coding_but_identity_is_noted)
+{
+    request_head h;
+    ck_assert_int_eq(check(BYTES(LINE "Content-Encoding: gzip\r\n\r\n"), &h), 0);
+    ck_assert(h.coded);
+    ck_assert_int_eq(check(BYTES(LINE "Content-Encoding: Identity, \tidentity\r\n\r\n"), &h), 0);
+    ck_assert(!h.coded);
+    ck_assert_int_eq(check(BYTES(LINE "Content-Encoding: identity\r\nContent-encoding:\tbr\r\n\r\n"), &h), 0);
+    ck_assert(h.coded);
+    ck_assert_int_eq(check(BYTES(LINE "Content-Encoding:\r\n\r\n"), &h), 0);
+    ck_assert(!h.coded);
+}
+END_TEST
 
 START_TEST(malformed_headers_are_refused)
 {
@@ -268,6 +325,8 @@ static void add(TCase *tests)
     ADD(every_method_is_known_and_no_other);
     ADD(malformed_request_lines_are_refused);
     ADD(only_clean_paths_are_targets);
+    ADD(a_target_may_begin_with_scheme_and_host);
+    ADD(every_coding_but_identity_is_noted);
     ADD(malformed_headers_are_refused);
     ADD(the_length_of_a_body_must_be_certain);
     ADD(host_stands_exactly_once);
