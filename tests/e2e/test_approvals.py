@@ -3,6 +3,7 @@ import hashlib
 import threading
 
 import pytest
+from support.approvals import heard_status
 from support.sockets import Socket
 from support.steward import Steward, eventually
 
@@ -83,10 +84,7 @@ def test_the_same_answer_again_is_the_same_and_another_one_is_a_conflict(house):
     with Socket(house, house.admin()) as page:
         conflict = answer(house, "twice", True)
         assert conflict.status_code == 409 and conflict.json()["error"] == "already rejected by admin"
-        told = page.get("AUTH_STATUS_UPDATE")["payload"]
-        while told["action_id"] != "twice":  # the races before may still be telling their losers
-            told = page.get("AUTH_STATUS_UPDATE")["payload"]
-        assert told["status"] == "REJECTED"
+        assert heard_status(page, "twice")["status"] == "REJECTED"
     assert answer(house, "never-asked").status_code == 404
     assert answer(house, "never-asked").json()["error"] == "no such authorization request"
     for wrong in ("yes", 1, None):
@@ -103,7 +101,7 @@ def test_expiry_is_announced_and_final(house):
             assert told["payload"]["approved"] is False and told["payload"]["status"] == "EXPIRED"
             assert "responder_name" not in told["payload"]
             assert told["payload"]["command_sha256"] == hashlib.sha256(b"reboot").hexdigest()
-        assert page.get("AUTH_STATUS_UPDATE")["payload"] == {"action_id": "short", "status": "EXPIRED"}
+        assert heard_status(page, "short") == {"action_id": "short", "status": "EXPIRED"}
     late = answer(house, "short")
     assert late.status_code == 410 and late.json()["error"] == "authorization request has expired"
 

@@ -52,3 +52,11 @@ def told(butler, action, seconds=20):
         frame = butler.get("AUTH_RESPONSE", seconds=seconds)
         if frame["payload"]["action_id"] == action:
             return frame
+
+
+def heard_status(page, action, seconds=10):
+    """What an AUTH_STATUS_UPDATE says of that action; those of other actions, whose refusals are still told, are passed over."""
+    while True:
+        payload = page.get("AUTH_STATUS_UPDATE", seconds=seconds)["payload"]
+        if payload["action_id"] == action:
+            return payload

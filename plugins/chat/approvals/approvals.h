@@ -52,7 +52,8 @@ delivery *delivery_new(sw_host *host);
 void delivery_free(delivery *d);
 /* After a reset. */
 void delivery_clear(delivery *d);
-/* A refused answer: its user's sockets are told the true status once more, after the refusal. Any thread. */
+/* A refused answer: its user's sockets are told the true status again, half a second and two seconds after the refusal.
+ * Any thread. */
 void delivery_status_again(delivery *d, int64_t user_id, int64_t approval_id);
 /* This was decided: at the commit it is remembered for sockets that are reading their recovery just then. */
 sw_status delivery_decided(delivery *d, sw_tx *tx, int64_t approval_id);

@@ -6,10 +6,10 @@
  * twice.
  *
  * In two cases a page would go on showing an old status. After a refused answer its user's sockets hear the status once
- * more: the refusal undoes its step, and the update must come after the answer (a page puts its card back to PENDING on
- * any refusal), so it waits here for a timer. And a page that is reading its recovery when something is decided may
- * have read the request before, while no unstored frame reaches it until the recovery is over: what was decided lately
- * is kept for its greeting.
+ * more, twice: the refusal undoes its step, and the update must come after the answer (a page puts its card back to
+ * PENDING on any refusal, some only a while after it), so it waits here for a timer. And a page that is reading its
+ * recovery when something is decided may have read the request before, while no unstored frame reaches it until the
+ * recovery is over: what was decided lately is kept for its greeting.
  *
  * Any thread; the lock is held for a few instructions. */
 #include "approvals/approvals.h"
@@ -22,15 +22,24 @@ enum {
     DELIVERED_MAX = 4096,
     STATUS_MAX = 1024,
     DECIDED_MAX = 1024,
-    STATUS_DELAY_MS = 50,
+    STATUS_TIMES = 2,
     TELL_AT_ONCE = 64,
     GREET_AT_ONCE = 64,
     STATUSES_AT_ONCE = 256
 };
 
+/* How long after a refusal its status is told again. */
+static const int64_t STATUS_DELAYS_MS[STATUS_TIMES] = {500, 2000};
+
 typedef struct {
     int64_t user_id, approval_id, due_ms;
 } waiting;
+
+/* A ring of statuses to be told again, all after the same delay, so that the first is due first. */
+typedef struct {
+    waiting at[STATUS_MAX];
+    size_t first, count;
+} waiting_ring;
 
 typedef struct {
     int64_t approval_id, at_ms;
@@ -42,8 +51,7 @@ struct delivery {
     pthread_mutex_t lock;             /* guards all below */
     int64_t delivered[DELIVERED_MAX]; /* a ring of approvals that Butler has; 0 is a free place */
     size_t next;
-    waiting statuses[STATUS_MAX]; /* a ring of statuses to be told again */
-    size_t first, count;
+    waiting_ring statuses[STATUS_TIMES];
     decided decisions[DECIDED_MAX]; /* a ring in order of commit */
     size_t decided_count;           /* how many there have been since the start or the last reset */
 };
@@ -96,7 +104,8 @@ void delivery_clear(delivery *d)
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < DELIVERED_MAX; i++)
         d->delivered[i] = 0;
-    d->count = 0;
+    for (size_t i = 0; i < STATUS_TIMES; i++)
+        d->statuses[i].count = 0;
     d->decided_count = 0;
     pthread_mutex_unlock(&d->lock);
 }
@@ -188,13 +197,16 @@ sw_status on_ack(sw_request *req)
 
 void delivery_status_again(delivery *d, int64_t user_id, int64_t approval_id)
 {
-    bool full;
+    int64_t now = sw_monotonic_ms();
+    bool full = false;
 
     pthread_mutex_lock(&d->lock);
-    full = d->count == STATUS_MAX;
-    if (!full)
-        d->statuses[(d->first + d->count++) % STATUS_MAX] =
-            (waiting){user_id, approval_id, sw_monotonic_ms() + STATUS_DELAY_MS};
+    for (size_t i = 0; i < STATUS_TIMES; i++) {
+        waiting_ring *r = &d->statuses[i];
+        full |= r->count == STATUS_MAX;
+        if (r->count < STATUS_MAX)
+            r->at[(r->first + r->count++) % STATUS_MAX] = (waiting){user_id, approval_id, now + STATUS_DELAYS_MS[i]};
+    }
     pthread_mutex_unlock(&d->lock);
     if (full)
         sw_log(d->host, SW_LOG_WARN, "too many refused answers at once: a status was not repeated");
@@ -202,14 +214,17 @@ void delivery_status_again(delivery *d, int64_t user_id, int64_t approval_id)
 
 static bool take(delivery *d, waiting *ret)
 {
-    bool any;
+    bool any = false;
 
     pthread_mutex_lock(&d->lock);
-    any = d->count > 0 && d->statuses[d->first].due_ms <= sw_monotonic_ms();
-    if (any) {
-        *ret = d->statuses[d->first];
-        d->first = (d->first + 1) % STATUS_MAX;
-        d->count--;
+    for (size_t i = 0; i < STATUS_TIMES && !any; i++) {
+        waiting_ring *r = &d->statuses[i];
+        any = r->count > 0 && r->at[r->first].due_ms <= sw_monotonic_ms();
+        if (any) {
+            *ret = r->at[r->first];
+            r->first = (r->first + 1) % STATUS_MAX;
+            r->count--;
+        }
     }
     pthread_mutex_unlock(&d->lock);
     return any;

@@ -29,6 +29,35 @@ void mask_secret(const char *secret, char *out)
     out[len] = '\0';
 }
 
+/* The quote that ends the string whose first byte is at `at`. */
+static size_t string_end(const char *json, size_t len, size_t at)
+{
+    while (at < len && json[at] != '"')
+        at += json[at] == '\\' ? 2 : 1;
+    return at < len ? at : len;
+}
+
+void json_mask(char *json, size_t len, const char *key)
+{
+    bool wanted = false; /* the next value is the one */
+
+    for (size_t at = 0; at < len; at++) {
+        if (json[at] == '"') {
+            size_t begin = at + 1, end = string_end(json, len, begin), next = end + 1;
+            while (next < len && strchr(" \t\r\n", json[next]))
+                next++;
+            sw_str text = {json + begin, end - begin};
+            if (next < len && json[next] == ':')
+                wanted = text_is(text, key) || memchr(text.at, '\\', text.len);
+            else if (wanted)
+                memset(json + begin, '*', text.len);
+            at = end;
+        } else if (strchr(",{[", json[at])) {
+            wanted = false;
+        }
+    }
+}
+
 /* How many bytes of white space begin at `at`. */
 static size_t blank(const char *at, size_t left)
 {
@@ -89,7 +118,8 @@ bool list_has(const char *list, const char *value)
         return false;
     while (*list) {
         size_t len = strcspn(list, "\n");
-        if (text_same(text_trim(list, len), wanted))
+        sw_str item = text_trim(list, len);
+        if (item.len == wanted.len && memcmp(item.at, wanted.at, wanted.len) == 0)
             return true;
         list += len + (list[len] == '\n');
     }

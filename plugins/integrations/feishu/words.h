@@ -1,4 +1,5 @@
-/* Small work on texts that several files need: trimming, comparing, lists, and masks of secrets. Pure functions. */
+/* Small work on texts that several files need: trimming, comparing, lists, and masks of secrets, also inside JSON. Pure
+ * functions. */
 #ifndef FEISHU_WORDS_H
 #define FEISHU_WORDS_H
 
@@ -9,6 +10,10 @@
  * is cut. */
 void mask_secret(const char *secret, char *out);
 
+/* Puts stars in the place of every text that is the value of a member `key`, however deep, in a text that is known to
+ * be JSON. A key that is written with an escape counts as that one. */
+void json_mask(char *json, size_t len, const char *key);
+
 /* The text without white space (ASCII, and U+00A0) at both ends. */
 sw_str text_trim(const char *text, size_t len);
 bool text_is(sw_str s, const char *text);
@@ -18,7 +23,8 @@ bool text_same(sw_str a, sw_str b);
 /* May this id stand in a path? Anything but letters, digits and "_-." would make it another address. */
 bool text_is_path_segment(const char *id);
 
-/* Lists are texts with one item a line. Is the trimmed `value` an item, in any case? A blank one never is. */
+/* Lists are texts with one item a line. Is the trimmed `value` an item, byte by byte? Ids of the platform differ by
+ * case. A blank one never is. */
 bool list_has(const char *list, const char *value);
 /* Copies the first item that fits into `out`; false when there is none. */
 bool list_first(const char *list, char *out, size_t size);

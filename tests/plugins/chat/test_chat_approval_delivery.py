@@ -3,7 +3,7 @@ import hashlib
 import json
 
 import pytest
-from support.approvals import answer, ask, frame, furnish, listed, listed_chat, mine, told
+from support.approvals import answer, ask, frame, furnish, heard_status, listed, listed_chat, mine, told
 from support.sockets import Socket, everything
 from support.steward import Steward, eventually
 
@@ -20,16 +20,13 @@ def test_expiry_is_final_announced_and_no_rejection(house):
     with Socket(house, house.butler) as butler, Socket(house, house.bob) as bob:
         assert told(butler, "late")["payload"] == {"action_id": "late", "approved": False, "status": "EXPIRED",
                                    "command_sha256": hashlib.sha256(b"reboot").hexdigest()}
-        update = bob.get("AUTH_STATUS_UPDATE")["payload"]
-        while update["action_id"] != "late":
-            update = bob.get("AUTH_STATUS_UPDATE")["payload"]
-        assert update["status"] == "EXPIRED"
+        assert heard_status(bob, "late")["status"] == "EXPIRED"
         with Socket(house, house.admin()) as admin:
             for approved in (True, False):
                 late = answer(house, "late", approved)
                 assert late.status_code == 410 and late.json()["error"] == "authorization request has expired"
                 assert late.json()["code"] == "expired"
-                assert admin.get("AUTH_STATUS_UPDATE", seconds=5)["payload"]["status"] == "EXPIRED"
+                assert heard_status(admin, "late")["status"] == "EXPIRED"
             admin.send({"type": "AUTH_RESPONSE", "payload": {"action_id": "late", "approved": True}})
             assert admin.get("ERROR")["payload"]["code"] == "action_expired"
     entry = eventually(lambda: (lambda a: a if a["delivered"] else None)(listed(house, "late")))

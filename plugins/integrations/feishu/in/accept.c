@@ -48,12 +48,20 @@ static const sw_statement STATEMENTS[] = {
 
 const sw_table INBOUND_STATEMENTS = SW_TABLE(STATEMENTS);
 
-/* SW_CONFLICT when that message has been taken before. */
-static sw_status inbound_add(sw_tx *tx, int64_t connector_id, const event *e, const char *raw, size_t raw_len,
-                             int64_t *ret_id)
+/* SW_CONFLICT when that message has been taken before. The event is kept as it came, without the verification token:
+ * who may read the store must not be able to make events. */
+static sw_status inbound_add(sw_tx *tx, int64_t connector_id, const arrival *a, int64_t *ret_id)
 {
+    const event *e = &a->e;
+    size_t raw_len = a->len <= RAW_MAX ? a->len : 0;
+    char *raw = sw_tx_alloc(tx, 1, raw_len + 1);
+
+    if (!raw)
+        return SW_NO_MEMORY;
+    memcpy(raw, a->payload, raw_len);
+    json_mask(raw, raw_len, "token");
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "isssti", connector_id, e->message_id, e->chat_id,
-                      event_person_id(&e->person), raw, raw_len, sw_tx_now(tx)));
+                      event_person_id(&e->person), (const char *)raw, raw_len, sw_tx_now(tx)));
     *ret_id = sw_tx_last_id(tx);
     return SW_OK;
 }
@@ -326,7 +334,7 @@ sw_status accept_step(sw_tx *tx, void *arg)
         return note(tx, c.id, "error", "ws_auth", "Rejected WS event due to invalid token");
     if (!c.enabled || !*a->e.message_id)
         return SW_OK;
-    sw_status added = inbound_add(tx, c.id, &a->e, a->payload, a->len <= RAW_MAX ? a->len : 0, &m.row);
+    sw_status added = inbound_add(tx, c.id, a, &m.row);
     if (added == SW_CONFLICT)
         return SW_OK; /* seen before */
     SW_TRY(added);

@@ -342,7 +342,7 @@ static bool is_bot(const sw_value *mention, const char *bot)
 {
     sw_str open_id = trimmed(sw_value_get(mention, "id"), "open_id");
 
-    return open_id.len > 0 && text_same(open_id, (sw_str){bot, strlen(bot)});
+    return open_id.len > 0 && text_is(open_id, bot);
 }
 
 static bool mentions_bot(const sw_value *mentions, const char *bot)

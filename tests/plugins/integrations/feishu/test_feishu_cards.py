@@ -111,14 +111,15 @@ def test_of_many_clicks_at_once_one_decides(bridge):
     assert not [f for f in bridge.home.drain("y") if f["type"] == "AUTH_RESPONSE"]
 
 
-@pytest.mark.parametrize("who", [{"open_id": "ou_eve"}, {"open_id": "", "user_id": "u_eve"}], ids=str)
-def test_who_is_not_on_the_list_decides_nothing(bridge, who):
-    action = f"not-{len(who)}"
+@pytest.mark.parametrize("who", [{"open_id": "ou_eve"}, {"open_id": "", "user_id": "u_eve"}, {"open_id": BOSS.upper()},
+                                 {"open_id": "ou_x", "user_id": "U_Deputy"}], ids=str)
+def test_who_is_not_on_the_list_byte_by_byte_decides_nothing(bridge, who):
+    action = "not-" + "".join(who.values())
     card = bridge.ask(bridge.home, action)
     seen = clicked(bridge, card, **who)
     assert seen["answer"]["toast"]["type"] == "error"
     assert bridge.approval(action)["status"] == "PENDING"
-    assert clicked(bridge, bridge.feishu.card(action), open_id="ou_x", user_id="U_Deputy")["answer"]["toast"]["type"] == "success"
+    assert clicked(bridge, bridge.feishu.card(action), open_id="ou_x", user_id="u_deputy")["answer"]["toast"]["type"] == "success"
 
 
 def test_a_chat_that_is_not_allowed_decides_nothing(bridge):

@@ -187,10 +187,16 @@ def test_filters_drop_with_their_reason(bridge, butler, settings, setting, messa
     nothing_but(bridge, butler, f"after {reason} {time.monotonic()}")
 
 
-def test_lists_pass_who_is_on_them_whatever_the_case(bridge, butler, settings):
-    settings(allowed_chat_ids=[" OC_Only "], user_whitelist=["On_ANN"])
+def test_lists_pass_who_is_on_them_and_nobody_whose_id_differs_by_case(bridge, butler, settings):
+    settings(allowed_chat_ids=[" oc_only "], user_whitelist=["on_ann"])
     bridge.feishu.said("by union id", chat_id="oc_only", open_id="ou_ann")
     assert butler.get("CHAT")["payload"] == "by union id"
+    settings(allowed_chat_ids=[], user_whitelist=["ou_bob"])
+    bridge.feishu.said("another person", open_id="OU_BOB", union_id="ON_x")
+    settings(allowed_chat_ids=["oc_only"], user_whitelist=[])
+    bridge.feishu.said("another chat", chat_id="OC_Only")
+    settings(allowed_chat_ids=[], user_whitelist=[])
+    nothing_but(bridge, butler, "after two of another case")
 
 
 def test_the_prefix_is_looked_for_behind_the_mention_and_taken_off(bridge, butler, settings):
@@ -334,8 +340,9 @@ def test_the_bot_does_not_hear_itself(bridge, butler, settings):
     assert butler.get("CHAT")["payload"] == "another bot"
 
 
-def test_the_raw_event_is_kept_as_it_came(bridge, butler):
-    said = bridge.feishu.said("raw", extra_unknown=1)
+def test_the_raw_event_is_kept_as_it_came_without_the_verification_token(bridge, butler):
+    said = bridge.feishu.said("raw", extra_unknown=1, token="the platform's own")
     heard(butler, "raw")
     raw, = bridge.rows("SELECT raw_payload FROM feishu_inbound WHERE message_id = ?", said["message_id"])
     assert json.loads(raw[0])["header"]["event_id"] == said["event_id"]
+    assert set(json.loads(raw[0])["header"]["token"]) == {"*"} and "platform's own" not in raw[0]

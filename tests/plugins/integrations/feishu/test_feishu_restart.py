@@ -1,5 +1,6 @@
 """Restarts and kill -9 at the worst moments: nothing lost, nothing twice."""
 import random
+import sqlite3
 import threading
 import time
 
@@ -42,6 +43,21 @@ def test_a_message_redelivered_after_a_restart_is_known(bridge):
     bridge.feishu.said("before", message_id="om_known")
     bridge.feishu.said("after")
     assert texts(bridge) == ["before", "after"]
+
+
+def test_tokens_that_an_older_server_stored_in_events_are_masked_at_the_start(bridge):
+    bridge.feishu.said("before", message_id="om_old")
+    bridge.feishu.said("as well", message_id="om_none")
+    bridge.server.stop()
+    old = '{"header":{"token":"s3cret","event_id":"e1"},"event":{"message":{"content":"{}"}}}'
+    with sqlite3.connect(bridge.server.database()) as db:
+        assert db.execute("DELETE FROM steward_migrations WHERE name = '0002_masked_tokens'").rowcount == 1
+        db.execute("UPDATE feishu_inbound SET raw_payload = ? WHERE message_id = 'om_old'", (old,))
+        db.execute("UPDATE feishu_inbound SET raw_payload = '' WHERE message_id = 'om_none'")
+    db.close()
+    bridge.server.start()
+    kept = dict(bridge.rows("SELECT message_id, raw_payload FROM feishu_inbound"))
+    assert kept == {"om_old": old.replace("s3cret", "****"), "om_none": ""}
 
 
 def test_messages_while_the_server_is_down_come_when_it_is_back(bridge):

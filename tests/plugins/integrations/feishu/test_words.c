@@ -49,12 +49,15 @@ START_TEST(trimming_takes_spaces_of_all_kinds_and_nothing_else)
 }
 END_TEST
 
-START_TEST(a_list_has_what_stands_on_a_line_in_any_case)
+START_TEST(a_list_has_what_stands_on_a_line_and_no_other_case_of_it)
 {
     char first[8];
 
-    ck_assert(list_has("oc_a\nOC_b", "oc_b"));
-    ck_assert(list_has(" oc_a \noc_b", "  OC_A "));
+    ck_assert(list_has("oc_a\nOC_b", "OC_b"));
+    ck_assert(!list_has("oc_a\nOC_b", "oc_b"));
+    ck_assert(list_has(" oc_a \noc_b", "  oc_a "));
+    ck_assert(!list_has("ou_boss", "OU_BOSS"));
+    ck_assert(!list_has("OU_BOSS", "ou_boss"));
     ck_assert(!list_has("oc_ab", "oc_a"));
     ck_assert(!list_has("\n\noc_a", ""));
     ck_assert(!list_has("", "oc_a"));
@@ -65,12 +68,37 @@ START_TEST(a_list_has_what_stands_on_a_line_in_any_case)
 }
 END_TEST
 
+static const char *without_token(const char *json)
+{
+    static char out[256];
+
+    strcpy(out, json);
+    json_mask(out, strlen(out), "token");
+    return out;
+}
+
+START_TEST(a_token_is_masked_wherever_it_stands_in_an_event_and_nothing_else)
+{
+    ck_assert_str_eq(without_token("{\"header\":{\"token\":\"s3cret\",\"a\":\"s3cret\"}}"),
+                     "{\"header\":{\"token\":\"******\",\"a\":\"s3cret\"}}");
+    ck_assert_str_eq(without_token("{\"token\" :\n \"a\\\"b\", \"x\":[\"token\",\"c\"]}"),
+                     "{\"token\" :\n \"****\", \"x\":[\"token\",\"c\"]}");
+    ck_assert_str_eq(without_token("{\"\\u0074oken\":\"ab\",\"z\":\"c\"}"), "{\"\\u0074oken\":\"**\",\"z\":\"c\"}");
+    ck_assert_str_eq(without_token("{\"token\":1,\"z\":\"c\"}"), "{\"token\":1,\"z\":\"c\"}");
+    ck_assert_str_eq(without_token("{\"token\":{\"z\":\"c\"}}"), "{\"token\":{\"z\":\"c\"}}");
+    ck_assert_str_eq(without_token("{\"text\":\"{\\\"token\\\":\\\"c\\\"}\"}"),
+                     "{\"text\":\"{\\\"token\\\":\\\"c\\\"}\"}");
+    ck_assert_str_eq(without_token(""), "");
+}
+END_TEST
+
 static void add(TCase *tests)
 {
+    ADD(a_token_is_masked_wherever_it_stands_in_an_event_and_nothing_else);
     ADD(a_mask_shows_two_bytes_at_each_end_and_the_length);
     ADD(a_mask_never_cuts_a_character);
     ADD(trimming_takes_spaces_of_all_kinds_and_nothing_else);
-    ADD(a_list_has_what_stands_on_a_line_in_any_case);
+    ADD(a_list_has_what_stands_on_a_line_and_no_other_case_of_it);
 }
 
 int main(void)
