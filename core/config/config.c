@@ -282,6 +282,27 @@ static void check_origins(config *c)
     }
 }
 
+/* "host", "host:port", "[::1]:port", or "*.host". */
+static bool host_possible(const char *text)
+{
+    text += strncmp(text, "*.", 2) == 0 ? 2 : 0;
+    size_t len = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, "*/?#@[] \t:");
+    const char *port = len <= strlen(text) ? text + len : "?";
+    return len > 0 && (*port == '\0' || (*port == ':' && port[1] && !port[1 + strspn(port + 1, "0123456789")]));
+}
+
+static void check_hosts(config *c)
+{
+    for (size_t i = 0; i < config_list_count(c, "server.hosts"); i++) {
+        const char *item = config_list_item(c, "server.hosts", i);
+        if (!host_possible(item))
+            config_value_error(c, "server.hosts",
+                               "server.hosts: %s is not a host, so it would match none; write steward.example, "
+                               "steward.example:8080 or *.example",
+                               item);
+    }
+}
+
 /* `small` must not be above `large`. */
 static void check_order(config *c, const char *small, const char *large)
 {
@@ -309,6 +330,7 @@ static void check_core(config *c)
     check_initial_admin(c);
     check_proxies(c);
     check_origins(c);
+    check_hosts(c);
     check_order(c, "limits.body", "limits.large_body");
     check_order(c, "ws.payload", "ws.message");
     check_order(c, "ws.ping_interval", "ws.dead_after");

@@ -58,9 +58,15 @@ static const sw_option SERVER[] = {
     {.name = "trusted_proxies",
      .type = SW_OPTION_LIST,
      .default_value = "",
+     .summary = "Addresses and networks (10.0.0.0/8) of reverse proxies whose X-Forwarded-For and X-Forwarded-Host are "
+                "believed; set it when a proxy stands in front, or its address counts as that of every client."},
+    {.name = "hosts",
+     .type = SW_OPTION_LIST,
+     .default_value = "",
      .summary =
-         "Addresses and networks (10.0.0.0/8) of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are "
-         "believed; set it when a proxy stands in front, or its address counts as that of every client."},
+         "Hosts that clients may ask for, such as steward.example, steward.example:8080 or *.example; others get 421, "
+         "so that no page reaches the server under a name of its own (DNS rebinding). Empty: any. Ping and health "
+         "always answer at an address of this machine."},
     {.name = "data_dir",
      .type = SW_OPTION_STRING,
      .default_value = "",

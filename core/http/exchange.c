@@ -271,6 +271,7 @@ static const struct {
     {414, "HTTP/1.1 414 URI Too Long\r\n"},
     {415, "HTTP/1.1 415 Unsupported Media Type\r\n"},
     {417, "HTTP/1.1 417 Expectation Failed\r\n"},
+    {421, "HTTP/1.1 421 Misdirected Request\r\n"},
     {426, "HTTP/1.1 426 Upgrade Required\r\n"},
     {429, "HTTP/1.1 429 Too Many Requests\r\n"},
     {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},

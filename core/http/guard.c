@@ -1,4 +1,4 @@
-/* The guard of a request, from evhttp to its handler. It asks in this order: client address, CORS, route, rate,
+/* The guard of a request, from evhttp to its handler. It asks in this order: client address, CORS, route, rate, host,
  * draining and memory, module, token, role, type. Then the handler runs here, or the exchange goes to its lane. On the
  * loop.
  *
@@ -8,10 +8,10 @@
 #include "core/http/conn.h"
 #include "core/http/cors.h"
 #include "core/http/exchange.h"
+#include "core/http/forwarded.h"
 #include "core/http/own_routes.h"
 #include "core/http/rate.h"
 #include "core/http/uri.h"
-#include <event2/keyvalq_struct.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,7 +24,6 @@ typedef enum {
 } auth_answer;
 
 static void guard(exchange *x);
-static uint32_t client_find(exchange *x);
 static const route *find_route(exchange *x, const route_set **ret_set);
 static void answer_options(exchange *x, const char *allow);
 static bool overloaded(exchange *x);
@@ -75,6 +74,11 @@ static void guard(exchange *x)
     x->route = find_route(x, &set);
     if (!door && !rates_request(h->rates, slot, x->home->clock.mono_ms)) {
         exchange_fail(x, SW_RATE_LIMITED, NULL, "too many requests");
+        return;
+    }
+    if (!host_served(x)) {
+        exchange_refuse(x, 421, "invalid_request",
+                        "this server does not answer for that Host; server.hosts lists those it does");
         return;
     }
     if (x->method == HEAD_OPTIONS) {
@@ -193,56 +197,6 @@ static void admit(exchange *x)
         exchange_run(x, r->row.handle);
     else
         exchange_submit(x, r->row.lane, r->row.handle);
-}
-
-/* ---- the client behind trusted proxies ---- */
-
-/* The addresses from the last one backwards: the first that is not a trusted proxy is the client. A proxy adds to the
- * end, so what stands before an untrusted address is only a claim. Several headers count as one list. */
-typedef struct {
-    address found;
-    bool ended; /* an untrusted address, or something that is not an address */
-} walk;
-
-static void walk_value(walk *w, const http_settings *s, const char *value)
-{
-    const char *end = value + strlen(value);
-    while (!w->ended && end > value) {
-        const char *begin = end;
-        while (begin > value && begin[-1] != ',')
-            begin--;
-        sw_str piece = str_trim((sw_str){begin, (size_t)(end - begin)});
-        address a;
-        if (address_parse_forwarded(piece.at, piece.len, &a)) {
-            w->found = a;
-            w->ended = !address_in(&a, s->trusted, s->trusted_count);
-        } else {
-            w->ended = true;
-        }
-        end = begin > value ? begin - 1 : value;
-    }
-}
-
-/* Sets the address of an exchange from X-Forwarded-For, when the peer is a trusted proxy. Gives the slot under which
- * its requests are counted. */
-static uint32_t client_find(exchange *x)
-{
-    const conn *c = x->conn;
-    const http_settings *s = &x->home->server->settings;
-    if (!c->trusted || !(x->present & HAS_FORWARDED))
-        return c->slot;
-    walk w = {.found = c->peer};
-    const struct evkeyvalq *headers = evhttp_request_get_input_headers(x->ev);
-    const char *values[16];
-    int n = 0;
-    for (const struct evkeyval *h = headers->tqh_first; h && n < 16; h = h->next.tqe_next)
-        if (strcasecmp(h->key, "X-Forwarded-For") == 0)
-            values[n++] = h->value;
-    while (n > 0 && !w.ended)
-        walk_value(&w, s, values[--n]);
-    address_format(&w.found, x->address);
-    x->req.address = x->address;
-    return rates_slot(x->home->server->rates, &w.found);
 }
 
 /* ---- the token and the role ---- */

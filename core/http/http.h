@@ -80,7 +80,7 @@ void http_close(http_server *h);
 
 /* ---- for the metrics; any thread ---- */
 
-enum { HTTP_STATUSES = 24, HTTP_BUCKETS = 12 };
+enum { HTTP_STATUSES = 25, HTTP_BUCKETS = 12 };
 /* What by_status[i] counts; 0: every other status. */
 extern const int HTTP_STATUS_LIST[HTTP_STATUSES];
 /* Upper bounds of buckets[i] in microseconds; the last one is unbounded (0). */

@@ -25,7 +25,7 @@ typedef struct exchange exchange;
 
 /* What http takes from the configuration, read once when it opens; [cors] is in cors.h. Texts are the configuration's.
  */
-enum { TRUSTED_MAX = 64 };
+enum { TRUSTED_MAX = 64, HOSTS_MAX = 64 };
 
 typedef struct {
     const char *host;
@@ -40,6 +40,8 @@ typedef struct {
     bool check_origin; /* of WebSockets */
     address_range trusted[TRUSTED_MAX];
     size_t trusted_count;
+    const char *hosts[HOSTS_MAX]; /* server.hosts */
+    size_t host_count;            /* 0: any */
 } http_settings;
 
 /* What a connection does. READ states wait for the client, the others do not read. */
@@ -193,6 +195,7 @@ struct http_server {
     health health;
     _Atomic uint32_t open; /* connections of all loops */
     _Atomic bool over_memory;
+    _Atomic bool warned_of_proxy;
 };
 
 static inline void count(counter *c)

@@ -108,8 +108,8 @@ static void add_line(const exchange *x, int status, size_t bytes, int64_t took_n
 /* ---- counts and times by route ---- */
 
 const int HTTP_STATUS_LIST[HTTP_STATUSES] = {
-    101, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409,
-    410, 413, 415, 417, 426, 429, 431, 500, 501, 503, 505, 0,
+    101, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 410,
+    413, 415, 417, 421, 426, 429, 431, 500, 501, 503, 505, 0,
 };
 
 const uint32_t HTTP_BUCKET_US[HTTP_BUCKETS] = {

@@ -334,6 +334,18 @@ static bool read_trusted(http_settings *s, const config *c, char *error, size_t 
     return true;
 }
 
+static bool read_hosts(http_settings *s, const config *c, char *error, size_t error_size)
+{
+    s->host_count = config_list_count(c, "server.hosts");
+    if (s->host_count > HOSTS_MAX) {
+        snprintf(error, error_size, "server.hosts: more than %d", HOSTS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < s->host_count; i++)
+        s->hosts[i] = config_list_item(c, "server.hosts", i);
+    return true;
+}
+
 /* What the limit of open files leaves for them. */
 static uint32_t connections_of_limit(void)
 {
@@ -372,7 +384,7 @@ static bool settings_read(http_settings *s, const config *c, char *error, size_t
         s->connections = possible;
     if (s->large_body < s->body)
         s->large_body = s->body;
-    return read_trusted(s, c, error, error_size);
+    return read_trusted(s, c, error, error_size) && read_hosts(s, c, error, error_size);
 }
 
 /* ---- listening sockets ---- */

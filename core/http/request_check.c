@@ -241,6 +241,7 @@ static const known_header KNOWN[] = {
     {.name = "origin", .bit = HAS_ORIGIN, .once = true},
     {.name = "x-request-id", .bit = HAS_REQUEST_ID},
     {.name = "x-forwarded-for", .bit = HAS_FORWARDED},
+    {.name = "x-forwarded-host", .bit = HAS_FORWARDED_HOST},
     {.name = "expect", .bit = HAS_EXPECT, .once = true},
     {.name = "connection", .bit = HAS_CONNECTION},
     {.name = "upgrade", .bit = HAS_UPGRADE},
@@ -263,6 +264,8 @@ static const known_header *known_of(sw_str name)
 static int read_header(sw_str name, sw_str value, request_head *h, const char **ret_why)
 {
     const known_header *k = known_of(name);
+    if (str_lower(name.at[0]) == 'x' && str_starts_nocase(name, "x-forwarded-"))
+        h->present |= HAS_FORWARDED_ANY;
     if (!k)
         return 0;
     bool first = !(h->present & k->bit);

@@ -27,7 +27,9 @@ enum {
     HAS_PREFLIGHT = 2048, /* Access-Control-Request-Method */
     HAS_WS_KEY = 4096,
     HAS_WS_VERSION = 8192,
-    HAS_CODING = 16384 /* Content-Encoding */
+    HAS_CODING = 16384,         /* Content-Encoding */
+    HAS_FORWARDED_HOST = 32768, /* X-Forwarded-Host */
+    HAS_FORWARDED_ANY = 65536   /* X-Forwarded-For, -Host, -Proto … */
 };
 
 typedef struct {

@@ -3,7 +3,7 @@
 
 #include "core/base/str.h"
 #include "core/http/conn.h"
-#include "core/http/cors.h"
+#include "core/http/forwarded.h"
 #include "core/runtime/thread.h"
 #include <string.h>
 #include <strings.h>
@@ -14,31 +14,11 @@ static const char *header(const exchange *x, const char *name)
     return value ? value : "";
 }
 
-/* The host of "https://host:port" or "host:port", without the port; empty when anything but a port follows it. */
-static sw_str host_of(const char *text)
-{
-    const char *scheme = strstr(text, "://"), *host = scheme ? scheme + 3 : text;
-    size_t len = strcspn(host, host[0] == '[' ? "]" : ":");
-    if (host[0] == '[')
-        len += host[len] == ']';
-    const char *port = host + len;
-    if (*port != '\0' && (*port != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0'))
-        len = 0;
-    return (sw_str){host, len};
-}
-
 /* Browsers send credentials of a user who is signed in elsewhere, so a JWT is bound to known origins; an api token is
  * not: whoever has it may use it. */
-static bool origin_allowed(const exchange *x)
+static bool comes_from_known_page(const exchange *x)
 {
-    const http_settings *s = &x->home->server->settings;
-    if (!s->check_origin || !(x->present & HAS_ORIGIN) || x->req.who.by_api_token)
-        return true;
-    const char *origin = header(x, "Origin");
-    sw_str from = host_of(origin), here = host_of(header(x, "Host"));
-    bool same = from.len > 0 && from.len == here.len && strncasecmp(from.at, here.at, from.len) == 0;
-    const cors_rules *rules = x->home->server->cors;
-    return same || rules->any_origin || cors_origin_listed(rules, origin);
+    return !x->home->server->settings.check_origin || x->req.who.by_api_token || origin_allowed(x);
 }
 
 static bool holds_word(const char *list, const char *word)
@@ -92,7 +72,7 @@ void upgrade_take_over(exchange *x)
         exchange_fail(x, SW_BUSY, NULL, "the server is shutting down");
         return;
     }
-    if (!origin_allowed(x)) {
+    if (!comes_from_known_page(x)) {
         exchange_fail(x, SW_FORBIDDEN, NULL, "origin not allowed");
         return;
     }

@@ -101,6 +101,8 @@ END_TEST
 static const char *const NO_ORIGINS[] = {"https://a.example/app", "a.example",  "https://*a.example",
                                          "https://a.*",           "https://*.", "://a",
                                          "https://u@a.example",   "https://a//"};
+static const char *const NO_HOSTS[] = {
+    "https://a", "a/", "*", "*.", "a.*", "a:", "a:b", "::1", "[::1", "[::1]x", "u@a"};
 
 START_TEST(errors_name_file_line_and_what_would_be_right)
 {
@@ -130,6 +132,15 @@ START_TEST(errors_name_file_line_and_what_would_be_right)
             "main.conf:2: cors.allowed_origins: %s is not an origin, so it would match none; write https://host or "
             "https://host:port",
             NO_ORIGINS[i]);
+        expect_text_error(text, error);
+    }
+    for (size_t i = 0; i < sizeof NO_HOSTS / sizeof NO_HOSTS[0]; i++) {
+        char text[200], error[300];
+        snprintf(text, sizeof text, "[server]\nhosts = a, a:1, *.a, [::1]:80, [::1], 192.0.2.1, %s\n", NO_HOSTS[i]);
+        snprintf(error, sizeof error,
+                 "main.conf:2: server.hosts: %s is not a host, so it would match none; write steward.example, "
+                 "steward.example:8080 or *.example",
+                 NO_HOSTS[i]);
         expect_text_error(text, error);
     }
     expect_text_error("[auth]\ninitial_admin_user = a b\n",
