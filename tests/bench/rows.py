@@ -313,6 +313,12 @@ def start():
                  parts=["all: " + ", ".join(f"{t:.0f}" for t in times) + " ms"])]
 
 
+def rules():
+    told = run_tool("bare_rules", "--seconds", 2, on=SERVER_CORES)
+    return [line("a verdict of 1,000 rules", f"{told['two_parts_us']:.1f} us", "<= 50", told["two_parts_us"] <= 50,
+                 parts=[f"two parts {told['two_parts_us']:.1f} us, a command of 16 KiB {told['longest_us']:.1f} us"])]
+
+
 def prepared(row):
     def run():
         build()
@@ -320,4 +326,5 @@ def prepared(row):
     return run
 
 
-ROWS = {f.__name__: prepared(f) for f in (ping, get50, post, array, relay, idle, fanout, search, storm, start)}
+ROWS = {f.__name__: prepared(f) for f in (ping, get50, post, array, relay, idle, fanout, search, storm, start,
+                                              rules)}
