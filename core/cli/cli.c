@@ -2,6 +2,7 @@
 #include "core/cli/cli.h"
 
 #include "core/base/log.h"
+#include "core/base/nearest.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -45,6 +46,27 @@ static bool in_group(const cli_command *c, const char *word)
 {
     size_t len = strlen(word);
     return strncmp(c->name, word, len) == 0 && c->name[len] == ' ';
+}
+
+/* The command that may be meant by words that name none, each word near to the name's, or NULL. */
+static const char *nearest_command(const char *const *words, size_t count)
+{
+    const char *found = NULL;
+    unsigned best = NEAREST_NONE;
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+        const char *name = CLI_COMMANDS[i].name, *second = strchr(name, ' ');
+        unsigned first_off = NEAREST_NONE, second_off = second ? NEAREST_NONE : 0;
+        char first[32];
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(name, " "), name);
+        if (!nearest(words[0], first, &first_off) ||
+            (second && (count < 2 || !nearest(words[1], second + 1, &second_off))))
+            continue;
+        if (first_off + second_off >= best)
+            continue;
+        best = first_off + second_off;
+        found = name;
+    }
+    return found;
 }
 
 const char *cli_config_file(const char *given)
@@ -91,6 +113,16 @@ static bool explain_group(const char *word)
     return any;
 }
 
+/* In two columns; a long usage has a line of its own. */
+static void print_summary(const cli_command *c)
+{
+    enum { COLUMN = 38 };
+    if (strlen(c->usage) > COLUMN)
+        printf("  %s\n  %*s  %s\n", c->usage, COLUMN, "", c->summary);
+    else
+        printf("  %-*s  %s\n", COLUMN, c->usage, c->summary);
+}
+
 int cli_help(const cli_args *args)
 {
     if (args->count) {
@@ -102,13 +134,15 @@ int cli_help(const cli_args *args)
         }
         if (args->count == 1 && explain_group(args->words[0]))
             return CLI_OK;
-        fprintf(stderr, "steward help: there is no command \"%s%s%s\"\ntry: steward help\n", args->words[0],
-                args->count > 1 ? " " : "", args->count > 1 ? args->words[1] : "");
+        const char *meant = nearest_command(args->words, args->count);
+        fprintf(stderr, "steward help: there is no command \"%s%s%s\"%s%s%s\ntry: steward help\n", args->words[0],
+                args->count > 1 ? " " : "", args->count > 1 ? args->words[1] : "", meant ? "; did you mean \"" : "",
+                meant ? meant : "", meant ? "\"?" : "");
         return CLI_USAGE;
     }
     printf("usage: steward COMMAND\n\n");
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
-        printf("  %-44s %s\n", CLI_COMMANDS[i].usage, CLI_COMMANDS[i].summary);
+        print_summary(&CLI_COMMANDS[i]);
     printf("\nsteward help COMMAND says more.\n");
     return CLI_OK;
 }
@@ -200,6 +234,12 @@ static int unknown_command(const char *const *words, size_t count)
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
         group = group || in_group(&CLI_COMMANDS[i], words[0]);
     bool second = group && count > 1 && words[1][0] != '-';
+    const char *meant = group && !second ? NULL : nearest_command(words, count);
+    if (meant) {
+        fprintf(stderr, "steward: unknown command \"%s%s%s\"; did you mean \"%s\"?\ntry: steward help\n", words[0],
+                second ? " " : "", second ? words[1] : "", meant);
+        return CLI_USAGE;
+    }
     fprintf(stderr, "steward: %s \"%s%s%s\"; there are:", group && !second ? "incomplete command" : "unknown command",
             words[0], second ? " " : "", second ? words[1] : "");
     const char *before = " ";

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BCRYPT_MAX = 72 }; /* bytes of a password that bcrypt looks at */
 
@@ -24,6 +25,7 @@ config *config_new(void)
         return NULL;
     arena_init(&c->mem, 0);
     buf_init(&c->errors, 0);
+    buf_init(&c->warnings, 0);
     return c;
 }
 
@@ -32,6 +34,7 @@ void config_free(config *c)
     if (!c)
         return;
     buf_done(&c->errors);
+    buf_done(&c->warnings);
     arena_done(&c->mem);
     free(c->table);
     free(c);
@@ -67,6 +70,16 @@ bool config_load_sections(config *c, const char *file, char **environment, const
 {
     c->only = sections;
     return config_load(c, file, environment);
+}
+
+void config_offer_plugin(config *c, const char *plugin)
+{
+    config_name *n = arena_alloc(&c->mem, sizeof *n);
+    const char *name = arena_strndup(&c->mem, plugin, strlen(plugin));
+    if (!n || !name)
+        return; /* a hint less */
+    *n = (config_name){.next = c->plugins, .name = name};
+    c->plugins = n;
 }
 
 bool config_section_wanted(const config *c, const char *section)
@@ -192,14 +205,31 @@ static bool declare(config *c, const char *section, const sw_option *o)
 
 /* ---- values ---- */
 
+/* A path of a file is meant from the folder of that file; of the environment (line 0) as it is. */
+static const char *from_folder(config *c, const config_entry *e, const char *text, const char *file, int line)
+{
+    const char *slash = strrchr(file, '/');
+    if ((e->option.flags & SW_OPTION_PATH) == 0 || line == 0 || text[0] == '/' || text[0] == '\0' || !slash)
+        return text;
+    const char *whole = arena_printf(&c->mem, "%.*s/%s", (int)(slash - file), file, text);
+    if (whole && access(whole, F_OK) != 0 && access(text, F_OK) == 0)
+        config_warn_at(
+            c, file, line,
+            "%s: a relative path is meant from the folder of this file; %s of the working folder is not used", e->name,
+            text);
+    return whole;
+}
+
 /* NULL when it is good, otherwise what is wrong. The text stands in `line` of `file`. */
 static const char *apply(config *c, config_entry *e, const char *text, const char *file, int line)
 {
-    const char *wrong = option_value_parse(&c->mem, &e->option, text, &e->value);
+    const char *meant = from_folder(c, e, text, file, line);
+    const char *wrong = meant ? option_value_parse(&c->mem, &e->option, meant, &e->value) : "is too long";
     if (!wrong) {
         e->set = true;
         e->file = file;
         e->line = line;
+        config_check_written(c, e, text);
     }
     return wrong;
 }
@@ -221,6 +251,10 @@ static void apply_settings(config *c, const char *section)
                             config_hint_key(c, s->section, s->key));
         else if (wrong)
             config_error_at(c, s->file, s->line, "%s %s%s", s->key, wrong, config_hint_value(c, e, s->value));
+        else if (s->exposed && e->option.type == SW_OPTION_SECRET && s->value[0] != '\0')
+            config_warn_at(c, s->file, s->line,
+                           "%s is a secret, and every user of this machine may read the file: chmod o= %s", e->name,
+                           s->file);
     }
 }
 

@@ -40,6 +40,12 @@ bool config_finish(config *c, bool (*known)(void *arg, const char *plugin), void
 /* Must the server stop when this plugin cannot be used? Named in plugins.required, or [plugin:NAME] required = true;
  * also answers for a plugin that could not be loaded and so has declared nothing. After config_load(). */
 bool config_plugin_required(const config *c, const char *plugin);
+/* A plugin that could be enabled, loaded or not: who misspells it is told. Before config_declare(). */
+void config_offer_plugin(config *c, const char *plugin);
+/* "; did you mean NAME?" of those plugins, or "". */
+const char *config_hint_plugin(config *c, const char *plugin);
+/* What is probably not meant, or unsafe, and no error; as config_errors(). */
+const char *config_warnings(const config *c);
 /* Errors so far, one per line "file:line: message"; "" when none. */
 const char *config_errors(const config *c);
 void config_add_error(config *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,22 +1,28 @@
 /* What is said about a wrong setting: all errors of a configuration, and hints at what was meant. */
 #include "core/config/config_internal.h"
 
+#include "core/base/nearest.h"
 #include "core/common/utf8.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
     ERRORS_MAX = 256 * 1024, /* bytes of messages that are kept */
-    NAME_MAX_HINT = 48,      /* longer names get no hint        */
 };
+
+static void add_to(buf *to, const char *line)
+{
+    if (to->len + strlen(line) + 1 > ERRORS_MAX)
+        return; /* more than anybody reads */
+    buf_add_text(to, line);
+    buf_add(to, "\n", 1);
+}
 
 static void add_line(config *c, const char *line)
 {
-    if (c->errors.len + strlen(line) + 1 > ERRORS_MAX)
-        return; /* more than anybody reads */
-    buf_add_text(&c->errors, line);
-    buf_add(&c->errors, "\n", 1);
+    add_to(&c->errors, line);
 }
 
 void config_error_no_memory(config *c)
@@ -62,61 +68,76 @@ void config_value_error(config *c, const char *name, const char *format, ...)
         config_error_at(c, e->file, e->line, "%s", message);
 }
 
+void config_warn_at(config *c, const char *file, int line, const char *format, ...)
+{
+    char number[16] = "";
+    va_list args;
+    va_start(args, format);
+    const char *message = arena_vprintf(&c->mem, format, args);
+    va_end(args);
+    if (line > 0)
+        snprintf(number, sizeof number, ":%d", line);
+    const char *whole = message ? arena_printf(&c->mem, "%s%s: %s", file, number, message) : NULL;
+    add_to(&c->warnings, whole ? whole : "out of memory");
+}
+
+static const char *lines_of(const buf *b)
+{
+    if (!b->at)
+        return b->failed ? "out of memory\n" : "";
+    b->at[b->len] = '\0'; /* in the slack */
+    return b->at;
+}
+
 const char *config_errors(const config *c)
 {
-    if (!c->errors.at)
-        return c->errors.failed ? "out of memory\n" : "";
-    c->errors.at[c->errors.len] = '\0'; /* in the slack */
-    return c->errors.at;
+    return lines_of(&c->errors);
+}
+
+const char *config_warnings(const config *c)
+{
+    return lines_of(&c->warnings);
+}
+
+/* ---- quotes and comments, which are nothing special in a value ---- */
+
+/* What in a text looks as if it was not to be part of it; NULL when nothing does. */
+static const char *looks_wrong(const char *text)
+{
+    size_t len = strlen(text);
+    if (len >= 2 && (text[0] == '"' || text[0] == '\'') && text[len - 1] == text[0])
+        return "the quotes are taken for a part of it; write it without them";
+    if (text[0] == '#')
+        return "the comment is taken for the value; write it on a line of its own";
+    for (size_t i = 1; i < len; i++)
+        if ((text[i] == '#' || text[i] == ';') && (text[i - 1] == ' ' || text[i - 1] == '\t'))
+            return "the comment is taken for a part of it; write it on a line of its own";
+    return NULL;
+}
+
+void config_check_written(config *c, const config_entry *e, const char *text)
+{
+    const sw_option *o = &e->option;
+    const char *wrong = looks_wrong(text);
+    for (size_t i = 0; !wrong && i < e->value.item_count; i++)
+        wrong = looks_wrong(e->value.items[i]);
+    if (!wrong)
+        return;
+    if (o->type == SW_OPTION_SECRET || strncmp(e->section, "plugin:", 7) == 0)
+        config_warn_at(c, e->file, e->line, "%s: %s, if that is not meant", e->name, wrong);
+    else
+        config_error_at(c, e->file, e->line, "%s: %s", e->name, wrong);
 }
 
 /* ---- hints ---- */
 
-static unsigned smallest(unsigned a, unsigned b, unsigned c)
-{
-    unsigned least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* Letters to add, drop, replace or swap with their neighbour to come from one name to the other. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned rows[3][NAME_MAX_HINT + 1];
-    size_t a_len = strlen(a), b_len = strlen(b);
-    if (a_len > NAME_MAX_HINT || b_len > NAME_MAX_HINT)
-        return NAME_MAX_HINT;
-    for (unsigned k = 0; k <= b_len; k++)
-        rows[0][k] = k;
-    for (size_t i = 1; i <= a_len; i++) {
-        unsigned *now = rows[i % 3], *last = rows[(i - 1) % 3], *before = rows[(i + 1) % 3];
-        now[0] = (unsigned)i;
-        for (size_t k = 1; k <= b_len; k++) {
-            now[k] = smallest(last[k] + 1, now[k - 1] + 1, last[k - 1] + (a[i - 1] != b[k - 1]));
-            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] && before[k - 2] + 1 < now[k])
-                now[k] = before[k - 2] + 1;
-        }
-    }
-    return rows[a_len % 3][b_len];
-}
-
-/* Near enough to be meant: a third of its letters, three at most. */
-static bool near(const char *given, const char *known, unsigned *best)
-{
-    size_t allowed = strlen(given) / 3 < 1 ? 1 : strlen(given) / 3;
-    unsigned d = distance(given, known);
-    if (d > (allowed > 3 ? 3 : allowed) || d >= *best)
-        return false;
-    *best = d;
-    return true;
-}
-
 const char *config_hint_key(config *c, const char *section, const char *key)
 {
     const config_entry *found = NULL, *elsewhere = NULL;
-    unsigned best = NAME_MAX_HINT;
+    unsigned best = NEAREST_NONE;
     for (const config_entry *e = c->entries; e; e = e->next) {
         bool here = strcmp(e->section, section) == 0;
-        if (here && near(key, e->option.name, &best))
+        if (here && nearest(key, e->option.name, &best))
             found = e;
         if (!here && !elsewhere && strcmp(e->option.name, key) == 0)
             elsewhere = e;
@@ -132,14 +153,30 @@ const char *config_hint_key(config *c, const char *section, const char *key)
 const char *config_hint_section(config *c, const char *section)
 {
     const char *found = NULL;
-    unsigned best = NAME_MAX_HINT;
+    unsigned best = NEAREST_NONE;
     for (const config_entry *e = c->entries; e; e = e->next)
-        if (near(section, e->section, &best))
+        if (nearest(section, e->section, &best))
             found = e->section;
+    for (const config_name *p = c->plugins; p; p = p->next) {
+        const char *known = arena_printf(&c->mem, "plugin:%s", p->name);
+        if (known && nearest(section, known, &best))
+            found = known;
+    }
     /* [chat] for [plugin:chat]: whether there is such a plugin is not known yet. */
     const char *hint = found ? arena_printf(&c->mem, "; did you mean [%s]?", found)
                              : arena_printf(&c->mem, "; the options of a plugin stand in [plugin:NAME]");
     return !hint ? "" : hint;
+}
+
+const char *config_hint_plugin(config *c, const char *plugin)
+{
+    const char *found = NULL;
+    unsigned best = NEAREST_NONE;
+    for (const config_name *p = c->plugins; p; p = p->next)
+        if (nearest(plugin, p->name, &best))
+            found = p->name;
+    const char *hint = found ? arena_printf(&c->mem, "; did you mean %s?", found) : NULL;
+    return hint ? hint : "";
 }
 
 /* Can it be shown on one line? */
@@ -154,8 +191,11 @@ static bool is_plain(const char *text)
 
 const char *config_hint_value(config *c, const config_entry *e, const char *text)
 {
-    const char *hint = NULL;
-    if (strcmp(e->name, "auth.jwt_secret") == 0)
+    const char *hint = NULL, *wrong = e->option.type == SW_OPTION_SECRET ? NULL : looks_wrong(text);
+    if (wrong)
+        hint =
+            is_plain(text) ? arena_printf(&c->mem, ", not %s: %s", text, wrong) : arena_printf(&c->mem, "; %s", wrong);
+    else if (strcmp(e->name, "auth.jwt_secret") == 0)
         hint = "; openssl rand -base64 32 makes a good one";
     else if (e->option.type != SW_OPTION_SECRET && text[0] == '\0')
         hint = ", not empty";

@@ -14,6 +14,7 @@ struct config_setting {
     config_setting *next;
     const char *file, *section, *key, *value;
     int line;
+    bool exposed; /* every user may read the file */
 };
 
 /* One declared option and its value. */
@@ -29,15 +30,22 @@ struct config_entry {
     int line;
 };
 
+typedef struct config_name config_name;
+struct config_name {
+    config_name *next;
+    const char *name;
+};
+
 struct config {
-    arena mem; /* everything below, but the errors */
-    buf errors;
+    arena mem; /* everything below, but errors and warnings */
+    buf errors, warnings;
     config_setting *settings, *last_setting; /* in the order they apply */
     config_entry *entries, *last_entry;
     config_entry **table; /* open addressing by name; size is a power of two */
     size_t table_size, entry_count;
     const char **environment; /* copies, NULL-ended */
     bool *environment_used;
+    config_name *plugins;    /* what there is to enable */
     const char *const *only; /* the sections that count, NULL-ended, the caller's; NULL for all */
 };
 
@@ -62,6 +70,11 @@ void config_environment_check(config *c, bool (*known)(void *arg, const char *pl
 void config_error_at(config *c, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void config_error_no_memory(config *c);
+void config_warn_at(config *c, const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Quotes around a value and a comment behind it belong to the value, and are hardly meant so: an error in the core's
+ * texts, a warning in secrets and in texts of plugins, which may hold anything. */
+void config_check_written(config *c, const config_entry *e, const char *text);
 /* " (did you mean …?)" for a key or section that is not known; "" when nothing is near. */
 const char *config_hint_key(config *c, const char *section, const char *key);
 const char *config_hint_section(config *c, const char *section);

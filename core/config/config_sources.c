@@ -22,6 +22,7 @@ typedef struct {
     config *c;
     const char *name;
     const config_setting *before; /* the last setting of the files before it */
+    bool exposed;                 /* every user may read it */
 } reading;
 
 static void read_file(config *c, const char *name);
@@ -94,6 +95,7 @@ static void on_setting(void *arg, int line, sw_str section, sw_str key, sw_str v
     }
     *s = (config_setting){.file = r->name,
                           .line = line,
+                          .exposed = r->exposed,
                           .section = arena_strndup(&c->mem, section.at, section.len),
                           .key = arena_strndup(&c->mem, key.at, key.len),
                           .value = arena_strndup(&c->mem, value.at, value.len)};
@@ -116,18 +118,21 @@ static void on_setting(void *arg, int line, sw_str section, sw_str key, sw_str v
 }
 
 /* The whole file into `text`; false sets errno. */
-static bool read_all(const char *name, buf *text)
+static bool read_all(const char *name, buf *text, bool *ret_exposed)
 {
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     ssize_t got = 1;
     if (fd < 0)
         return false;
-    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
+    if (fstat(fd, &info) != 0)
+        info.st_mode = 0;
+    if (S_ISDIR(info.st_mode)) {
         close(fd);
         errno = EISDIR;
         return false;
     }
+    *ret_exposed = S_ISREG(info.st_mode) && (info.st_mode & S_IROTH);
     while (got > 0) {
         char *at = buf_reserve(text, 16 * 1024);
         if (!at) {
@@ -155,7 +160,7 @@ static void read_file(config *c, const char *name)
     buf_init(&text, FILE_MAX);
     if (!r.name)
         config_error_no_memory(c);
-    else if (!read_all(name, &text))
+    else if (!read_all(name, &text, &r.exposed))
         config_error_at(c, r.name, 0, "cannot be read: %s", strerror(errno));
     else if (text.len > 0)
         ini_parse(text.at, text.len, &reader);

@@ -70,6 +70,7 @@ static const sw_option SERVER[] = {
     {.name = "data_dir",
      .type = SW_OPTION_STRING,
      .default_value = "",
+     .flags = SW_OPTION_PATH,
      .summary = "Folder of the database, the keys and the lock; empty for $STATE_DIRECTORY, else ./data."},
     {.name = "metrics_port",
      .type = SW_OPTION_INT,
@@ -96,6 +97,7 @@ static const sw_option STORAGE[] = {
     {.name = "path",
      .type = SW_OPTION_STRING,
      .default_value = "",
+     .flags = SW_OPTION_PATH,
      .env = "DB_PATH",
      .summary = "File of the database; empty for steward.db in the data folder. Not on a network file system."},
     {.name = "synchronous",
@@ -187,6 +189,7 @@ static const sw_option AUTH[] = {
     {.name = "master_key_file",
      .type = SW_OPTION_STRING,
      .default_value = "",
+     .flags = SW_OPTION_PATH,
      .env = "STEWARD_MASTER_KEY_FILE",
      .summary =
          "File of the 32 bytes that protect tokens and connector secrets in the database; empty for master.key in "
@@ -243,6 +246,7 @@ static const sw_option LOG[] = {
     {.name = "file",
      .type = SW_OPTION_STRING,
      .default_value = "",
+     .flags = SW_OPTION_PATH,
      .summary =
          "File to append to, opened anew at SIGHUP; empty for standard error, which systemd keeps in the journal."},
     {.name = "access",
@@ -259,6 +263,7 @@ static const sw_option PLUGINS[] = {
     {.name = "dir",
      .type = SW_OPTION_STRING,
      .default_value = "",
+     .flags = SW_OPTION_PATH,
      .summary = "Folder of the plugins; empty for lib/steward/plugins beside the server's own tree, else where it was "
                 "built to be installed."},
     {.name = "required",
@@ -482,6 +487,7 @@ static const sw_option OUTBOUND[] = {
     {.name = "ca_file",
      .type = SW_OPTION_STRING,
      .default_value = "",
+     .flags = SW_OPTION_PATH,
      .summary =
          "Certificates of authorities (PEM) to trust besides the system's, when plugins talk to machines of your "
          "own."},

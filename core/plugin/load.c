@@ -3,10 +3,13 @@
 #include "core/plugin/plugin_internal.h"
 #include "core/plugin/registry.h"
 
+#include "core/base/log.h"
 #include "core/crash/crash_handler.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 _Static_assert((int)CRASHES_WHY_MAX >= (int)LOADER_ERROR_MAX, "room for either reason");
 _Static_assert((int)CRASH_MODULES_MAX >= (int)RUNTIME_MODULES_MAX, "every plugin has a row in the crash report");
@@ -35,6 +38,33 @@ void registry_load(registry *r, const char *dir)
     }
 }
 
+/* May every user of the machine put another file there? In development that is only said, for file systems that know no
+ * modes. */
+static bool anybody_writes(const registry *r, const char *path, char error[CRASHES_WHY_MAX])
+{
+    const char *const both[] = {r->dir, path};
+    for (size_t i = 0; i < 2; i++) {
+        struct stat about;
+        if (stat(both[i], &about) != 0 || !(about.st_mode & S_IWOTH))
+            continue;
+        snprintf(error, CRASHES_WHY_MAX, "every user of this machine may write to %s: chmod o-w", both[i]);
+        if (strcmp(config_text(r->rt->config, "server.env"), "development") != 0)
+            return true;
+        log_warn("plugins", "%s", error);
+    }
+    return false;
+}
+
+/* There is no such file: perhaps another name is meant. */
+static bool is_missing(const registry *r, const char *name, const char *path, char error[CRASHES_WHY_MAX])
+{
+    if (!plugin_name_valid(name) || access(path, F_OK) == 0)
+        return false;
+    snprintf(error, CRASHES_WHY_MAX, "there is no readable file %.400s%s", path,
+             config_hint_plugin(r->rt->config, name));
+    return true;
+}
+
 /* Opens its file, unless it has crashed the server too often. false: `error` says why not. */
 static bool open_file(registry *r, module *m, char error[CRASHES_WHY_MAX])
 {
@@ -42,6 +72,8 @@ static bool open_file(registry *r, module *m, char error[CRASHES_WHY_MAX])
     const char *name = m->host.name;
     bool exempt = r->rt->safe_mode || config_plugin_required(r->rt->config, name);
     snprintf(path, sizeof path, "%s/%s.so", r->dir, name);
+    if (is_missing(r, name, path, error) || anybody_writes(r, path, error))
+        return false;
     if (!crashes_admit(r->crashes, &m->host, name, path, exempt, error))
         return false;
     crash_scope before = crash_enter(&m->host, "load", NULL, NULL); /* its constructors run */

@@ -78,6 +78,11 @@ bool data_dir_open(server *s, char *error, size_t error_size)
         snprintf(error, error_size, "the data folder %s is not a folder", s->data_dir);
         return false;
     }
+    if (about.st_mode & S_IWOTH) {
+        snprintf(error, error_size, "every user of this machine may write to the data folder %s: chmod 0700",
+                 s->data_dir);
+        return false;
+    }
     s->rt.data_dir = s->data_dir;
     if (!data_dir_store(c, s->data_dir, s->store_path)) {
         snprintf(error, error_size, "the path of the store is too long");

@@ -49,8 +49,13 @@ bool server_configure(server *s, const char *config_file);
  * stderr as well until server_open() is done, when it serves. Then, and when its own configuration is good, it takes
  * the port and makes the crash file and the folder around it; else it touches no data. */
 bool server_configure_from(server *s, const server_source *from);
+/* server_check.c: after server_configure() said yes: is what the configuration names there (folders, files, the host)?
+ * Makes nothing. false: config_errors() has more. */
+bool server_check(server *s);
 /* The folder of the plugins by this configuration. */
 void plugin_folder(const config *c, char out[PATH_MAX]);
+/* One log line for each of `lines`: errors and warnings of a configuration. */
+void server_log_lines(sw_log_level level, const char *part, const char *lines);
 /* log.level by this configuration. */
 sw_log_level configured_level(const config *c);
 

@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,15 @@ void plugin_folder(const config *c, char out[PATH_MAX])
         snprintf(out, PATH_MAX, "%s", STEWARD_PLUGIN_DIR);
 }
 
+void server_log_lines(sw_log_level level, const char *part, const char *lines)
+{
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        log_line(level, part, "%.*s", (int)len, lines);
+        lines += len + (lines[len] == '\n');
+    }
+}
+
 static bool open_log(const config *c, const server_source *from)
 {
     if (from->offline)
@@ -64,6 +74,21 @@ static bool open_log(const config *c, const server_source *from)
     log_starting(from->serves);
     log_format format = strcmp(config_text(c, "log.format"), "json") == 0 ? LOG_JSON : LOG_TEXT;
     return log_open(format, configured_level(c), config_text(c, "log.file"));
+}
+
+/* For those who misspell one. */
+static void offer_plugins(server *s)
+{
+    DIR *folder = opendir(s->plugin_dir);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        char *end = strrchr(entry->d_name, '.');
+        if (!end || strcmp(end, ".so") != 0)
+            continue;
+        *end = '\0';
+        config_offer_plugin(s->rt.config, entry->d_name);
+    }
+    if (folder)
+        closedir(folder);
 }
 
 /* In safe mode the server's own plugins: those that plugins.dir names may be others' of the same names. */
@@ -123,8 +148,11 @@ bool server_configure_from(server *s, const server_source *from)
         watch_crashes(s);
     registry_offer(s->plugins, from->linked);
     choose_folder(s);
+    offer_plugins(s);
     registry_load(s->plugins, s->plugin_dir);
     good = config_finish(c, registry_knows, s->plugins) && good;
     registry_resolve(s->plugins);
+    if (from->serves)
+        server_log_lines(SW_LOG_WARN, "config", config_warnings(c));
     return good && !*config_errors(c);
 }

@@ -21,16 +21,6 @@ static void count_change(void *arg, const char *name, bool live)
     }
 }
 
-/* One log line for each error. */
-static void log_errors(const char *errors)
-{
-    while (*errors) {
-        size_t len = strcspn(errors, "\n");
-        log_error("reload", "%.*s", (int)len, errors);
-        errors += len + (errors[len] == '\n');
-    }
-}
-
 /* The options of the plugins that are loaded, as at the start. */
 static config *read_again(const server *s)
 {
@@ -66,8 +56,9 @@ void server_reload(server *s)
         log_error("reload", "no memory: nothing was changed");
         return;
     }
+    server_log_lines(SW_LOG_WARN, "reload", config_warnings(c));
     if (*config_errors(c)) {
-        log_errors(config_errors(c));
+        server_log_lines(SW_LOG_ERROR, "reload", config_errors(c));
         log_error("reload", "the configuration has errors: nothing was changed");
         config_free(c);
         return;

@@ -19,9 +19,11 @@ typedef enum {
 } sw_option_type;
 
 enum {
-    SW_OPTION_LIVE = 1,   /* it may change on a reload (SIGHUP); others change with the next start */
-    SW_OPTION_LENIENT = 2 /* a value of `env` that is not valid is ignored, with a warning. For a variable of another
-                             program, when that program ignores such values, too */
+    SW_OPTION_LIVE = 1,    /* it may change on a reload (SIGHUP); others change with the next start */
+    SW_OPTION_LENIENT = 2, /* a value of `env` that is not valid is ignored, with a warning. For a variable of another
+                              program, when that program ignores such values, too */
+    SW_OPTION_PATH = 4 /* a string that is a path: a relative one in a configuration file is meant from the folder of
+                          that file, and arrives that way. A server of before 1.2 hands it on as it is written */
 };
 
 typedef struct {
