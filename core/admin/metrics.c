@@ -8,6 +8,7 @@
 #include "core/crash/crash_scope.h"
 #include "core/http/request_check.h"
 #include "core/plugin/registry.h"
+#include "core/runtime/storage_watch.h"
 #include "core/runtime/writer.h"
 
 #include <arpa/inet.h>
@@ -333,10 +334,31 @@ static void histogram(buf *out, const char *name, const char *help, const _Atomi
                (unsigned long long)count, name, total, name, (unsigned long long)count);
 }
 
+static void size_gauge(buf *out, const char *name, const char *help, int64_t bytes)
+{
+    if (bytes >= 0)
+        metric_single(out, name, "gauge", help, (double)bytes);
+}
+
+/* What the watch over the storage knows; nothing is tried for it. */
+static void storage_part(buf *out, const runtime *rt)
+{
+    storage_sizes n = storage_measure(rt);
+    storage_verdict v;
+    storage_judge(rt, &v);
+    metric_single(out, "storage_ok", "gauge", "1: what is known of the storage is good.", v.level == STORAGE_FINE);
+    metric_single(out, "oldest_write_seconds", "gauge", "How long the oldest write has waited for its commit.",
+                  (double)v.oldest_write_ms / 1000);
+    size_gauge(out, "store_bytes", "Size of the database file.", n.store_bytes);
+    size_gauge(out, "wal_bytes", "Size of the file of its write-ahead log.", n.wal_bytes);
+    size_gauge(out, "disk_free_bytes", "What the disk of the database has left for the server.", n.free_bytes);
+}
+
 static void metrics_runtime(buf *out, runtime *rt)
 {
     const writer_metrics *w = writer_read_metrics(rt->writer);
     lanes_part(out, rt);
+    storage_part(out, rt);
     metric_single(out, "writer_queued", "gauge", "Write steps that wait for the writer.", w->queued);
     histogram(out, "write_batch_steps", "Steps of a batch.", w->size_buckets, 1, (double)w->steps);
     histogram(out, "write_batch_seconds", "Time of a batch from begin to commit.", w->time_buckets, 0.00025,

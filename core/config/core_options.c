@@ -79,6 +79,12 @@ static const sw_option SERVER[] = {
      .summary =
          "Port of 127.0.0.1 where a collector on this machine gets /metrics without a token; 0: nowhere, and /metrics "
          "is for administrators alone."},
+    {.name = "health_unavailable",
+     .type = SW_OPTION_BOOL,
+     .default_value = "true",
+     .summary =
+         "Whether /api/health answers 503 while nothing can be written or read; false for 200 with \"degraded\", when "
+         "who asks would restart a server that says 503."},
     {.name = "shutdown_timeout",
      .type = SW_OPTION_DURATION,
      .default_value = "10s",
@@ -132,6 +138,12 @@ static const sw_option STORAGE[] = {
      .min = 1,
      .max = 1000000,
      .summary = "Write steps that may wait for the writer; beyond that clients get 503."},
+    {.name = "slow_write",
+     .type = SW_OPTION_DURATION,
+     .default_value = "3s",
+     .min = 100,
+     .max = HOUR,
+     .summary = "How long a write may wait for its commit before /api/health says so."},
     {.name = "backups_kept",
      .type = SW_OPTION_INT,
      .default_value = "10",

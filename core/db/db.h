@@ -34,6 +34,21 @@ sw_status store_migrations_missing(sqlite3 *raw, const char *plugin, sw_table mi
 /* Was the store made with this key? SW_INVALID when with another one, SW_NOT_FOUND when it does not say. */
 sw_status store_key_check(sqlite3 *raw, const uint8_t key_check[32]);
 
+/* What has failed on any connection since the start, apart from what a caller is to blame for. Times are monotonic, of
+ * the latest failure; 0 for never. The texts are SQLite's words. */
+typedef struct {
+    int64_t read_ms, write_ms, fold_ms; /* fold: moving the WAL into the file */
+    const char *read_why, *write_why, *fold_why;
+    const char *damage; /* NULL, or what SQLite found that can't be: that doesn't heal by itself */
+} store_faults;
+
+/* Any thread. */
+void store_read_faults(store *s, store_faults *ret);
+/* Opens the file by its path, as a connection that has nothing cached, and reads its header, its schema and its key
+ * check. `why` is "" when that went well. Any thread. */
+sw_status store_prove_read(store *s, char *why, size_t size);
+const char *store_path(const store *s);
+
 sw_db *db_open(store *s, bool writer);
 void db_close(sw_db *db);
 sqlite3 *db_raw(sw_db *db);
@@ -51,9 +66,8 @@ sw_status db_reopen(sw_db *db);
 sw_db *db_open_checkpointer(store *s);
 /* Moves frames of the WAL into the file. Without `truncate` it waits for nobody; with it, up to `wait_ms` for readers,
  * and the WAL file is cut to nothing (SW_BUSY when a reader is in the way). *ret_left is how many frames are still to
- * be moved.
- */
-sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left);
+ * be moved, *ret_moved how many are in the file. */
+sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left, int *ret_moved);
 /* Bytes of the WAL that are in use, as of this connection's latest commit. Any thread. */
 int64_t db_wal_bytes(const sw_db *db);
 /* Any thread while the connection is open: ends what it is running now, with SW_BUSY. */

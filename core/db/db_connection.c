@@ -160,6 +160,7 @@ static int open_raw(sw_db *db)
         rc = configure(db);
     if (rc != SQLITE_OK) {
         snprintf(db->error, sizeof db->error, "%s", db->raw ? sqlite3_errmsg(db->raw) : sqlite3_errstr(rc));
+        store_note_fault(db->store, db->kind, rc);
         sqlite3_close_v2(db->raw);
         db->raw = NULL;
     }
@@ -276,7 +277,7 @@ void db_interrupt(sw_db *db)
     sqlite3_interrupt(db->raw);
 }
 
-sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left)
+sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left, int *ret_moved)
 {
     if (!db->raw)
         return SW_UNAVAILABLE;
@@ -291,6 +292,8 @@ sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left)
         return db_failure_quiet(db, rc);
     if (truncate)
         atomic_store_explicit(&db->wal_bytes, 0, memory_order_relaxed);
+    if (ret_moved)
+        *ret_moved = moved;
     if (ret_left)
         *ret_left = frames > moved ? frames - moved : 0;
     return SW_OK;

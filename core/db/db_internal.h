@@ -22,13 +22,21 @@ typedef struct {
     unsigned first;
 } statement_table;
 
+typedef enum { DB_WRITER = 1, DB_READER, DB_CHECKPOINTER } db_kind;
+
 struct store {
     char *path; /* owned */
     bool full_sync;
     int64_t cache_bytes;
     int connections;
+    uint8_t key_check[32];
     statement_table *tables; /* owned; by the address of their rows */
     unsigned table_count, statement_count;
+    struct {
+        _Atomic int64_t at_ms;     /* monotonic */
+        _Atomic int code;          /* SQLite's */
+    } faults[DB_CHECKPOINTER + 1]; /* the latest one, by the kind of the connection */
+    _Atomic int damage;            /* the code of the first damage that was found, or 0 */
 };
 
 /* One statement under one mask. A second one is made when the first is still running. */
@@ -44,8 +52,6 @@ typedef struct {
     prepared *first;
     unsigned count;
 } prepared_list;
-
-typedef enum { DB_WRITER = 1, DB_READER, DB_CHECKPOINTER } db_kind;
 
 struct sw_db {
     sqlite3 *raw; /* NULL after a failed db_reopen() */
@@ -96,6 +102,8 @@ void statements_forget(sw_db *db);
 /* query.c: notes what failed (conflict text, flags), and says what it means for the caller. */
 sw_status db_failure_quiet(sw_db *db, int code);
 
+/* db_store.c: notes a failure of the storage. `code`: SQLite's. Any thread. */
+void store_note_fault(store *s, db_kind kind, int code);
 /* db_store.c: the first column of the first row as a number; -1 when that failed. */
 int64_t store_number(sqlite3 *raw, const char *sql);
 

@@ -154,6 +154,7 @@ sw_status store_open(const store_options *o, store **ret, char *error, size_t er
         return complain(&c, SW_NO_MEMORY, "out of memory");
     }
     s->full_sync = o->full_sync;
+    memcpy(s->key_check, o->key_check, sizeof s->key_check);
     s->cache_bytes = o->cache_bytes;
     s->connections = o->connections > 1 ? o->connections : 1;
     sw_status status = prove(s, o, &c);
@@ -163,6 +164,55 @@ sw_status store_open(const store_options *o, store **ret, char *error, size_t er
     }
     *ret = s;
     return SW_OK;
+}
+
+/* ---- what has failed, and whether the file can be read ---- */
+
+void store_note_fault(store *s, db_kind kind, int code)
+{
+    int none = 0;
+    s->faults[kind].code = code;
+    s->faults[kind].at_ms = sw_monotonic_ms();
+    if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+        (void)atomic_compare_exchange_strong(&s->damage, &none, code);
+}
+
+void store_read_faults(store *s, store_faults *ret)
+{
+    *ret = (store_faults){
+        .read_ms = s->faults[DB_READER].at_ms,
+        .read_why = sqlite3_errstr(s->faults[DB_READER].code),
+        .write_ms = s->faults[DB_WRITER].at_ms,
+        .write_why = sqlite3_errstr(s->faults[DB_WRITER].code),
+        .fold_ms = s->faults[DB_CHECKPOINTER].at_ms,
+        .fold_why = sqlite3_errstr(s->faults[DB_CHECKPOINTER].code),
+        .damage = s->damage ? sqlite3_errstr(s->damage) : NULL,
+    };
+}
+
+sw_status store_prove_read(store *s, char *why, size_t size)
+{
+    *why = '\0';
+    sw_db *db = connection_new(s, DB_READER, why, size);
+    if (!db)
+        return SW_UNAVAILABLE;
+    sw_status status = SW_OK;
+    if (store_number(db->raw, "SELECT count(*) FROM sqlite_schema") < 0)
+        status = SW_UNAVAILABLE;
+    if (status == SW_OK && (status = store_key_check(db->raw, s->key_check)) == SW_INVALID)
+        snprintf(why, size, "the file is another database than the one that was opened");
+    else if (status != SW_OK)
+        snprintf(why, size, "%s",
+                 sqlite3_errcode(db->raw) ? sqlite3_errmsg(db->raw) : "it has lost its key check value");
+    if (status != SW_OK && sqlite3_errcode(db->raw))
+        store_note_fault(s, DB_READER, sqlite3_extended_errcode(db->raw));
+    db_close(db);
+    return status;
+}
+
+const char *store_path(const store *s)
+{
+    return s->path;
 }
 
 void store_close(store *s)

@@ -38,6 +38,14 @@ static sw_status of_constraint(sw_db *db, int extended)
     }
 }
 
+/* The storage has failed, not the caller. */
+static sw_status of_storage(sw_db *db, int code)
+{
+    db->storage_failed = true;
+    store_note_fault(db->store, db->kind, code);
+    return SW_UNAVAILABLE;
+}
+
 sw_status db_failure_quiet(sw_db *db, int code)
 {
     int extended = db->raw ? sqlite3_extended_errcode(db->raw) : code;
@@ -53,10 +61,7 @@ sw_status db_failure_quiet(sw_db *db, int code)
         db->storage_failed = true;
         return SW_NO_MEMORY;
     case SQLITE_READONLY:
-        if (db->kind == DB_READER)
-            return SW_INTERNAL; /* a check step that tries to write */
-        db->storage_failed = true;
-        return SW_UNAVAILABLE;
+        return db->kind == DB_READER ? SW_INTERNAL /* a check step that tries to write */ : of_storage(db, code);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
@@ -66,8 +71,7 @@ sw_status db_failure_quiet(sw_db *db, int code)
     case SQLITE_CORRUPT:
     case SQLITE_CANTOPEN:
     case SQLITE_NOTADB:
-        db->storage_failed = true;
-        return SW_UNAVAILABLE;
+        return of_storage(db, code);
     default:
         return SW_INTERNAL;
     }

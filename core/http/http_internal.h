@@ -38,6 +38,7 @@ typedef struct {
     uint32_t rate; /* requests a second of one address, 0: off */
     bool access_log;
     bool check_origin; /* of WebSockets */
+    bool health_unavailable;
     address_range trusted[TRUSTED_MAX];
     size_t trusted_count;
     const char *hosts[HOSTS_MAX]; /* server.hosts */
@@ -169,9 +170,8 @@ struct http_loop {
  * words. */
 typedef struct {
     _Atomic int64_t checked_ms; /* monotonic; 0 before the first */
-    _Atomic uint64_t failed_batches;
-    _Atomic int64_t latency_us;
-    _Atomic bool storage_ok, modules_ok;
+    _Atomic int64_t latency_us; /* of the read */
+    _Atomic bool modules_ok;
 } health;
 
 struct http_server {

@@ -120,7 +120,6 @@ static bool read_settings(http_server *h, char *error, size_t error_size)
     cors_rules *rules = cors_rules_new(h->rt->config, error, error_size);
     h->cors = rules;
     h->rates = rates_new(h->settings.rate);
-    h->health.storage_ok = true;
     h->health.modules_ok = true;
     return rules && h->rates;
 }
@@ -379,6 +378,7 @@ static bool settings_read(http_settings *s, const config *c, char *error, size_t
         .rate = (uint32_t)config_int(c, "limits.requests_per_second_per_address"),
         .access_log = config_bool(c, "log.access"),
         .check_origin = config_bool(c, "ws.check_origin"),
+        .health_unavailable = config_bool(c, "server.health_unavailable"),
     };
     if (s->connections == 0 || s->connections > possible)
         s->connections = possible;

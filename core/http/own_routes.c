@@ -1,15 +1,15 @@
 /* What http answers itself: the table of it, GET /api/ping, written on the loop without storage or allocation, and GET
- * /api/health, on a worker. What health tells is checked at most once a second, whoever asks: the storage, the writer,
- * the modules; the last result is kept in atomics that all of them read. */
+ * /api/health, on a worker. What health tells is checked at most once a second, whoever asks: a read and a write of the
+ * storage are tried, and the modules are asked. What the others are told is what was found last, and what the watch
+ * over the storage knows at that moment. */
 #include "core/http/own_routes.h"
 
 #include "core/crash/crash_scope.h"
-#include "core/db/db.h"
+#include "core/runtime/storage_watch.h"
 #include "core/runtime/thread.h"
-#include "core/runtime/writer.h"
 #include <string.h>
 
-enum { CHECK_EVERY_MS = 1000, SCRATCH_BYTES = 64 * 1024 };
+enum { CHECK_EVERY_MS = 1000, SCRATCH_BYTES = 64 * 1024, WRITE_WAIT_MS = 500, ANSWER_MS = 3000 };
 
 static sw_status ping_handle(sw_request *req);
 static sw_status health_handle(sw_request *req);
@@ -88,33 +88,6 @@ bool health_answer_now(exchange *x)
     return true;
 }
 
-/* ---- health: storage ---- */
-
-/* Reads the first page of the file. */
-static bool can_read(sw_db *db)
-{
-    return db && sqlite3_exec(db_raw(db), "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL) == SQLITE_OK;
-}
-
-/* No batch of the writer has failed since the last look, and its queue moves. */
-static bool can_write(health *h, const runtime *rt)
-{
-    if (!rt->writer)
-        return false;
-    const writer_metrics *w = writer_read_metrics(rt->writer);
-    uint64_t failed = w->failed_batches;
-    return atomic_exchange(&h->failed_batches, failed) == failed;
-}
-
-static void check_storage(health *h, sw_request *req, const runtime *rt)
-{
-    int64_t before = now_ns();
-    bool fine = can_read(req->db);
-    h->latency_us = (now_ns() - before) / 1000;
-    fine &= can_write(h, rt);
-    h->storage_ok = fine;
-}
-
 /* ---- health: modules ---- */
 
 static const char *state_name(module_state state)
@@ -165,16 +138,19 @@ static void check_modules(health *h, exchange *x)
     h->modules_ok = fine;
 }
 
-/* At most once a second, whoever asks. */
-static void look(health *h, exchange *x)
+/* At most once a second, whoever asks. true: this one looked. */
+static bool look(health *h, exchange *x)
 {
     int64_t now = sw_monotonic_ms(), last = h->checked_ms;
     if (last != 0 && now - last < CHECK_EVERY_MS)
-        return;
+        return false;
     if (!atomic_compare_exchange_strong(&h->checked_ms, &last, now))
-        return;
-    check_storage(h, &x->req, x->home->server->rt);
+        return false;
+    int64_t before = now_ns();
+    storage_try_read(x->home->server->rt);
+    h->latency_us = (now_ns() - before) / 1000;
     check_modules(h, x);
+    return true;
 }
 
 /* ---- health: the answer ---- */
@@ -203,7 +179,19 @@ static void write_added(sw_json *j, exchange *x)
     }
 }
 
-static void write_details(sw_json *j, const health *h, exchange *x)
+static void write_storage(sw_json *j, const health *h, const runtime *rt, const storage_verdict *v)
+{
+    storage_sizes sizes = storage_measure(rt);
+    sw_json_object_begin(j, "storage");
+    sw_json_bool(j, "ok", v->level == STORAGE_FINE);
+    sw_json_double(j, "latency_ms", (double)h->latency_us / 1000);
+    sw_json_int(j, "oldest_write_ms", v->oldest_write_ms);
+    if (sizes.free_bytes >= 0)
+        sw_json_int(j, "free_bytes", sizes.free_bytes);
+    sw_json_object_end(j);
+}
+
+static void write_details(sw_json *j, const health *h, exchange *x, const storage_verdict *v)
 {
     const runtime *rt = x->home->server->rt;
     sw_json_text(j, "version", rt->version ? rt->version : "");
@@ -211,25 +199,48 @@ static void write_details(sw_json *j, const health *h, exchange *x)
         sw_json_bool(j, "safe_mode", true);
     sw_json_int(j, "uptime_seconds", (sw_monotonic_ms() - rt->started_ms) / 1000);
     sw_json_object_begin(j, "checks");
-    sw_json_object_begin(j, "storage");
-    sw_json_bool(j, "ok", h->storage_ok);
-    sw_json_double(j, "latency_ms", (double)h->latency_us / 1000);
-    sw_json_object_end(j);
+    write_storage(j, h, rt, v);
     write_plugins(j, x);
     write_added(j, x);
     sw_json_object_end(j);
 }
 
+/* With what is known by now. */
+static sw_status health_write(sw_request *req)
+{
+    exchange *x = exchange_of(req);
+    const http_server *server = x->home->server;
+    storage_verdict storage;
+    storage_judge(server->rt, &storage);
+    bool fails = storage.level == STORAGE_DOWN && server->settings.health_unavailable;
+    sw_json *j = sw_reply_json(req, fails ? 503 : 200);
+    sw_json_object_begin(j, NULL);
+    sw_json_text(j, "status", storage.level == STORAGE_FINE && server->health.modules_ok ? "ok" : "degraded");
+    if (storage.level != STORAGE_FINE)
+        sw_json_text(j, "reason", storage.why);
+    if (req->who.role == SW_ROLE_ADMIN)
+        write_details(j, &server->health, x, &storage);
+    sw_json_object_end(j);
+    return SW_OK;
+}
+
+/* `tag`: the answer that has waited long enough. */
+static sw_status stop_waiting(sw_request *req)
+{
+    (void)sw_complete(sw_request_host(req), (uint64_t)sw_request_tag(req));
+    return SW_OK;
+}
+
+/* Who looks also has a write tried, and waits a moment for what comes of it; no longer, since a disk may hang. */
 static sw_status health_handle(sw_request *req)
 {
     exchange *x = exchange_of(req);
-    health *h = &x->home->server->health;
-    look(h, x);
-    sw_json *j = sw_reply_json(req, 200);
-    sw_json_object_begin(j, NULL);
-    sw_json_text(j, "status", h->storage_ok && h->modules_ok ? "ok" : "degraded");
-    if (req->who.role == SW_ROLE_ADMIN)
-        write_details(j, h, x);
-    sw_json_object_end(j);
-    return SW_OK;
+    http_server *server = x->home->server;
+    if (!look(&server->health, x))
+        return health_write(req);
+    uint64_t answer = sw_defer(req, SW_LANE_WORKER, health_write, ANSWER_MS);
+    if (!answer || !storage_try_write(server->rt, &server->core, answer))
+        return health_write(req);
+    (void)sw_task_after(&server->core, SW_LANE_WORKER, stop_waiting, (int64_t)answer, WRITE_WAIT_MS);
+    return sw_deferred(req);
 }

@@ -1,6 +1,10 @@
 /* One batch: the steps of many requests in one transaction, committed together; then their effects, then their ends. */
 #include "core/base/log.h"
+#include "core/runtime/storage_watch.h"
 #include "core/runtime/writer_internal.h"
+
+#include <stdio.h>
+#include <steward/host.h>
 
 static sw_request *of_job(job *j)
 {
@@ -18,15 +22,36 @@ static bool still_allowed(const writer *w, const sw_request *req)
     return !w->rt->principals || principal_current(w->rt->principals, req->who.user_id, req->generation);
 }
 
+bool writer_refuses(const writer *w)
+{
+    return w->wal_full || storage_lost(w->rt);
+}
+
+/* No transaction can be begun: every step of this batch fails, and says why. */
+static void refuse(writer *w)
+{
+    batch *b = &w->batch;
+    b->refused = true;
+    if (storage_lost(w->rt))
+        storage_lost_text(w->rt, b->why, sizeof b->why);
+    else if (w->wal_full && w->wal_held)
+        held_text(w, b->why, sizeof b->why);
+    else
+        snprintf(b->why, sizeof b->why, "%s", w->wal_full ? "the WAL cannot be emptied" : db_error_text(w->db));
+}
+
 static sw_status run_step(writer *w, sw_request *req, effect **ret_effects)
 {
     batch *b = &w->batch;
     if (!still_allowed(w, req))
         return SW_UNAUTHENTICATED;
-    if (!b->open && !b->refused && (w->wal_full || transaction_begin(w) != SW_OK))
-        b->refused = true; /* the others need not wait for the same lock once more */
-    if (b->refused)
+    if (!b->open && !b->refused && (writer_refuses(w) || transaction_begin(w) != SW_OK))
+        refuse(w); /* the others need not wait for the same lock once more */
+    if (b->refused) {
+        req->failure = (failure){.status = SW_UNAVAILABLE};
+        sw_fail_detail(req, "%s", b->why);
         return SW_UNAVAILABLE;
+    }
     atomic_fetch_add_explicit(&w->metrics.steps, 1, memory_order_relaxed);
     return step_run(w, req, req->step, req->arg, false, ret_effects);
 }
@@ -45,26 +70,45 @@ static void run_one(writer *w, sw_request *req)
 /* What the log says once for a whole batch, and at most once a second. */
 static void complain(writer *w)
 {
+    batch *b = &w->batch;
     atomic_fetch_add_explicit(&w->metrics.failed_batches, 1, memory_order_relaxed);
+    if (!b->refused)
+        snprintf(b->why, sizeof b->why, "%s", *db_error_text(w->db) ? db_error_text(w->db) : "the storage failed");
     int64_t now = now_ns();
     if (w->complained_ns != 0 && now - w->complained_ns < COMPLAIN_NS)
         return;
     w->complained_ns = now;
-    log_error("writer", "a batch of %u steps was undone: %s", w->batch.count,
-              w->wal_full ? "the WAL cannot be emptied" : db_error_text(w->db));
+    log_error("writer", "a batch of %u steps was undone: %s", b->count, b->why);
+}
+
+/* For those who ask how it goes. A batch that had nothing to write says nothing. */
+static void note_outcome(writer *w, bool committed)
+{
+    const char *why = w->batch.why;
+    if (committed)
+        atomic_store_explicit(&w->committed_ms, sw_monotonic_ms(), memory_order_relaxed);
+    if (!*why && !(committed && w->failing))
+        return;
+    w->failing = *why != '\0';
+    pthread_mutex_lock(&w->lock);
+    snprintf(w->failure, sizeof w->failure, "%s", why);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void commit(writer *w)
 {
     batch *b = &w->batch;
+    bool committed = b->open && b->changed && !b->failed;
     if (!b->failed && b->open && transaction_commit(w) != SW_OK) {
+        committed = false;
         b->failed = true;
         w->reopen = true;
     }
     if (b->failed)
         transaction_abandon(w);
-    if (b->failed || b->refused)
+    if (b->failed || b->refused || b->faulted)
         complain(w);
+    note_outcome(w, committed);
 }
 
 /* All effects first, so that no reply leaves before the caches know; then the outcomes, in the order submitted. */
@@ -120,11 +164,14 @@ void batch_run(writer *w)
             break;
         job *j = w->mine;
         w->mine = j->next;
+        if (b->count == 0)
+            atomic_store_explicit(&w->oldest_ms, of_job(j)->handed_ms, memory_order_relaxed);
         run_one(w, of_job(j));
         if (now_ns() - began >= BATCH_NS)
             break;
     }
     commit(w);
+    atomic_store_explicit(&w->oldest_ms, 0, memory_order_relaxed);
     measure(w, now_ns() - began);
     if (!b->failed)
         checkpointer_nudge(w->checkpointer, db_wal_bytes(w->db));

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/runtime/writer_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <steward/host.h>
 
@@ -30,6 +31,9 @@ struct checkpointer {
     pthread_mutex_t work; /* held during a checkpoint: two of them cannot run at once */
     _Atomic bool grown;
     _Atomic int64_t wal_bytes;
+    int moved; /* the thread's: frames of the WAL that the latest checkpoint found in the file or brought there */
+    _Atomic int64_t stuck_ms; /* since when that number is the same while more is to be moved: some read that began
+                                 before keeps the rest. Unix time; 0 when nothing does */
 };
 
 void checkpointer_nudge(struct checkpointer *c, int64_t wal_bytes)
@@ -53,12 +57,17 @@ static bool large(struct checkpointer *c)
 /* true: something is left to do. */
 static bool checkpoint(struct checkpointer *c, int64_t *logged_ms)
 {
-    int left = 0;
+    int left = 0, done = 0;
     atomic_store(&c->grown, false);
     pthread_mutex_lock(&c->work);
-    sw_status status = db_checkpoint(c->db, false, 0, &left);
+    sw_status status = db_checkpoint(c->db, false, 0, &left, &done);
     pthread_mutex_unlock(&c->work);
     int64_t now = sw_monotonic_ms();
+    if (status == SW_OK) {
+        if (left == 0 || done != c->moved || c->stuck_ms == 0)
+            c->stuck_ms = left > 0 ? sw_now_ms() : 0;
+        c->moved = done;
+    }
     if (status == SW_OK)
         atomic_fetch_add_explicit(&c->writer->metrics.checkpoints, 1, memory_order_relaxed);
     else if (status != SW_BUSY && now - *logged_ms >= LOG_EVERY_MS) {
@@ -126,7 +135,7 @@ void checkpointer_stop(struct checkpointer *c)
     pthread_cond_signal(&c->wake);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
-    (void)db_checkpoint(c->db, false, 0, NULL);
+    (void)db_checkpoint(c->db, false, 0, NULL, NULL);
     db_close(c->db);
     pthread_cond_destroy(&c->wake);
     pthread_mutex_destroy(&c->work);
@@ -144,7 +153,7 @@ static bool far_above(const writer *w)
 static sw_status try_to_truncate(writer *w, int wait_ms)
 {
     pthread_mutex_lock(&w->checkpointer->work);
-    sw_status status = db_checkpoint(w->db, true, wait_ms, NULL);
+    sw_status status = db_checkpoint(w->db, true, wait_ms, NULL, NULL);
     pthread_mutex_unlock(&w->checkpointer->work);
     return status;
 }
@@ -160,13 +169,21 @@ static sw_status truncate_wal(writer *w)
     int64_t began = sw_monotonic_ms() - GAP_MS / 2;
     if (status != SW_BUSY || readers_since(w->rt, began) == 0)
         return status;
-    status = db_checkpoint(w->db, true, READERS_MS, NULL);
+    status = db_checkpoint(w->db, true, READERS_MS, NULL, NULL);
     if (status == SW_BUSY) {
         unsigned ended = readers_interrupt(w->rt, began);
         log_warn("writer", "the WAL is above storage.wal_limit: %u long reads were ended", ended);
-        status = db_checkpoint(w->db, true, READERS_END_MS, NULL);
+        status = db_checkpoint(w->db, true, READERS_END_MS, NULL, NULL);
     }
     return status;
+}
+
+void held_text(const writer *w, char *out, size_t size)
+{
+    char since[25];
+    int64_t stuck_ms = w->checkpointer ? w->checkpointer->stuck_ms : 0;
+    sw_time_format(stuck_ms ? stuck_ms : w->held_ms, since);
+    snprintf(out, size, "another program has read the database since %s", since);
 }
 
 void writer_truncate(writer *w)
@@ -177,17 +194,23 @@ void writer_truncate(writer *w)
         return;
     }
     sw_status status = truncate_wal(w);
-    w->wal_full = w->wal_held = false;
+    w->wal_full = false;
     if (status == SW_OK) {
+        w->wal_held = false;
         atomic_fetch_add_explicit(&w->metrics.truncations, 1, memory_order_relaxed);
         return;
     }
     w->wal_full = far_above(w);
     w->truncate_after_ms = sw_monotonic_ms() + (w->wal_full ? FULL_AGAIN_MS : TRUNCATE_AGAIN_MS);
-    w->wal_held = status == SW_BUSY;
-    if (w->wal_held && was_held && w->wal_full == was_full)
+    bool held = status == SW_BUSY;
+    if (held && !was_held)
+        w->held_ms = sw_now_ms();
+    w->wal_held = held;
+    if (held && was_held && w->wal_full == was_full)
         return; /* said before */
+    char reader[96] = "";
+    if (held)
+        held_text(w, reader, sizeof reader);
     log_error("writer", "the WAL is above storage.wal_limit and cannot be emptied%s: %s",
-              w->wal_full ? "; nothing is written until it can" : "",
-              status == SW_BUSY ? "another program reads the store" : db_error_text(w->db));
+              w->wal_full ? "; nothing is written until it can" : "", held ? reader : db_error_text(w->db));
 }

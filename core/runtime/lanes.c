@@ -2,6 +2,7 @@
  * threads. Start and stop: main thread; the rest: any thread. */
 #include "core/runtime/pool.h"
 #include "core/runtime/runtime_internal.h"
+#include "core/runtime/storage_watch.h"
 #include "core/runtime/thread.h"
 #include "core/runtime/writer.h"
 
@@ -175,6 +176,7 @@ void runtime_stop(runtime *rt, int64_t timeout_ms)
     defers_halt(rt->defers);
     lanes_halt(rt->lanes);
     writer_halt(rt->writer);
+    storage_watch_stop(rt);
 }
 
 void runtime_free(runtime *rt)

@@ -69,8 +69,9 @@ struct sw_request {
     bool acked;
     uint64_t defer_handle;
     int64_t started_ns;
-    loop *home;   /* sw_move(SW_LANE_LOOP) goes there; NULL for loop 0 */
-    bool counted; /* in host->in_flight */
+    int64_t handed_ms; /* when the writer was given it, of a coarse monotonic clock */
+    loop *home;        /* sw_move(SW_LANE_LOOP) goes there; NULL for loop 0 */
+    bool counted;      /* in host->in_flight */
 
     /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a
      * failure (req->failure is filled). Owns the request from then on. Must not block. */

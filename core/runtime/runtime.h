@@ -48,7 +48,8 @@ struct runtime {
     principals *principals;
     struct hub *hub; /* core/ws's */
     struct defers *defers;
-    struct outbound *outbound; /* core/outbound's; NULL while it does not run */
+    struct storage_watch *watch; /* NULL in tests without one */
+    struct outbound *outbound;   /* core/outbound's; NULL while it does not run */
     sw_host *modules[RUNTIME_MODULES_MAX];
     unsigned module_count;
     const char *data_dir;

@@ -113,6 +113,7 @@ static sw_status conclude(writer *w, sw_status status, bool alone)
         /* SQLite has rolled back everything, or lost a part of it: the steps before go with this one. */
         transaction_abandon(w);
         w->batch.failed = !alone;
+        w->batch.faulted |= db_storage_failed(w->db);
         return status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE;
     }
     if (status != SW_OK)

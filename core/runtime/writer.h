@@ -45,6 +45,20 @@ typedef struct {
     _Atomic uint32_t queued;
 } writer_metrics;
 
+/* Whether the writer writes, for /api/health. */
+typedef struct {
+    bool failing; /* the latest batch failed or was refused; until one is committed */
+    char why[160];
+    bool held; /* the WAL is above its limit, and another program's read keeps it from being emptied */
+    char held_why[96];
+    int64_t oldest_ms; /* how long the oldest write has waited; 0 when none does */
+} writer_state;
+
+/* Any thread. */
+void writer_read_state(writer *w, writer_state *ret);
+/* When the latest batch that wrote something was committed, monotonic; 0 for never. Any thread. */
+int64_t writer_committed_ms(const writer *w);
+
 /* Work between batches. `h` must outlive it. Any thread. false: there are too many. */
 bool writer_add_housekeeping(writer *w, sw_host *host, const sw_housekeeping *h);
 /* Ends that of a module; waits for a step of it that runs now (not from the writer). */

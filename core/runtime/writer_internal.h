@@ -32,8 +32,10 @@ typedef struct {
     bool failed;                /* … or is lost, with all its steps */
     int64_t raised[RAISED_MAX]; /* users whose credentials change with this batch: their later steps are refused */
     unsigned raised_count;
-    bool full;    /* more than fit: the batch ends behind the step that did it */
-    bool refused; /* no transaction could be begun: every further step of it fails at once */
+    bool faulted;  /* the storage failed in a step */
+    bool full;     /* more than fit: the batch ends behind the step that did it */
+    bool refused;  /* no transaction could be begun: every further step of it fails at once */
+    char why[160]; /* it failed or was refused; "" */
 } batch;
 
 typedef struct {
@@ -68,13 +70,20 @@ struct writer {
     bool idle;                 /* nobody has written for a moment */
     int64_t complained_ns;     /* when a failed batch was logged */
     int64_t truncate_after_ms; /* after a truncation that did not succeed */
+    bool failing;              /* `failure` says why */
     bool reopen;               /* the connection is in doubt */
-    bool wal_held;             /* another program's read was in the way of it */
+    _Atomic bool wal_held;     /* another program's read was in the way of it */
+    _Atomic int64_t held_ms;   /* … since then it is known, Unix time */
     bool wal_full;             /* the WAL is far above its limit and cannot be emptied: no writes */
     sw_request task;           /* what housekeeping runs as */
     struct checkpointer *checkpointer;
     bool halted; /* its threads have ended; main thread */
     writer_metrics metrics;
+
+    /* For those who ask how it goes, any thread. */
+    _Atomic int64_t oldest_ms;    /* when the first step of the batch in hand was handed in; 0 when there is none */
+    _Atomic int64_t committed_ms; /* the latest commit of something */
+    char failure[160];            /* under `lock`: why the latest batch failed or was refused; "" when it did not */
 };
 
 /* batch.c: one batch from `mine` and the queue. */
@@ -82,6 +91,9 @@ void batch_run(writer *w);
 void batch_reset(writer *w);
 /* writer.c: takes all of the queue into `mine`. false: the queue is empty. */
 bool writer_take(writer *w);
+
+/* batch.c: nothing may be written now, whatever SQLite would say. */
+bool writer_refuses(const writer *w);
 
 /* step.c: runs a step as savepoint or as the whole transaction. *ret_effects: what it queued, on SW_OK. */
 sw_status step_run(writer *w, sw_request *req, sw_step step, void *arg, bool housekeeping, effect **ret_effects);
@@ -97,6 +109,8 @@ struct checkpointer *checkpointer_start(writer *w);
 void checkpointer_stop(struct checkpointer *c);
 /* The WAL has grown. Cheap. */
 void checkpointer_nudge(struct checkpointer *c, int64_t wal_bytes);
+/* "another program has read the database since TIME", when it is so (`wal_held`). Any thread. */
+void held_text(const writer *w, char *out, size_t size);
 /* Above storage.wal_limit: stops writing until the WAL is emptied; ends reads that are in the way. On the writer. */
 void writer_truncate(writer *w);
 

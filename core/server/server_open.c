@@ -8,6 +8,7 @@
 #include "core/base/sandbox.h"
 #include "core/outbound/outbound.h"
 #include "core/runtime/runtime.h"
+#include "core/runtime/storage_watch.h"
 #include "core/runtime/thread.h"
 #include "core/runtime/writer.h"
 
@@ -17,7 +18,7 @@
 
 static bool open_all(server *s, initial_password_place place);
 
-enum { ERROR_MAX = 512, PRINCIPALS_GOOD = 65536, PRINCIPALS_BAD = 16384 };
+enum { ERROR_MAX = 2048, PRINCIPALS_GOOD = 65536, PRINCIPALS_BAD = 16384 };
 
 static bool say(const char *what)
 {
@@ -109,6 +110,8 @@ static bool open_runtime(server *s, const thread_counts *t)
         return say("the workers cannot be started");
     if (s->from.offline)
         return true;
+    if (!storage_watch_start(rt))
+        return say("the watch over the storage can't be started");
     rt->outbound = outbound_start(config_text(c, "outbound.ca_file"), config_text(c, "outbound.proxy"));
     if (!rt->outbound)
         return say("the outbound threads cannot be started");

@@ -67,7 +67,7 @@ void server_stop(server *s)
 static void close_store(server *s)
 {
     int left = 0;
-    if (s->writer_db && s->rt.store && db_checkpoint(s->writer_db, true, 1000, &left) != SW_OK)
+    if (s->writer_db && s->rt.store && db_checkpoint(s->writer_db, true, 1000, &left, NULL) != SW_OK)
         log_warn("server", "the write-ahead log could not be folded into the store: it is at the next start");
     db_close(s->writer_db);
     s->writer_db = NULL;

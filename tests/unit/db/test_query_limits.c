@@ -72,14 +72,14 @@ START_TEST(checkpoints_empty_the_wal)
     ck_assert_int_gt(db_wal_bytes(db), 50 * 4096);
     sw_db *c = db_open_checkpointer(t.store);
     int left = -1;
-    ck_assert_int_eq(db_checkpoint(c, false, 0, &left), SW_OK);
+    ck_assert_int_eq(db_checkpoint(c, false, 0, &left, NULL), SW_OK);
     ck_assert_int_eq(left, 0);
     sw_rows *rows = NULL;
     ck_assert_int_eq(sw_db_query(reader, &TABLE[FIND], 0, &rows, "sii", "", (int64_t)0, (int64_t)10), SW_OK);
     put("during the read"); /* which now needs the WAL as it was */
-    ck_assert_int_eq(db_checkpoint(db, true, 50, &left), SW_BUSY);
+    ck_assert_int_eq(db_checkpoint(db, true, 50, &left, NULL), SW_BUSY);
     ck_assert_int_eq(sw_rows_done(rows), SW_OK);
-    ck_assert_int_eq(db_checkpoint(db, true, 50, &left), SW_OK);
+    ck_assert_int_eq(db_checkpoint(db, true, 50, &left, NULL), SW_OK);
     ck_assert_int_eq(db_wal_bytes(db), 0);
     db_close(c);
 }
