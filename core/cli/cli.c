@@ -212,6 +212,8 @@ static int parse(const cli_command *c, int argc, char **argv, cli_args *ret)
             ret->print_initial_password = true;
         } else if (takes(c, word, "--safe-mode", CLI_SAFE_MODE)) {
             ret->safe_mode = true;
+        } else if (takes(c, word, "--new-store", CLI_NEW_STORE)) {
+            ret->new_store = true;
         } else if (takes(c, word, "--template", CLI_TEMPLATE)) {
             ret->template = true;
         } else {

@@ -17,7 +17,8 @@ enum {
     CLI_TEMPLATE = 4,         /* --template               */
     CLI_KEEP = 8,             /* --keep N                 */
     CLI_SAFE_MODE = 16,       /* --safe-mode              */
-    CLI_DIR = 32              /* --dir DIR                */
+    CLI_DIR = 32,             /* --dir DIR                */
+    CLI_NEW_STORE = 64        /* --new-store              */
 };
 
 enum { CLI_WORDS_MAX = 4 };
@@ -25,7 +26,7 @@ enum { CLI_WORDS_MAX = 4 };
 typedef struct {
     const char *config; /* NULL when it was not given */
     const char *dir;    /* the same */
-    bool print_initial_password, template, safe_mode, help;
+    bool print_initial_password, template, safe_mode, new_store, help;
     bool keep; /* --keep was given: keep_count */
     long keep_count;
     const char *words[CLI_WORDS_MAX]; /* what is not an option */

@@ -12,8 +12,10 @@ const cli_command CLI_COMMANDS[] = {
             "--print-initial-password shows a password made for the first admin here instead of leaving it in\n"
             "the data folder.\n"
             "--safe-mode loads no plugins but the server's own auth and users, whatever the configuration enables:\n"
-            "to get in when another plugin keeps the server from running.\n",
-        .options = CLI_CONFIG | CLI_INITIAL_PASSWORD | CLI_SAFE_MODE,
+            "to get in when another plugin keeps the server from running.\n"
+            "--new-store begins with an empty database although the one that belongs to master.key is gone; without it\n"
+            "such a start is refused. A database that is there is left as it is.\n",
+        .options = CLI_CONFIG | CLI_INITIAL_PASSWORD | CLI_SAFE_MODE | CLI_NEW_STORE,
         .run = cli_serve,
     },
     {

@@ -42,6 +42,7 @@ int cli_serve(const cli_args *args)
         .environment = environ,
         .serves = true,
         .safe_mode = args->safe_mode,
+        .new_store = args->new_store,
     };
     if (!server_configure_from(s, &from)) {
         log_complain(s->rt.config ? config_errors(s->rt.config) : "no memory\n");

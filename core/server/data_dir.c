@@ -1,6 +1,7 @@
 /* The data folder, and its lock: one server at a time. */
 #include "core/server/server.h"
 
+#include "core/base/files.h"
 #include "core/base/sandbox.h"
 
 #include <errno.h>
@@ -60,6 +61,50 @@ int data_dir_lock(const char *data_dir, char *error, size_t error_size)
     return fd;
 }
 
+/* ---- an empty store is never made in the place of one that is gone ---- */
+
+static bool exists(const server *s, const char *name)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/%s", s->data_dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* A first start leaves this note in the data folder until its store is made: by that a start that was cut off can be
+ * told from a store that was lost. */
+static void first_start_note(const server *s, char out[PATH_MAX + 16])
+{
+    snprintf(out, PATH_MAX + 16, "%s/first-start", s->data_dir);
+}
+
+/* May a store be made when there is none? Before lock and keys are made. */
+static bool expect_store(server *s, char *error, size_t error_size)
+{
+    char note[PATH_MAX + 16];
+    struct stat about;
+    first_start_note(s, note);
+    if (stat(s->store_path, &about) == 0 && about.st_size > 0)
+        return true;
+    const char *key = config_text(s->rt.config, "auth.master_key_file");
+    bool served = exists(s, *key ? "lock" : "master.key"); /* a key that was configured may be older than the folder */
+    if (!s->from.new_store && access(note, F_OK) != 0 && served) {
+        snprintf(error, error_size,
+                 "the store %s is %s, and the key %s%s%s belongs to one that was there: restore a backup "
+                 "(steward db restore), or start once with --new-store to begin with an empty one",
+                 s->store_path, access(s->store_path, F_OK) == 0 ? "empty" : "missing", *key ? "" : s->data_dir,
+                 *key ? "" : "/", *key ? key : "master.key");
+        return false;
+    }
+    int fd = open(note, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(error, error_size, "cannot create %s: %s", note, strerror(errno));
+        return false;
+    }
+    close(fd);
+    s->first_start = true;
+    return true;
+}
+
 bool data_dir_open(server *s, char *error, size_t error_size)
 {
     const config *c = s->rt.config;
@@ -88,8 +133,20 @@ bool data_dir_open(server *s, char *error, size_t error_size)
         snprintf(error, error_size, "the path of the store is too long");
         return false;
     }
+    if (!expect_store(s, error, error_size))
+        return false;
     s->lock_fd = data_dir_lock(s->data_dir, error, error_size);
     return s->lock_fd >= 0;
+}
+
+void data_dir_has_store(server *s)
+{
+    char note[PATH_MAX + 16];
+    first_start_note(s, note);
+    if (s->first_start)
+        (void)folder_sync(s->store_path); /* the note must not go before the store is there */
+    (void)unlink(note);
+    s->first_start = false;
 }
 
 /* The file stays: unlinking it would let two servers hold two locks. */

@@ -20,6 +20,7 @@ typedef struct {
     bool by_hand;                  /* timers, housekeeping and delayed tasks do not begin by themselves */
     bool serves;    /* clients, not a test: crashes are recorded, and a plugin that crashes too often is not loaded */
     bool safe_mode; /* plugins auth and users alone */
+    bool new_store; /* an empty store may be made in the place of one that is gone */
     bool offline;   /* for a command in place of a server: no network, and the log is errors alone, on stderr */
     bool looks;     /* for a command that starts nothing: it opens no log file, which would make one */
 } server_source;
@@ -34,8 +35,9 @@ typedef struct {
     http_server *http;
     bool operators; /* the socket of their commands is open */
     sw_db *writer_db;
-    bool ended;  /* its threads */
-    int lock_fd; /* -1: not held */
+    bool ended;       /* its threads */
+    int lock_fd;      /* -1: not held */
+    bool first_start; /* there is no store yet, and the note of that is in the data folder */
     int port;
     char bind_error[256]; /* why the port is not ours; "" when it is, or nobody has asked yet */
     char data_dir[PATH_MAX], store_path[PATH_MAX], plugin_dir[PATH_MAX];
@@ -67,8 +69,11 @@ bool data_dir_store(const config *c, const char *data_dir, char out[PATH_MAX]);
 /* Takes the lock of a data folder, until the descriptor is closed. -1: `error` is one line that says which process
  * holds it. */
 int data_dir_lock(const char *data_dir, char *error, size_t error_size);
-/* Finds or makes the data folder and takes its lock. false: `error` is one line. */
+/* Finds or makes the data folder and takes its lock. Where a server has been before and its store is gone it refuses,
+ * unless --new-store was given. false: `error` is one line. */
 bool data_dir_open(server *s, char *error, size_t error_size);
+/* The store is there. */
+void data_dir_has_store(server *s);
 void data_dir_close(server *s);
 
 /* server_open.c: everything up to threads that serve, or offline up to lanes and a writer that run. false after a log

@@ -82,6 +82,7 @@ static bool open_store(server *s, const thread_counts *t)
         log_error("server", "%s%s", error, hint_about_store(s));
         return false;
     }
+    data_dir_has_store(s);
     registry_add_statements(s->plugins, s->rt.store);
     s->writer_db = db_open(s->rt.store, true);
     if (!s->writer_db)
