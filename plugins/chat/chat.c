@@ -68,8 +68,9 @@ static const sw_statement STATEMENTS[] = {
     {.name = "clear_threads", .sql = "DELETE FROM chat_threads"},
     {.name = "clear_pairs", .sql = "DELETE FROM chat_pairs"},
     {.name = "clear_approvals", .sql = "DELETE FROM chat_approvals"},
+    {.name = "clear_rules", .sql = "DELETE FROM chat_rules"},
     {.name = "clear_ids",
-     .sql = "DELETE FROM sqlite_sequence WHERE name IN ('chat', 'chat_threads', 'chat_approvals')"},
+     .sql = "DELETE FROM sqlite_sequence WHERE name IN ('chat', 'chat_threads', 'chat_approvals', 'chat_rules')"},
 };
 
 const sw_table RESET_STATEMENTS = SW_TABLE(STATEMENTS);
@@ -96,5 +97,6 @@ sw_status on_store_reset(sw_tx *tx, const void *data)
     (void)data;
     SW_TRY(clear(tx));
     sw_tx_on_commit(tx, forget_approvals, c);
+    SW_TRY(rules_clear_later(c, tx));
     return cache_clear_later(c->cache, tx);
 }

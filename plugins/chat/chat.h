@@ -5,6 +5,7 @@
  *
  *   threads/threads.h      threads, and where a frame goes
  *   talk/talk.h            CHAT and stream pieces, stored rows, the history, recovery
+ *   rules/rules.h          what answers a request in a human's stead
  *   approvals/approvals.h  requests, decisions, and how both become known */
 #ifndef CHAT_H
 #define CHAT_H
@@ -21,6 +22,7 @@ typedef struct {
     void *users_self;
     struct cache *cache;        /* threads/conversation.c  */
     struct delivery *delivery;  /* approvals/delivery.c    */
+    struct rules *rules;        /* rules/rules_store.c     */
     _Atomic uint64_t questions; /* internal questions that were relayed, see talk/post.c */
 } chat;
 

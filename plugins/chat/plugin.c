@@ -8,6 +8,10 @@ static const sw_migration MIGRATIONS[] = {
 #include "migrations.inc"
 };
 
+#define WRAPPER_COMMANDS                                                                                               \
+    "sh, bash, dash, zsh, ksh, eval, exec, source, ., command, builtin, env, xargs, sudo, doas, nohup, nice, ionice, " \
+    "timeout, time, setsid, watch, ssh, find, python, python3, perl, ruby, node"
+
 static const sw_option OPTIONS[] = {
     {.name = "allow_agent_to_agent",
      .type = SW_OPTION_BOOL,
@@ -34,6 +38,25 @@ static const sw_option OPTIONS[] = {
      .min = 1,
      .max = 8192,
      .summary = "The longest reason of an authorization request.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "rules_max",
+     .type = SW_OPTION_INT,
+     .default_value = "1000",
+     .min = 0,
+     .max = 3000,
+     .summary = "How many rules there may be.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "shell_tools",
+     .type = SW_OPTION_LIST,
+     .default_value = "",
+     .summary =
+         "Tools of agents, beside Bash, shell and exec, whose command is one of a shell: rules look at each part of "
+         "it, between the operators.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "wrapper_commands",
+     .type = SW_OPTION_LIST,
+     .default_value = WRAPPER_COMMANDS,
+     .summary = "Commands that run what their arguments say: a rule with a wildcard never allows one.",
      .flags = SW_OPTION_LIVE},
     {.name = "title_max",
      .type = SW_OPTION_SIZE,
@@ -83,10 +106,25 @@ static const sw_option OPTIONS[] = {
     "\"command_sha256\":\"…\",\"reason\":\"stuck\",\"status\":\"PENDING\",\"requested_at\":"                       \
     "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false}]"
 
+#define EXAMPLE_RULE                                                                                               \
+    "{\"id\":4,\"agent_id\":5,\"tool\":\"Bash\",\"pattern\":\"git status*\",\"effect\":\"allow\",\"expires_at\":"  \
+    "null,\"session_id\":null,\"note\":\"\",\"created_by\":\"admin\",\"created_at\":\"2026-03-05T21:42:08.123Z\"," \
+    "\"hits\":0,\"last_hit_at\":null}"
+
 static const sw_table *const STATEMENT_TABLES[] = {
-    &THREAD_STATEMENTS,   &THREAD_LIST_STATEMENTS, &REPEAT_STATEMENTS, &ROW_STATEMENTS,
-    &ID_STATEMENTS,       &ASK_STATEMENTS,         &DECIDE_STATEMENTS, &ANNOUNCE_STATEMENTS,
-    &DELIVERY_STATEMENTS, &APPROVAL_STATEMENTS,    &RESET_STATEMENTS,  NULL,
+    &THREAD_STATEMENTS,
+    &THREAD_LIST_STATEMENTS,
+    &REPEAT_STATEMENTS,
+    &ROW_STATEMENTS,
+    &ID_STATEMENTS,
+    &ASK_STATEMENTS,
+    &DECIDE_STATEMENTS,
+    &ANNOUNCE_STATEMENTS,
+    &DELIVERY_STATEMENTS,
+    &APPROVAL_STATEMENTS,
+    &RESET_STATEMENTS,
+    &RULE_STATEMENTS,
+    NULL,
 };
 
 static const sw_route ROUTES[] = {
@@ -156,6 +194,46 @@ static const sw_route ROUTES[] = {
      .handle = get_approvals,
      .summary = "Authorization requests, newest first.",
      .response = EXAMPLE_APPROVAL},
+    {.method = SW_GET,
+     .path = "/api/approvals/rules",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_rules,
+     .summary = "Rules that answer agents in a human's stead, by id.",
+     .response = "[" EXAMPLE_RULE "]"},
+    {.method = SW_POST,
+     .path = "/api/approvals/rules",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_rules,
+     .summary = "Make a rule.",
+     .request = "{\"agent_id\":5,\"tool\":\"Bash\",\"pattern\":\"git status*\",\"effect\":\"allow\","
+                "\"expires_in_s\":3600}",
+     .response = EXAMPLE_RULE},
+    {.method = SW_POST,
+     .path = "/api/approvals/rules/test",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_rules_test,
+     .summary = "What the rules would say to a command; nothing is stored.",
+     .request = "{\"agent_id\":5,\"tool\":\"Bash\",\"command\":\"git status && git diff\"}",
+     .response = "{\"effect\":\"ask\",\"rule_id\":null,\"reason\":\"no rule matches every part of it\",\"parts\":"
+                 "[{\"text\":\"git status\",\"effect\":\"allow\",\"rule_id\":4},{\"text\":\"git diff\",\"effect\":"
+                 "\"ask\",\"rule_id\":null}]}"},
+    {.method = SW_PATCH,
+     .path = "/api/approvals/rules/:id",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = patch_rule,
+     .summary = "Change a rule; null takes an agent, an expiry or a session from it.",
+     .request = "{\"effect\":\"deny\"}",
+     .response = EXAMPLE_RULE},
+    {.method = SW_DELETE,
+     .path = "/api/approvals/rules/:id",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = delete_rule,
+     .summary = "Remove a rule."},
 };
 
 /* Of types that nobody may send: never called. */
@@ -215,6 +293,7 @@ static const sw_subscription SUBSCRIPTIONS[] = {
 static const sw_housekeeping HOUSEKEEPING[] = {
     {.name = "approval-expiry", .every_ms = 1000, .step = expire_due},
     {.name = "retention", .every_ms = 5000, .step = retention_prune},
+    {.name = "rule-expiry", .every_ms = 60000, .step = rules_expire},
 };
 
 static const sw_timer TIMERS[] = {
@@ -247,6 +326,7 @@ static void stop(void *state)
 
     if (!c)
         return;
+    rules_free(c->rules);
     delivery_free(c->delivery);
     cache_free(c->cache);
     free(c);
@@ -262,7 +342,8 @@ static sw_status start(sw_host *host, void **ret_state)
     c->users = sw_service(host, "users/1", &c->users_self);
     c->cache = cache_new();
     c->delivery = delivery_new(host);
-    if (!c->users || !c->cache || !c->delivery) {
+    c->rules = rules_new();
+    if (!c->users || !c->cache || !c->delivery || !c->rules) {
         stop(c);
         return SW_NO_MEMORY;
     }

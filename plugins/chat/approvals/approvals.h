@@ -3,6 +3,7 @@
 #ifndef CHAT_APPROVALS_H
 #define CHAT_APPROVALS_H
 
+#include "rules/rules.h"
 #include "talk/talk.h"
 
 enum {

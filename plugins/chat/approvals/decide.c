@@ -410,6 +410,7 @@ sw_status on_user_removed(sw_tx *tx, const void *data)
     const chat *c = sw_tx_state(tx);
 
     SW_TRY(cache_forget_user_later(c->cache, tx, event->user_id));
+    SW_TRY(rules_forget_agent(c, tx, event->user_id));
     SW_TRY(expire_all(c, tx, approvals_of_target, event->user_id));
     return expire_all(c, tx, approvals_of_agent, event->user_id);
 }

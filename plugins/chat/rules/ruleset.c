@@ -116,6 +116,12 @@ static bool concerns(const rule *r, const wish *w)
            (!*r->session_id || strcmp(r->session_id, w->session_id) == 0);
 }
 
+static void spoke(verdict *ret, const rule *r)
+{
+    if (r->expires_ms && (!ret->until_ms || r->expires_ms < ret->until_ms))
+        ret->until_ms = r->expires_ms;
+}
+
 static bool same_text(sw_str a, sw_str b)
 {
     return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
@@ -123,7 +129,8 @@ static bool same_text(sw_str a, sw_str b)
 
 /* The oldest rule of that effect whose pattern matches, 0 when there is none. `tidy`: the text is a part of a shell's
  * command. `plain` may be the same text. */
-static int64_t oldest(const ruleset *set, rule_effect effect, const wish *w, bool tidy, sw_str text, sw_str plain)
+static int64_t oldest(const ruleset *set, rule_effect effect, const wish *w, bool tidy, sw_str text, sw_str plain,
+                      verdict *ret)
 {
     const rule_list *list = &set->lists[effect];
     bool twice = !same_text(text, plain);
@@ -132,20 +139,24 @@ static int64_t oldest(const ruleset *set, rule_effect effect, const wish *w, boo
     for (size_t i = 0; i < list->count; i++) {
         const rule *r = &list->rules[i];
         const pattern *p = tidy ? r->tidy : r->written;
-        if ((pattern_matches(p, text, bytes) || (twice && pattern_matches(p, plain, plain_bytes))) && concerns(r, w))
+        if ((pattern_matches(p, text, bytes) || (twice && pattern_matches(p, plain, plain_bytes))) && concerns(r, w)) {
+            spoke(ret, r);
             return r->id;
+        }
     }
     return 0;
 }
 
 /* The oldest rule that allows exactly this command, byte by byte. */
-static int64_t oldest_equal(const ruleset *set, const wish *w)
+static int64_t oldest_equal(const ruleset *set, const wish *w, verdict *ret)
 {
     const rule_list *list = &set->lists[RULE_ALLOW];
 
     for (size_t i = 0; i < list->count; i++)
-        if (pattern_equals(list->rules[i].written, w->command) && concerns(&list->rules[i], w))
+        if (pattern_equals(list->rules[i].written, w->command) && concerns(&list->rules[i], w)) {
+            spoke(ret, &list->rules[i]);
             return list->rules[i].id;
+        }
     return 0;
 }
 
@@ -165,14 +176,15 @@ static void older(int64_t *kept, int64_t id)
 }
 
 /* What the rules that stop say to this text: that of one that denies, else that of one that asks. */
-static verdict_part stopped(const ruleset *set, const wish *w, bool tidy, sw_str text, sw_str plain, finding *f)
+static verdict_part stopped(const ruleset *set, const wish *w, bool tidy, sw_str text, sw_str plain, finding *f,
+                            verdict *ret)
 {
-    int64_t id = oldest(set, RULE_DENY, w, tidy, text, plain);
+    int64_t id = oldest(set, RULE_DENY, w, tidy, text, plain, ret);
 
     older(&f->deny, id);
     if (id)
         return (verdict_part){.text = text, .effect = RULE_DENY, .rule_id = id};
-    id = oldest(set, RULE_ASK, w, tidy, text, plain);
+    id = oldest(set, RULE_ASK, w, tidy, text, plain, ret);
     older(&f->ask, id);
     return (verdict_part){.text = text, .effect = RULE_ASK, .rule_id = id};
 }
@@ -180,10 +192,10 @@ static verdict_part stopped(const ruleset *set, const wish *w, bool tidy, sw_str
 static void judge_part(const ruleset *set, const wish *w, bool tidy, sw_str text, sw_str plain, finding *f,
                        verdict *ret)
 {
-    verdict_part part = stopped(set, w, tidy, text, plain, f);
+    verdict_part part = stopped(set, w, tidy, text, plain, f, ret);
 
     if (part.effect == RULE_ASK && !part.rule_id) {
-        part.rule_id = oldest(set, RULE_ALLOW, w, tidy, text, text);
+        part.rule_id = oldest(set, RULE_ALLOW, w, tidy, text, text, ret);
         if (part.rule_id)
             part.effect = RULE_ALLOW;
         else
@@ -196,7 +208,7 @@ static void judge_part(const ruleset *set, const wish *w, bool tidy, sw_str text
 }
 
 /* The rules that stop see the whole command as well, as it came, tidied, and without quotes. */
-static void judge_whole(const ruleset *set, const wish *w, char *spare, finding *f)
+static void judge_whole(const ruleset *set, const wish *w, char *spare, finding *f, verdict *ret)
 {
     shell_scan s;
     shell_part whole;
@@ -204,8 +216,8 @@ static void judge_whole(const ruleset *set, const wish *w, char *spare, finding 
     shell_begin_whole(&s, w->command, spare);
     if (!shell_next(&s, &whole))
         return;
-    stopped(set, w, true, whole.tidy, whole.plain, f);
-    stopped(set, w, false, w->command, w->command, f);
+    stopped(set, w, true, whole.tidy, whole.plain, f, ret);
+    stopped(set, w, false, w->command, w->command, f, ret);
 }
 
 static void judge_shell(const ruleset *set, const wish *w, char *spare, finding *f, verdict *ret)
@@ -213,7 +225,7 @@ static void judge_shell(const ruleset *set, const wish *w, char *spare, finding 
     shell_scan s;
     shell_part part;
 
-    judge_whole(set, w, spare + SHELL_SPARE(w->command.len), f);
+    judge_whole(set, w, spare + SHELL_SPARE(w->command.len), f, ret);
     shell_begin(&s, w->command, spare, w->is_wrapper, w->wrapper_arg);
     while (shell_next(&s, &part))
         judge_part(set, w, true, part.tidy, part.plain, f, ret);
@@ -245,6 +257,7 @@ void ruleset_decide(const ruleset *set, const wish *w, char *spare, verdict *ret
     int64_t equal;
 
     ret->part_count = 0;
+    ret->until_ms = 0;
     if (w->shell)
         judge_shell(set, w, spare, &f, ret);
     else
@@ -260,7 +273,7 @@ void ruleset_decide(const ruleset *set, const wish *w, char *spare, verdict *ret
         settle(ret, RULE_ASK, 0, "its input names another command, which no rule allows");
     else if (!f.why && !f.too_many && !f.open)
         settle(ret, RULE_ALLOW, ret->parts[0].rule_id, "a rule allows it");
-    else if ((equal = oldest_equal(set, w)) != 0)
+    else if ((equal = oldest_equal(set, w, ret)) != 0)
         allow_equal(ret, equal);
     else if (f.why)
         settle(ret, RULE_ASK, 0, "no wildcard allows it");

@@ -56,6 +56,7 @@ typedef struct {
 typedef struct {
     rule_effect effect;
     int64_t rule_id;     /* the rule that decided; 0: none. Of several that allow, that of the first part */
+    int64_t until_ms;    /* when the first of the rules that spoke expires; 0: none does */
     const char *because; /* a static text without the end of a sentence */
     const char *find;    /* why no wildcard allows it, "" when nothing stands against that */
     verdict_part parts[VERDICT_PARTS_MAX];

@@ -6,7 +6,8 @@ import sqlite3
 import pytest
 
 CHAT = os.path.join(os.path.dirname(__file__), "..", "..", "..", "plugins", "chat")
-WHOLE = {"clear_rows", "clear_pruned", "clear_threads", "clear_pairs", "clear_approvals", "clear_ids", "last_id"}
+WHOLE = {"clear_rows", "clear_pruned", "clear_threads", "clear_pairs", "clear_approvals", "clear_ids", "clear_rules",
+         "last_id"}
 STATEMENT = re.compile(r"""\.name = "(\w+)",\s*\.sql =\s*((?:"(?:[^"\\]|\\.)*"|\w+|\s)+)(?:,\s*\.clauses = (\w+))?\}""")
 
 
