@@ -484,7 +484,8 @@ static const sw_option WS[] = {
      .default_value = "20",
      .min = 1,
      .max = 1000000,
-     .summary = "Wrong frames of one socket within a minute, beyond which it is closed."},
+     .summary =
+         "Malformed frames of one socket within a minute, beyond which it is closed; refused ones do not count."},
     {.name = "check_origin",
      .type = SW_OPTION_BOOL,
      .default_value = "true",

@@ -130,6 +130,8 @@ static void serve(registry *r, http_server *http, hub *h)
     r->http = http;
     if (!http_add_routes(http, &r->modules[0]->host, error, sizeof error))
         log_error("plugins", "the server's own routes: %s", error);
+    for (unsigned i = 1; i < r->count; i++)
+        hub_reserve_types(h, &r->modules[i]->plugin);
     hub_on_socket(h, events_socket);
     http_authenticate_on(http, r->auth_service.waits ? SW_LANE_SLOW : SW_LANE_WORKER);
     if (r->auth_service.ask)

@@ -100,6 +100,16 @@ static void read_options(struct hub *h)
 
 /* ---- modules ---- */
 
+void hub_reserve_types(struct hub *h, const sw_plugin *p)
+{
+    for (uint32_t i = 0; i < p->frames.count; i++) {
+        sw_frame_handler row;
+        table_row(p->frames, i, &row, sizeof row);
+        if (row.type)
+            frame_types_reserve(&h->types, row.type);
+    }
+}
+
 bool hub_add_module(struct hub *h, sw_host *module, char *error, size_t error_size)
 {
     const sw_plugin *p = module->plugin;

@@ -10,6 +10,8 @@ typedef struct hub hub;
 hub *hub_open(runtime *rt);
 /* http's take_over. */
 void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up);
+/* The names of a plugin's frames are its own, whether or not it will run. Before loops_start. */
+void hub_reserve_types(hub *h, const sw_plugin *plugin);
 /* Adds the frame types and the recovery of a module. Returns false, with the error, when another module has one of
  * them. Before loops_start. */
 bool hub_add_module(hub *h, sw_host *module, char *error, size_t error_size);

@@ -44,6 +44,14 @@ static void answer(ws_socket *s, const ws_event *ev, sw_status status);
 static void answer_ack(ws_socket *s, const ws_event *ev);
 static void answer_error(ws_socket *s, const envelope *e, const char *code, const char *text);
 
+/* Does this socket's role have a taker for it? A type that nobody lists is not "not allowed" but unknown. */
+static bool known(const ws_socket *s, const frame_type *t, uint16_t type, const envelope *e)
+{
+    if (!frame_type_taken(t) || atomic_load(&t->host->status) != MODULE_ENABLED)
+        return false;
+    return type != 0 || ((t->row.roles & SW_ROLE_BIT(s->who.role)) != 0 && frame_type_formed(e->type, e->type_len));
+}
+
 static ws_event *of_item(pipeline_item *item)
 {
     return (ws_event *)(void *)((char *)item - offsetof(ws_event, item));
@@ -67,7 +75,7 @@ void ws_event_take(ws_socket *s, char *text, size_t len)
     /* Counted before the state is looked at: a module that is being disabled waits for this count. */
     if (t->host)
         atomic_fetch_add(&t->host->in_flight, 1);
-    if (!code && (!frame_type_taken(t) || atomic_load(&t->host->status) != MODULE_ENABLED)) {
+    if (!code && !known(s, t, type, e)) {
         code = "unknown_type";
         error = "unknown frame type";
     } else if (!code && (t->row.roles & SW_ROLE_BIT(s->who.role)) == 0) {
@@ -452,15 +460,10 @@ static void answer_ack(ws_socket *s, const ws_event *ev)
     send_and_forget(s, f);
 }
 
-/* Mistakes of the frame itself, not refusals of what it asks for. */
-static bool is_clients_fault(const char *code)
+/* Is the frame itself malformed? A well-formed one that is refused does not count. */
+static bool malformed(const char *code)
 {
-    static const char *const FAULTS[] = {"bad_json", "invalid_frame", "unknown_type", "payload_too_large",
-                                         "target_required"};
-    for (size_t i = 0; i < sizeof FAULTS / sizeof *FAULTS; i++)
-        if (strcmp(code, FAULTS[i]) == 0)
-            return true;
-    return false;
+    return strcmp(code, "bad_json") == 0 || strcmp(code, "invalid_frame") == 0;
 }
 
 /* An ERROR. Too many mistakes that only a broken client makes close the socket with 1008. */
@@ -478,7 +481,7 @@ static void answer_error(ws_socket *s, const envelope *e, const char *code, cons
     sw_json_time(j, "timestamp", sw_now_ms());
     send_and_forget(s, f);
     atomic_fetch_add_explicit(&h->errors, 1, memory_order_relaxed);
-    if (!is_clients_fault(code))
+    if (!malformed(code))
         return;
     if (s->errors == 0 || s->home->now_ms - s->errors_since_ms >= ERROR_WINDOW_MS) {
         s->errors = 0;

@@ -152,14 +152,26 @@ void frame_types_init(frame_types *t)
         add(t, OF_THE_HUB[i]);
 }
 
+static bool takes_others(const char *name)
+{
+    return strcmp(name, "*") == 0;
+}
+
+void frame_types_reserve(frame_types *t, const char *name)
+{
+    if (!takes_others(name) && frame_types_find(t, name, strlen(name)) == 0 && t->count < FRAME_TYPES_MAX)
+        add(t, name);
+}
+
 bool frame_types_add(frame_types *t, sw_host *module, const sw_frame_handler *row, char *error, size_t error_size)
 {
-    uint16_t i = frame_types_find(t, row->type, strlen(row->type));
-    if (i == 0 && t->count == FRAME_TYPES_MAX) {
+    bool others = takes_others(row->type);
+    uint16_t i = others ? 0 : frame_types_find(t, row->type, strlen(row->type));
+    if (!others && i == 0 && t->count == FRAME_TYPES_MAX) {
         snprintf(error, error_size, "%s: too many frame types", module->name);
         return false;
     }
-    if (i == 0)
+    if (!others && i == 0)
         i = add(t, row->type);
     frame_type *type = &t->all[i];
     if (type->host) {
@@ -177,6 +189,16 @@ uint16_t frame_types_find(const frame_types *t, const char *name, size_t len)
         if (t->all[i].len == len && memcmp(t->all[i].row.type, name, len) == 0)
             return (uint16_t)i;
     return 0;
+}
+
+bool frame_type_formed(const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        bool capital = name[i] >= 'A' && name[i] <= 'Z';
+        if (!capital && (i == 0 || (name[i] != '_' && (name[i] < '0' || name[i] > '9'))))
+            return false;
+    }
+    return len > 0;
 }
 
 /* The type that a server-made JSON text begins with. Any thread. */

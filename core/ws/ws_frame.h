@@ -23,15 +23,19 @@ typedef struct {
 } frame_type;
 
 typedef struct {
-    frame_type all[FRAME_TYPES_MAX]; /* 0: every type that is not listed */
+    frame_type all[FRAME_TYPES_MAX]; /* 0: every type that is not listed; its row is that of "*", if a module has one */
     unsigned count;
 } frame_types;
 
 void frame_types_init(frame_types *t);
+/* The name is a module's, whether or not that module runs: nobody else's frames may bear it. */
+void frame_types_reserve(frame_types *t, const char *name);
 /* Adds a module's row. Returns false with the error when there are too many, or another module has that type. */
 bool frame_types_add(frame_types *t, sw_host *module, const sw_frame_handler *row, char *error, size_t error_size);
 /* The index of the type with that name; 0 when it is not listed. Any thread. */
 uint16_t frame_types_find(const frame_types *t, const char *name, size_t len);
+/* Is it of the form that a row "*" takes: [A-Z][A-Z0-9_]*? */
+bool frame_type_formed(const char *name, size_t len);
 /* May clients send it? */
 static inline bool frame_type_taken(const frame_type *t)
 {

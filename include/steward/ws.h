@@ -15,7 +15,10 @@ SW_BEGIN_DECLS
 
 /* A type of frame that this plugin handles. A sender whose role is not in `roles` gets not_allowed. With `roles` 0 it
  * is a type that only this plugin makes: it is counted by its name, a client that sends it gets unknown_type
- * (before 1.2: not_allowed), and `handle` is never called. With SW_LANE_LOOP the handler is called on the event loop,
+ * (before 1.2: not_allowed), and `handle` is never called. Since 1.2 the type "*" stands for every type of the form
+ * [A-Z][A-Z0-9_]* that neither the server nor a plugin has, be it disabled or quarantined; sw_frame_type() tells which
+ * came, and a sender whose role is not in `roles` gets unknown_type. Before 1.2 nobody could send a "*". With
+ * SW_LANE_LOOP the handler is called on the event loop,
  * when no other frame of that socket is being handled. It may return sw_move(req, SW_LANE_WORKER, …) when it cannot
  * decide from memory. */
 typedef struct {

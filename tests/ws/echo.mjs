@@ -10,7 +10,7 @@ let pongs = 0;
 
 socket.on('open', () => {
   for (let i = 0; i < count; i++) {
-    socket.send(JSON.stringify({ type: 'NOTE', target_id: 1, payload: 'ä'.repeat(size / 2), local_id: `n${i}` }));
+    socket.send(JSON.stringify({ type: 'note', target_id: 1, payload: 'ä'.repeat(size / 2), local_id: `n${i}` }));
     socket.ping(`p${i}`);
   }
 });

@@ -13,7 +13,7 @@ def test_a_rotated_token_closes_its_sockets_with_4003(server):
     with Raw(server, token) as one, Raw(server, token) as two, Raw(server, server.agent_token) as other:
         assert server.patch(f"/api/users/agents/{agent_id}/token", {}).status_code == 200
         assert one.wait_close()[0] == 4003 and two.wait_close()[0] == 4003
-        other.send({"type": "NONE", "local_id": "open"})
+        other.send({"type": "none", "local_id": "open"})
         assert other.json()["local_id"] == "open"
 
 
@@ -75,7 +75,7 @@ def test_an_api_token_has_no_expiry():
         login = server.login()
         with Raw(server, token) as agent:
             eventually(lambda: server.get("/api/users/butler", token=login).status_code == 401, what="the expiry of others")
-            agent.send({"type": "NONE", "local_id": "open"})
+            agent.send({"type": "none", "local_id": "open"})
             assert agent.json()["local_id"] == "open"
 
 

@@ -45,7 +45,7 @@ def test_it_is_agreed_on_and_used(server):
 
 def test_compressed_fragments(server):
     with Raw(server, server.agent_token, headers=OFFER) as agent:
-        data = pack('{"type":"NONE","local_id":"f"}')
+        data = pack('{"type":"none","local_id":"f"}')
         agent.send(frame(data[:7], fin=False, rsv=4), frame(data[7:12], 0, fin=False), frame(data[12:], 0))
         assert agent.json()["local_id"] == "f"
 

@@ -19,7 +19,7 @@ CASES = {
     "no type": ('{"local_id":"l"}', "invalid_frame"),
     "an empty type": ('{"type":"","local_id":"l"}', "invalid_frame"),
     "a type that is no text": ('{"type":7,"local_id":"l"}', "invalid_frame"),
-    "an unknown type": ('{"type":"NONE","local_id":"l"}', "unknown_type"),
+    "an unknown type": ('{"type":"none","local_id":"l"}', "unknown_type"),
     "a server's type": ('{"type":"HELLO","local_id":"l"}', "unknown_type"),
     "a very long type": (json.dumps({"type": "T" * 5000, "local_id": "l"}), "unknown_type"),
     "a target that is no number": ('{"type":"CHAT","target_id":"1","payload":"x","local_id":"l"}', "invalid_frame"),
@@ -31,8 +31,6 @@ CASES = {
     "a payload over 64 KiB": (json.dumps({"type": "CHAT", "target_id": 1, "payload": "x" * 65537, "local_id": "l"}), "payload_too_large"),
     "a payload object over 64 KiB": (json.dumps({"type": "CHAT", "target_id": 1, "payload": {"a": "x" * 65536}, "local_id": "l"}), "payload_too_large"),
     "an unknown target": ('{"type":"CHAT","target_id":999999,"payload":"x","local_id":"l"}', "unknown_target"),
-    "no target": ('{"type":"CHAT","payload":"x","local_id":"l"}', "target_required"),
-    "target 0": ('{"type":"CHAT","target_id":0,"payload":"x","local_id":"l"}', "target_required"),
     "a role that may not": ('{"type":"AUTH_REQUEST","target_id":1,"payload":{},"local_id":"l"}', "not_allowed"),
 }
 
@@ -79,6 +77,39 @@ def test_twenty_mistakes_in_a_minute_close_the_socket(server):
         assert agent.json()["type"] == "ERROR"
         assert agent.wait_close()[0] == 1008
         assert agent.ended(2)
+
+
+REFUSED = [  # nothing is wrong with these but what they ask for
+    {"type": "none"}, {"type": "HELLO"}, {"type": "T" * 100}, {"type": "CHAT", "target_id": 999999, "payload": "x"},
+    {"type": "CHAT", "target_id": 1, "payload": "x" * 65537}, {"type": "AUTH_REQUEST", "payload": {}},
+    {"type": "CHAT", "target_id": 1, "conversation_id": 999999, "payload": "x"}, {"type": "AUTH_RESPONSE", "payload": {}}]
+
+
+@pytest.mark.parametrize("role", ["agent", "admin"])
+def test_well_formed_frames_that_are_refused_never_close_the_socket(server, role):
+    with Raw(server, server.agent_token if role == "agent" else server.admin()) as client:
+        wanted = [f for f in REFUSED if role == "agent" or f["type"] != "AUTH_RESPONSE"]
+        for number in range(8 * len(wanted)):
+            client.send({**wanted[number % len(wanted)], "local_id": f"{role}-{number}"})
+        codes = []
+        while len(codes) < 8 * len(wanted):
+            got = client.json()
+            assert got["type"] == "ERROR", got
+            codes.append(got["payload"]["code"])
+        assert "invalid_frame" not in codes and "bad_json" not in codes
+        client.send({"type": "CHAT", "target_id": 1, "payload": "still here", "ack": True, "local_id": role})
+        assert "ACK" in [client.json()["type"] for _ in range(1 if role == "agent" else 2)]
+
+
+def test_without_a_target_an_agent_is_told_so_as_often_as_it_tries():
+    with Steward(options={"plugin:chat": {"agent_broadcast": "false"}}) as server:
+        _, token = server.agent("lost")
+        with Raw(server, token) as agent:
+            for _ in range(60):
+                agent.send({"type": "CHAT", "payload": "x", "target_id": 0})
+            assert {agent.json()["payload"]["code"] for _ in range(60)} == {"target_required"}
+            agent.send({"type": "CHAT", "payload": "x", "target_id": 1, "ack": True})
+            assert agent.json()["type"] == "ACK"
 
 
 def test_the_number_of_mistakes_is_an_option():

@@ -95,7 +95,7 @@ def test_an_empty_since_id_counts_as_absent(server):
 
 
 def test_frames_glued_to_the_head_are_read(server):
-    glued = frame("hello", PING) + frame('{"type":"NONE","local_id":"g"}')
+    glued = frame("hello", PING) + frame('{"type":"none","local_id":"g"}')
     with Raw(server, server.agent_token, glued=glued) as agent:
         assert agent.read() == (PONG, b"hello")
         assert agent.json()["local_id"] == "g"

@@ -37,7 +37,7 @@ def test_who_never_answers_is_dead(server):
 
 def test_any_byte_is_a_sign_of_life(server):
     with Raw(server, server.agent_token) as agent:
-        text = frame('{"type":"NONE","local_id":"slow"}')
+        text = frame('{"type":"none","local_id":"slow"}')
         for i in range(len(text)):
             agent.send(text[i:i + 1])
             time.sleep(0.12)
@@ -88,7 +88,7 @@ def test_an_ordinary_sender_is_never_closed(server):
         for _ in range(20):
             agent.send(*[frame("x", PONG) for _ in range(30)])
             time.sleep(0.25)
-        agent.send(frame('{"type":"NONE","local_id":"alive"}'))
+        agent.send(frame('{"type":"none","local_id":"alive"}'))
         while True:
             op, payload = agent.read()
             assert op != CLOSE, payload

@@ -11,13 +11,13 @@ def chat(raw, text, target=1):
 
 def test_old_clients_see_nothing_new(server):
     with Raw(server, server.agent_token) as agent:
-        agent.send({"type": "NONE", "local_id": "first"})
+        agent.send({"type": "none", "local_id": "first"})
         assert agent.json()["local_id"] == "first"
 
 
 @pytest.mark.parametrize("query", ["&hello=1", "&since_id=0", "&since_id=0&hello=1"])
 def test_hello_is_the_first_frame_and_complete(server, query):
-    with Raw(server, server.agent_token, query=query, glued=frame('{"type":"NONE","local_id":"glued"}')) as agent:
+    with Raw(server, server.agent_token, query=query, glued=frame('{"type":"none","local_id":"glued"}')) as agent:
         hello = agent.json()
         assert list(hello) == ["type", "payload", "timestamp"] and hello["type"] == "HELLO"
         payload = hello["payload"]
@@ -70,7 +70,7 @@ def test_up_to_date_is_recovered_with_nothing(server):
         last = agent.json()["payload"]["last_id"]
     with Raw(server, server.agent_token, query=f"&since_id={last}") as agent:
         assert agent.json()["payload"]["recovered"] is True
-        agent.send({"type": "NONE", "local_id": "next"})
+        agent.send({"type": "none", "local_id": "next"})
         assert agent.json()["local_id"] == "next"
 
 

@@ -5,7 +5,7 @@ import pytest
 from raw import BINARY, CLOSE, PING, PONG, TEXT, Raw, frame
 from support.steward import eventually
 
-ECHO = '{"type":"NONE","local_id":"echo"}'   # an unknown type: its ERROR shows that the message was understood
+ECHO = '{"type":"none","local_id":"echo"}'   # an unknown type: its ERROR shows that the message was understood
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_fragments_with_pings_between(agent):
 
 
 def test_a_letter_cut_by_fragments(agent):
-    text = json.dumps({"type": "NONE", "local_id": "\u4e2d\U0001f600"}, ensure_ascii=False).encode()
+    text = json.dumps({"type": "none", "local_id": "\u4e2d\U0001f600"}, ensure_ascii=False).encode()
     agent.send(*[frame(text[i:i + 1], TEXT if i == 0 else 0, fin=i == len(text) - 1) for i in range(len(text))])
     assert agent.json()["local_id"] == "\u4e2d\U0001f600"
 
@@ -108,7 +108,7 @@ def test_many_frames_in_one_packet(agent):
 
 
 def test_a_message_of_exactly_512_kib_is_taken(agent):
-    text = json.dumps({"type": "NONE", "local_id": "echo", "pad": ""})
+    text = json.dumps({"type": "none", "local_id": "echo", "pad": ""})
     agent.send(frame(text[:-2] + "x" * (512 * 1024 - len(text)) + text[-2:]))
     assert understood(agent)
 

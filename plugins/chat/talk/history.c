@@ -67,6 +67,7 @@ static const sw_statement STATEMENTS[] = {
     [INBOX_HUMAN] = {.name = "ids_inbox_human",
                      .sql = "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
                             " UNION ALL SELECT id FROM chat WHERE inbox_id = 0 AND id > ?2"
+                            " UNION ALL SELECT id FROM chat WHERE inbox_id = -2 AND id > ?2"
                             " UNION ALL SELECT id FROM chat WHERE own_id = ?1 AND id > ?2"
                             " ORDER BY id LIMIT ?3"},
     /* An agent never hears itself, so its own broadcasts (Butler's) are left out. */

@@ -33,14 +33,19 @@ static const sw_statement STATEMENTS[] = {
 
 const sw_table ROW_STATEMENTS = SW_TABLE(STATEMENTS);
 
+/* Beside the ids of users and 0, which is everybody's. An agent's words to every human are for no other agent. */
+enum { INBOX_NOBODY = -1, INBOX_HUMANS = -2 };
+
 sw_status row_add(sw_tx *tx, chat_row *row)
 {
     bool human = role_human(sw_role_of(row->sender_role));
     int64_t low = row->sender_id < row->receiver_id ? row->sender_id : row->receiver_id;
     int64_t high = row->sender_id < row->receiver_id ? row->receiver_id : row->sender_id;
-    int64_t inbox = row->recovered ? row->receiver_id : -1;
+    int64_t inbox = row->recovered ? row->receiver_id : INBOX_NOBODY;
     int64_t own = human && row->receiver_id != 0 && row->receiver_id != row->sender_id ? row->sender_id : 0;
 
+    if (inbox == 0 && sw_role_of(row->sender_role) == SW_ROLE_AGENT)
+        inbox = INBOX_HUMANS;
     row->at_ms = sw_tx_now(tx);
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[ROW_ADD], NULL, "tsissiiiiiiitttibi", row->local_id.at, row->local_id.len,
                       row->type, row->sender_id, row->sender_name, row->sender_role, row->receiver_id,

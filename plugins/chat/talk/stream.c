@@ -1,15 +1,18 @@
 /* CHAT_STREAM and CHAT_STREAM_END are never stored. The loop relays them from what memory knows. What memory does not
- * know is read on a worker; only a pair that has no thread at all yet goes through the writer. */
+ * know is read on a worker; only a pair that has no thread at all yet goes through the writer.
+ *
+ * A type that nobody knows, of an agent or Butler, takes the same way, but that no thread is made for it. */
 #include "talk/talk.h"
 
 #include <string.h>
 
-static const char END[] = "CHAT_STREAM_END";
+static const char STREAM[] = "CHAT_STREAM", END[] = "CHAT_STREAM_END";
 
 typedef struct {
     posting posting;
     const char *type;
     uint32_t flags;
+    bool other; /* of no stream, but of a type that nobody knows */
 } piece;
 
 static void write_piece(sw_frame *frame, const piece *p)
@@ -63,20 +66,27 @@ static sw_status relay_tx(sw_tx *tx, void *arg)
     return deliver_users(tx, frame, e->target_id, role_human(e->sender_role) ? e->sender_id : 0);
 }
 
+static bool is(sw_str type, const char *name)
+{
+    return type.len == strlen(name) && memcmp(type.at, name, type.len) == 0;
+}
+
 /* Reads the frame anew, since a frame that moves from the loop to a worker is another copy. The end may have no
  * payload, and it is never dropped: a page would wait for it for ever. */
 static sw_status piece_of_frame(sw_request *req, piece **ret)
 {
     sw_str type = sw_frame_type(req);
-    bool end = type.len == sizeof END - 1 && memcmp(type.at, END, type.len) == 0;
+    bool end = is(type, END), stream = is(type, STREAM);
     piece *p = sw_alloc(req, 1, sizeof *p);
 
     if (!p)
         return SW_NO_MEMORY;
-    p->type = end ? END : "CHAT_STREAM";
-    p->flags = end ? 0 : SW_FRAME_DROPPABLE;
+    *p = (piece){.flags = end ? 0 : SW_FRAME_DROPPABLE, .other = !end && !stream};
+    p->type = stream ? STREAM : end ? END : sw_strndup(req, type.at, type.len);
+    if (!p->type)
+        return SW_NO_MEMORY;
     SW_TRY(posting_of_frame(req, &p->posting));
-    if (!p->posting.payload.at && !end)
+    if (!p->posting.payload.at && stream)
         return payload_missing(req);
     *ret = p;
     return SW_OK;
@@ -93,7 +103,7 @@ static sw_status look_up(sw_request *req)
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what sw_fail() gives is never SW_OK */
     if (p->posting.fault)
         return fault_fail(req, p->posting.fault);
-    return missing ? sw_write(req, relay_tx, p) : relay(req, p);
+    return missing && !p->other ? sw_write(req, relay_tx, p) : relay(req, p);
 }
 
 sw_status on_stream(sw_request *req)
@@ -105,4 +115,23 @@ sw_status on_stream(sw_request *req)
         return sw_move(req, SW_LANE_WORKER, look_up);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as above */
     return p->posting.fault ? fault_fail(req, p->posting.fault) : relay(req, p);
+}
+
+/* What the server's plugins and today's dashboards mean by these names, no agent may say, also where the plugin is not
+ * there. Types of plugins that are there never come here. */
+static bool imitates(sw_str type)
+{
+    static const char *const OF_OTHERS[] = {"SYSTEM", "SYSTEM_LOG", "USER_STATUS_UPDATE"};
+
+    for (size_t i = 0; i < sizeof OF_OTHERS / sizeof OF_OTHERS[0]; i++)
+        if (is(type, OF_OTHERS[i]))
+            return true;
+    return false;
+}
+
+sw_status on_other_type(sw_request *req)
+{
+    if (!sw_option_bool(sw_request_host(req), "relay_unknown") || imitates(sw_frame_type(req)))
+        return sw_fail(req, SW_INVALID, "unknown_type", "unknown frame type");
+    return on_stream(req);
 }

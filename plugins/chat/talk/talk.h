@@ -85,6 +85,7 @@ void frame_write_sender(sw_json *out, int64_t id, const char *name, const char *
 /* post.c, stream.c */
 sw_status on_chat(sw_request *req);
 sw_status on_stream(sw_request *req);
+sw_status on_other_type(sw_request *req);
 extern const sw_chat_service CHAT_SERVICE;
 /* history.c */
 extern const sw_table ID_STATEMENTS;

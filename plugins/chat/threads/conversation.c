@@ -311,8 +311,10 @@ const char *thread_kind_of(sw_role peer_role)
 
 fault envelope_check(const chat *c, const envelope *e)
 {
-    if (e->target_id == 0)
-        return e->sender_role == SW_ROLE_AGENT ? FAULT_TARGET_REQUIRED : FAULT_NONE;
+    if (e->target_id == 0) {
+        bool may = e->sender_role != SW_ROLE_AGENT || sw_option_bool(c->host, "agent_broadcast");
+        return may ? FAULT_NONE : FAULT_TARGET_REQUIRED;
+    }
     if (e->target_role == 0)
         return FAULT_UNKNOWN_TARGET;
     if (e->target_id == e->sender_id && role_system(e->sender_role))

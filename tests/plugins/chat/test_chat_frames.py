@@ -121,8 +121,6 @@ def test_who_may_write_to_whom(house):
             Socket(house, house.admin()) as admin:
         assert code(agent, {"type": "CHAT", "target_id": house.other_id, "payload": "x"}) == "not_allowed"
         assert code(agent, {"type": "CHAT", "target_id": house.agent_id, "payload": "x"}) == "not_allowed"
-        assert code(agent, {"type": "CHAT", "payload": "x"}) == "target_required"
-        assert code(agent, {"type": "CHAT_STREAM", "payload": "x"}) == "target_required"
         assert code(agent, {"type": "CHAT", "target_id": 4711, "payload": "x"}) == "unknown_target"
         assert code(agent, {"type": "CHAT_STREAM", "target_id": 4711, "payload": "x"}) == "unknown_target"
         assert code(agent, {"type": "CHAT_STREAM", "target_id": house.other_id, "payload": "x"}) == "not_allowed"
