@@ -69,8 +69,10 @@ static char *block_add(arena *a, size_t need)
         size = a->limit - a->total;
     }
     arena_block *block = malloc(size);
-    if (!block)
+    if (!block) {
+        a->lacking = true;
         return NULL;
+    }
     memset(block, 0, sizeof *block);
     block->size = size;
     a->total += size;

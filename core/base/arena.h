@@ -4,6 +4,7 @@
 #define CORE_BASE_ARENA_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct arena_block arena_block;
@@ -13,6 +14,7 @@ typedef struct {
     char *at, *end;           /* free part of the newest */
     size_t total, limit;      /* bytes taken from the system, and their bound */
     arena_deferred *deferred; /* newest first, in the arena's own memory */
+    bool lacking;             /* the system had no memory when something was asked for: what rests on it is void */
 } arena;
 
 /* A limit of 0 means none. Zeroed memory is an arena without a limit, too. */

@@ -3,6 +3,7 @@
 #ifndef CORE_BASE_JSON_H
 #define CORE_BASE_JSON_H
 
+#include "core/base/arena.h"
 #include "core/base/json_walk.h"
 #include "core/common/buf.h"
 #include <steward/json.h>
@@ -14,6 +15,9 @@ struct sw_json {
 };
 
 void json_init(sw_json *j, size_t limit);
+/* A writer that has failed, to be given when there is no memory for one. It is the same for all threads, and no
+ * function writes to it. */
+sw_json *json_none(void);
 bool json_failed(const sw_json *j);
 void json_done(sw_json *j);
 
@@ -29,6 +33,8 @@ typedef struct {
     size_t byte, element;
 } json_refusal;
 const sw_value *json_read_or_why(const char *text, size_t len, size_t max_depth, json_refusal *ret);
+/* The same, but the tree ends with the arena. */
+const sw_value *json_read_in(arena *a, const char *text, size_t len, json_refusal *ret);
 /* In a few words. */
 const char *json_fault_text(json_fault fault);
 void json_read_free(const sw_value *v);

@@ -49,6 +49,24 @@ const sw_value *json_read_or_why(const char *text, size_t len, size_t max_depth,
     return (const sw_value *)root;
 }
 
+static void end_value(void *arg)
+{
+    json_read_free(arg);
+}
+
+const sw_value *json_read_in(arena *a, const char *text, size_t len, json_refusal *ret)
+{
+    const sw_value *v = json_read_or_why(text, len, JSON_MAX_DEPTH, ret);
+    if (v && !arena_defer(a, end_value, (void *)(uintptr_t)v)) {
+        json_read_free(v);
+        *ret = (json_refusal){.fault = JSON_NO_MEMORY};
+        return NULL;
+    }
+    if (ret->fault == JSON_NO_MEMORY)
+        a->lacking = true;
+    return v;
+}
+
 const char *json_fault_text(json_fault fault)
 {
     static const char *const TEXTS[] = {

@@ -20,6 +20,12 @@ void json_init(sw_json *j, size_t limit)
     buf_init(&j->out, limit);
 }
 
+sw_json *json_none(void)
+{
+    static const sw_json NONE = {.out = {.failed = true, .no_memory = true}};
+    return (sw_json *)(uintptr_t)&NONE;
+}
+
 bool json_failed(const sw_json *j)
 {
     return j->out.failed;
@@ -84,13 +90,15 @@ static void member_bytes(sw_json *j, const char *key, const char *bytes, size_t 
 static void open_with(sw_json *j, const char *key, char bracket)
 {
     member_bytes(j, key, &bracket, 1);
-    j->comma = false;
+    if (!j->out.failed)
+        j->comma = false;
 }
 
 static void close_with(sw_json *j, char bracket)
 {
     buf_add(&j->out, &bracket, 1);
-    j->comma = true;
+    if (!j->out.failed)
+        j->comma = true;
 }
 
 void sw_json_object_begin(sw_json *j, const char *key)

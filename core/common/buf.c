@@ -23,8 +23,10 @@ static bool grow(buf *b, size_t need)
     if (cap < need)
         return false;
     char *at = realloc(b->at, cap + BUF_SLACK);
-    if (!at)
+    if (!at) {
+        b->no_memory = true;
         return false;
+    }
     b->at = at;
     b->cap = cap;
     return true;
@@ -130,6 +132,7 @@ void buf_clear(buf *b)
 {
     b->len = 0;
     b->failed = false;
+    b->no_memory = false;
 }
 
 void buf_done(buf *b)

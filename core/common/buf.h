@@ -9,7 +9,8 @@
 typedef struct {
     char *at; /* owned, malloc; NULL while empty */
     size_t len, cap, limit;
-    bool failed; /* over the limit or out of memory: further appends do nothing */
+    bool failed;    /* over the limit or out of memory: further appends do nothing */
+    bool no_memory; /* it failed for want of memory */
 } buf;
 
 /* So many bytes may always be written behind the reserved ones: for copies in whole words, and for a NUL. */

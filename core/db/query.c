@@ -534,3 +534,15 @@ void sw_json_column(sw_json *j, const char *key, const sw_rows *rows, int column
     if (view.at)
         sw_json_textn(j, key, view.at, view.len);
 }
+
+/* ---- a JSON text that was read from the store or given beside it ---- */
+
+sw_status sw_json_parse_db(sw_db *db, const char *text, size_t len, const sw_value **ret)
+{
+    json_refusal why;
+    const sw_value *v = json_read_in(db->memory, text, len, &why);
+    if (!v)
+        return why.fault == JSON_NO_MEMORY ? SW_NO_MEMORY : SW_INVALID;
+    *ret = v;
+    return SW_OK;
+}

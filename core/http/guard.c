@@ -271,6 +271,7 @@ static sw_status provider_says(exchange *x, sw_principal *ret, bool *ret_slow)
 {
     const http_server *h = x->home->server;
     sw_status status = h->authenticate(h->rt, x->req.db, x->token.at, x->token.len, ret);
+    status = request_sound(&x->req, status);
     if (status != SW_OK || ret->role)
         return status;
     if (!h->ask)

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { DEPTH_MAX = 64 };
-
 static sw_json *begin(sw_request *req, int http_status)
 {
     json_done(&req->reply);
@@ -69,18 +67,13 @@ static void end_writer(void *arg)
     json_done(arg);
 }
 
-/* Never NULL: without memory, a writer that has failed already, so that no call needs a check. */
+/* Never NULL: without memory it is json_none(), so that no call needs a check. */
 static sw_json *new_writer(arena *a, size_t limit)
 {
-    static _Thread_local sw_json none;
     sw_json *j = arena_alloc(a, sizeof *j);
-    if (j)
-        json_init(j, limit);
-    if (!j || !arena_defer(a, end_writer, j)) {
-        json_init(&none, 0);
-        none.out.failed = true;
-        return &none;
-    }
+    if (!j || !arena_defer(a, end_writer, j))
+        return json_none();
+    json_init(j, limit);
     return j;
 }
 
@@ -92,22 +85,6 @@ sw_json *sw_json_new(sw_request *req)
 sw_json *sw_json_new_tx(sw_tx *tx)
 {
     return new_writer(tx->arena, request_reply_limit(tx->req));
-}
-
-static void end_value(void *arg)
-{
-    json_read_free(arg);
-}
-
-const sw_value *json_read_in(arena *a, const char *text, size_t len, json_refusal *ret)
-{
-    const sw_value *v = json_read_or_why(text, len, DEPTH_MAX, ret);
-    if (v && !arena_defer(a, end_value, (void *)(uintptr_t)v)) {
-        json_read_free(v);
-        *ret = (json_refusal){.fault = JSON_NO_MEMORY};
-        return NULL;
-    }
-    return v;
 }
 
 const sw_value *sw_json_parse(sw_request *req, const char *text, size_t len)

@@ -86,6 +86,9 @@ void request_run(sw_request *req, sw_db *db);
 /* Runs req->handler with `db` (may be NULL). Returns its status; on SW_OK req->next says what it asked for. The request
  * still belongs to the caller. */
 sw_status request_call(sw_request *req, sw_db *db);
+/* What a handler or step came to. When there was no memory for something that it asked for, that is SW_NO_MEMORY: its
+ * answer, and a refusal as well, may rest on what it did not get. */
+sw_status request_sound(const sw_request *req, sw_status status);
 /* Acts on what a call returned: finishes the request, or hands it to a lane, to the writer, or to those that wait for a
  * deferred answer. Another thread may have the request before this returns. */
 void request_proceed(sw_request *req, sw_status status);
@@ -121,8 +124,5 @@ void request_fill_failure(sw_request *req, sw_status status);
 sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
 /* For a task that has never run and never will. */
 void task_free(sw_request *task);
-
-/* reply.c: as json_read_or_why(), the tree in the arena's memory. */
-const sw_value *json_read_in(arena *a, const char *text, size_t len, json_refusal *ret);
 
 #endif

@@ -38,7 +38,12 @@ sw_status request_call(sw_request *req, sw_db *db)
             atomic_fetch_add_explicit(&host->interrupted, 1, memory_order_relaxed);
     }
     req->db = NULL;
-    return status;
+    return request_sound(req, status);
+}
+
+sw_status request_sound(const sw_request *req, sw_status status)
+{
+    return req->arena.lacking ? SW_NO_MEMORY : status;
 }
 
 void request_proceed(sw_request *req, sw_status status)

@@ -141,7 +141,7 @@ sw_status step_run(writer *w, sw_request *req, sw_step step, void *arg, bool hou
         .writer = w,
     };
     unsigned raised = w->batch.raised_count;
-    sw_status status = call(w, &tx, step, arg);
+    sw_status status = request_sound(req, call(w, &tx, step, arg));
     if (status == SW_OK)
         status = tx.failed;
     if (status == SW_OK)

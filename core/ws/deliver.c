@@ -42,9 +42,10 @@ static void unref_frame(void *frame)
 /* `a` gives the reference back at its end. */
 static sw_frame *in_arena(sw_frame *f, arena *a)
 {
-    if (!arena_defer(a, unref_frame, f))
-        f->failed = true; /* goes nowhere, and is lost with this little memory */
-    return f;
+    if (arena_defer(a, unref_frame, f))
+        return f;
+    frame_unref(f);
+    return frame_none();
 }
 
 static size_t frame_limit(const sw_host *host)
@@ -69,18 +70,6 @@ sw_frame *sw_frame_new_tx(sw_tx *tx)
     return in_arena(frame_new(frame_limit(tx->host)), tx->arena);
 }
 
-sw_json *sw_frame_json(sw_frame *frame)
-{
-    return &frame->json;
-}
-
-void sw_frame_mark(sw_frame *frame, int64_t id, uint32_t flags, int64_t tag)
-{
-    frame->id = id;
-    frame->flags = flags;
-    frame->tag = tag;
-}
-
 /* ---- and sends it ---- */
 
 static void post(void *arg)
@@ -93,8 +82,12 @@ static void drop(void *arg)
     delivery_free(arg);
 }
 
-static void queue_in_tx(sw_tx *tx, delivery *d)
+/* What is stored must be told, so a step whose frame there is no memory for fails. One that is too large is told to
+ * nobody. */
+static void queue_in_tx(sw_tx *tx, const sw_frame *f, delivery *d)
 {
+    if (!d && (!f->failed || frame_lacks_memory(f)))
+        tx->out_of_memory = true;
     if (d && !tx_effect(tx, post, drop, d))
         delivery_free(d);
 }
@@ -112,14 +105,14 @@ void sw_tx_send(sw_tx *tx, sw_frame *frame, const sw_audience *to)
     struct hub *h = tx->host->rt->hub;
     sw_audience whole;
     if (h && read_audience(tx->host, to, &whole))
-        queue_in_tx(tx, delivery_new(h, frame, &whole, NULL));
+        queue_in_tx(tx, frame, delivery_new(h, frame, &whole, NULL));
 }
 
 void sw_tx_send_origin(sw_tx *tx, sw_frame *frame)
 {
     const ws_event *ev = ws_event_of(tx->req);
     if (ev)
-        queue_in_tx(tx, delivery_new(ev->socket->home->hub, frame, NULL, ev->socket));
+        queue_in_tx(tx, frame, delivery_new(ev->socket->home->hub, frame, NULL, ev->socket));
 }
 
 void sw_send(sw_request *req, sw_frame *frame, const sw_audience *to)

@@ -270,6 +270,8 @@ static void send_hello(ws_socket *s, int64_t last_id, bool recovered)
     sw_json_time(j, "timestamp", sw_now_ms());
     if (frame_seal(f, &h->types))
         output_frame(s, f);
+    else
+        output_close(s, 1013, "try again later");
     frame_unref(f);
 }
 

@@ -18,6 +18,7 @@ static void close_frame(sw_replay_out *out)
     if (!f)
         return;
     if (!frame_seal(f, &out->hub->types)) {
+        out->no_memory |= frame_lacks_memory(f);
         frame_unref(f);
         return;
     }
@@ -30,10 +31,15 @@ sw_json *sw_replay_frame(sw_replay_out *out, int64_t id, uint32_t flags, int64_t
 {
     close_frame(out);
     out->open = frame_new(out->hub->o.frame_limit);
-    out->open->id = id;
-    out->open->flags = flags;
-    out->open->tag = tag;
-    return &out->open->json;
+    sw_frame_mark(out->open, id, flags, tag);
+    return sw_frame_json(out->open);
+}
+
+/* A page with a frame that there was no memory for is asked for again: the client must not go on without it. */
+static sw_status end_page(sw_replay_out *out)
+{
+    close_frame(out);
+    return out->no_memory ? SW_NO_MEMORY : SW_OK;
 }
 
 bool sw_replay_full(const sw_replay_out *out)
@@ -77,8 +83,7 @@ static sw_status run_page(sw_request *req)
     SW_TRY(check_module(req));
     if (r->page)
         SW_TRY(r->page(req, t->since, &t->out, &t->more));
-    close_frame(&t->out);
-    return SW_OK;
+    return end_page(&t->out);
 }
 
 /* Passes the writer afterwards: then whatever was committed before the page was read has been delivered. */
@@ -89,7 +94,7 @@ static sw_status run_greet(sw_request *req)
     SW_TRY(check_module(req));
     if (r->greet)
         SW_TRY(r->greet(req, t->hello, t->since, t->cursor, &t->out, &t->cursor, &t->more));
-    close_frame(&t->out);
+    SW_TRY(end_page(&t->out));
     req->step = NULL;
     req->next = NEXT_WRITE;
     return SW_OK;

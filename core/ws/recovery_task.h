@@ -11,6 +11,7 @@ struct sw_replay_out {
     sw_frame *open; /* being written */
     size_t bytes, budget;
     unsigned count;
+    bool no_memory; /* there was none for a frame */
 };
 
 typedef enum { TASK_HELLO = 1, TASK_PAGE, TASK_GREET, TASK_RECEIPT } recovery_kind;

@@ -112,7 +112,7 @@ static void run_here(ws_socket *s, uint16_t type, const char *text, size_t len)
     ev->object = NULL;
     ev->object_read = false;
     crash_scope before = crash_enter(ev->req.host, "handler", ev->req.work_kind, ev->req.work_name);
-    sw_status status = ev->handler(&ev->req);
+    sw_status status = request_sound(&ev->req, ev->handler(&ev->req));
     crash_leave(before);
     ws_event *moved = NULL;
     if (status == SW_OK && ev->req.next == NEXT_MOVE) {
@@ -434,10 +434,13 @@ static void answer(ws_socket *s, const ws_event *ev, sw_status status)
         answer_error(s, &ev->env, code_of(&ev->req.failure, status), ev->req.failure.text);
 }
 
+/* Somebody waits for it: when there is no memory for it, the socket closes, so that they ask again. */
 static void send_and_forget(ws_socket *s, sw_frame *f)
 {
     if (frame_seal(f, &s->home->hub->types))
         output_frame(s, f);
+    else if (frame_lacks_memory(f))
+        output_close(s, 1013, "try again later");
     frame_unref(f);
 }
 

@@ -13,19 +13,19 @@ enum { FIRST_ROOM = 512, PACK_MIN = 256 };
 
 static uint16_t type_of_text(const frame_types *t, const char *text, size_t len);
 
-/* Where a frame is built when there is no memory for one. */
-static _Thread_local struct sw_frame no_frame;
+/* What is given when there is no memory for a frame: one for all threads, which nobody may write to, so that it is
+ * known wherever it turns up. */
+static const struct sw_frame NO_FRAME = {
+    .refs = 1,
+    .json = {.out = {.failed = true, .no_memory = true}},
+    .failed = true,
+};
 
 sw_frame *frame_new(size_t limit)
 {
     sw_frame *f = calloc(1, sizeof *f);
-    bool lost = !f;
-    if (lost) {
-        f = &no_frame;
-        json_done(&f->json);
-        *f = (struct sw_frame){.failed = true};
-        limit = 1;
-    }
+    if (!f)
+        return frame_none();
     atomic_init(&f->refs, 1);
     json_init(&f->json, limit);
     if (buf_reserve(&f->json.out, FIRST_ROOM))
@@ -34,15 +34,40 @@ sw_frame *frame_new(size_t limit)
     return f;
 }
 
+sw_frame *frame_none(void)
+{
+    return (sw_frame *)(uintptr_t)&NO_FRAME;
+}
+
+bool frame_lacks_memory(const sw_frame *f)
+{
+    return f->json.out.no_memory;
+}
+
+sw_json *sw_frame_json(sw_frame *frame)
+{
+    return &frame->json;
+}
+
+void sw_frame_mark(sw_frame *frame, int64_t id, uint32_t flags, int64_t tag)
+{
+    if (frame->failed)
+        return;
+    frame->id = id;
+    frame->flags = flags;
+    frame->tag = tag;
+}
+
 sw_frame *frame_ref(sw_frame *f)
 {
-    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    if (f != &NO_FRAME)
+        atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
     return f;
 }
 
 void frame_unref(sw_frame *f)
 {
-    if (!f || f == &no_frame || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+    if (!f || f == &NO_FRAME || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
         return;
     free(atomic_load_explicit(&f->packed, memory_order_relaxed));
     json_done(&f->json);

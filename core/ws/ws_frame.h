@@ -62,9 +62,13 @@ struct sw_frame {
     bool failed;   /* no memory or too large: it goes nowhere */
 };
 
-/* A frame with one reference and an open envelope object. Never NULL: without memory it is a frame that goes nowhere.
- */
+/* A frame with one reference and an open envelope object. Never NULL: without memory it is frame_none(). */
 sw_frame *frame_new(size_t limit);
+/* The frame that stands for none. It has failed, its writer takes nothing, and it may be used as any other, but for
+ * what is written directly: its members and lists. */
+sw_frame *frame_none(void);
+/* Has it failed for want of memory? Else it was too large. */
+bool frame_lacks_memory(const sw_frame *f);
 sw_frame *frame_ref(sw_frame *f);
 void frame_unref(sw_frame *f);
 /* Closes the envelope and puts the header before it; must be called before the frame is shared. A second call does

@@ -54,6 +54,10 @@ typedef enum {
  * read as U+FFFD (since 1.2). */
 SW_EXPORT const sw_value *sw_json_parse(sw_request *req, const char *text, size_t len);
 SW_EXPORT const sw_value *sw_json_parse_tx(sw_tx *tx, const char *text, size_t len);
+/* Since 1.2. The same in the memory of the piece of work that the connection is lent to, for a function that is given
+ * nothing else, such as a provider of auth/1. It tells two failures apart: SW_INVALID when the text is not taken,
+ * SW_NO_MEMORY. Then *ret keeps its value. */
+SW_EXPORT SW_MUST_USE sw_status sw_json_parse_db(sw_db *db, const char *text, size_t len, const sw_value **ret);
 SW_EXPORT sw_json_type sw_value_type(const sw_value *v);                    /* 0 for NULL */
 SW_EXPORT const sw_value *sw_value_get(const sw_value *v, const char *key); /* NULL when absent */
 SW_EXPORT size_t sw_value_count(const sw_value *v);                         /* of an array; else 0 */
