@@ -21,8 +21,9 @@ int cli_check(const cli_args *args)
     server *s = malloc(sizeof *s);
     if (!s)
         return CLI_FAILED;
+    arena memory = {0};
     const char *file = cli_config_file(args->config);
-    bool good = server_configure(s, file) && server_check(s);
+    bool good = server_configure(s, file) && server_check(s, &memory);
     if (!s->rt.config) {
         fputs("no memory\n", stderr);
     } else {
@@ -33,6 +34,7 @@ int cli_check(const cli_args *args)
     if (good && !broken)
         printf("%s: no errors, %u plugins\n", file ? file : "defaults", s->rt.module_count - 1);
     server_close(s);
+    arena_done(&memory);
     free(s);
     return good && !broken ? CLI_OK : CLI_FAILED;
 }

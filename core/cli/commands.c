@@ -108,8 +108,8 @@ const cli_command CLI_COMMANDS[] = {
     {
         .name = "plugin inspect",
         .usage = "plugin inspect FILE.so",
-        .summary = "Show what a plugin declares, without starting it.",
-        .details = "",
+        .summary = "Show what a plugin declares, without running anything of it.",
+        .details = "Reads the file alone. Exits with 1 when a server would not run the plugin, and says why.\n",
         .words_min = 1,
         .words_max = 1,
         .run = cli_plugin_inspect,

@@ -1,6 +1,9 @@
-/* steward plugin inspect FILE.so: its tables as text. The file is opened, so its constructors run. Main thread. */
+/* steward plugin inspect FILE.so: its tables as text, read from the file: nothing of it runs. And what would keep a
+ * server from running it, by the same rules. Main thread. */
 #include "core/cli/cli.h"
+#include "core/config/config.h"
 #include "core/http/request_check.h"
+#include "core/http/router.h"
 #include "core/plugin/loader.h"
 
 #include <limits.h>
@@ -70,6 +73,34 @@ static void print_tables(const sw_plugin *p)
     printf("statements  %u\nrecovery    %s\n", statements, p->recovery ? "yes" : "no");
 }
 
+/* ---- would it run? What its rows say alone is known by now ---- */
+
+static bool options_run(const sw_plugin *p)
+{
+    config *c = config_new();
+    bool good = c && config_load(c, NULL, NULL) &&
+                config_declare(c, p->name, p->options.rows, p->options.row_size, p->options.count);
+    if (!good)
+        cli_fail(COMMAND, "%s", c ? config_errors(c) : "no memory");
+    config_free(c);
+    return good;
+}
+
+static bool routes_run(const sw_plugin *p)
+{
+    char error[256] = "out of memory";
+    sw_host host = {.name = p->name};
+    router *r = router_new();
+    bool good = r != NULL;
+    const sw_route *rows = p->routes.rows;
+    for (uint32_t i = 0; good && i < p->routes.count; i++)
+        good = router_add(r, &host, &rows[i], ROUTE_PLAIN, error, sizeof error);
+    if (!good)
+        cli_fail(COMMAND, "%s would be quarantined: %s", p->name, error);
+    router_free(r);
+    return good;
+}
+
 /* FILE split into its folder and NAME, without ".so". false: it does not end so. */
 static bool split(const char *file, char folder[PATH_MAX], char name[PATH_MAX])
 {
@@ -93,11 +124,11 @@ int cli_plugin_inspect(const cli_args *args)
         return cli_fail(COMMAND, "%s is no .so file", args->words[0]);
     arena memory = {0};
     sw_plugin p;
-    void *handle = NULL;
-    bool good = loader_open(folder, name, &memory, &p, &handle, error);
+    bool good = loader_read(folder, name, &memory, &p, error);
     if (good) {
         print_head(&p);
         print_tables(&p);
+        good = options_run(&p) && routes_run(&p);
     } else {
         cli_fail(COMMAND, "%s %s", name, error);
     }

@@ -123,6 +123,18 @@ bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32
     return c->errors.len == before && !c->errors.failed;
 }
 
+void config_each_undeclared(config *c, void (*each)(void *arg, const char *plugin, const char *file, int line),
+                            void *arg)
+{
+    for (const config_setting *s = c->settings; s; s = s->next) {
+        bool again = !is_plugin(s->section) || config_section_declared(c, s->section);
+        for (const config_setting *before = c->settings; !again && before != s; before = before->next)
+            again = strcmp(before->section, s->section) == 0;
+        if (!again)
+            each(arg, s->section + 7, s->file, s->line);
+    }
+}
+
 bool config_finish(config *c, bool (*known)(void *arg, const char *plugin), void *arg)
 {
     for (const config_setting *s = c->settings; s; s = s->next)

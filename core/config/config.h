@@ -34,6 +34,13 @@ bool config_load(config *c, const char *file, char **environment);
 bool config_load_sections(config *c, const char *file, char **environment, const char *const *sections);
 /* Step 2: declares and checks the options of a plugin ([plugin:NAME]). */
 bool config_declare(config *c, const char *plugin, const sw_option *rows, uint32_t row_size, uint32_t count);
+/* For every plugin with settings in a file that has declared nothing, and where the first stands. It may be declared
+ * meanwhile. */
+void config_each_undeclared(config *c, void (*each)(void *arg, const char *plugin, const char *file, int line),
+                            void *arg);
+/* Something to be said about a line, as config_warnings(). */
+void config_warn_at(config *c, const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Step 3: what is left over (a [plugin:X] of no known plugin, unknown keys) becomes errors. `known` tells whether a
  * plugin of that name exists. */
 bool config_finish(config *c, bool (*known)(void *arg, const char *plugin), void *arg);

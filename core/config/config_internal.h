@@ -70,8 +70,6 @@ void config_environment_check(config *c, bool (*known)(void *arg, const char *pl
 void config_error_at(config *c, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void config_error_no_memory(config *c);
-void config_warn_at(config *c, const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
 /* Quotes around a value and a comment behind it belong to the value, and are hardly meant so: an error in the core's
  * texts, a warning in secrets and in texts of plugins, which may hold anything. */
 void config_check_written(config *c, const config_entry *e, const char *text);

@@ -21,10 +21,8 @@ enum {
     STATEMENT_TABLES_MAX = 64
 };
 
-static const char SYMBOL[] = "sw_plugin_v1";
-
 static void describe_dlerror(const char *said, char error[LOADER_ERROR_MAX]);
-static bool head_check(const void *descriptor, const char *name, uint32_t *ret_size, char error[LOADER_ERROR_MAX]);
+static bool name_check(const void *descriptor, const char *name, char error[LOADER_ERROR_MAX]);
 static bool tables_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX]);
 static bool statements_check(const sw_plugin *p, char error[LOADER_ERROR_MAX]);
 static bool recovery_copy(arena *memory, sw_plugin *p, char error[LOADER_ERROR_MAX]);
@@ -56,18 +54,16 @@ bool loader_open(const char *dir, const char *name, arena *memory, sw_plugin *re
         return false;
     }
     *ret_handle = handle;
-    const void *descriptor = dlsym(handle, SYMBOL);
+    const void *descriptor = dlsym(handle, LOADER_SYMBOL);
     if (!descriptor)
-        return loader_fail(error,
-                           "exports no %s: no plugin, or one for another major version of the ABI (this server has %u)",
-                           SYMBOL, SW_ABI_MAJOR);
+        return loader_no_symbol(error);
     return loader_copy(descriptor, name, memory, ret, error);
 }
 
 bool loader_copy(const void *descriptor, const char *name, arena *memory, sw_plugin *ret, char error[LOADER_ERROR_MAX])
 {
     uint32_t size = 0;
-    if (!head_check(descriptor, name, &size, error))
+    if (!loader_head_check(descriptor, &size, error) || !name_check(descriptor, name, error))
         return false;
     sw_plugin copy = {0};
     memcpy(&copy, descriptor, size < sizeof copy ? size : sizeof copy);
@@ -126,7 +122,15 @@ static void describe_dlerror(const char *said, char error[LOADER_ERROR_MAX])
         loader_fail(error, "cannot be loaded: symbol %.*s is missing", len, symbol);
 }
 
-static bool head_check(const void *descriptor, const char *name, uint32_t *ret_size, char error[LOADER_ERROR_MAX])
+bool loader_no_symbol(char error[LOADER_ERROR_MAX])
+{
+    return loader_fail(error,
+                       "exports no " LOADER_SYMBOL
+                       ": no plugin, or one for another major version of the ABI (this server has %u)",
+                       SW_ABI_MAJOR);
+}
+
+bool loader_head_check(const void *descriptor, uint32_t *ret_size, char error[LOADER_ERROR_MAX])
 {
     struct {
         uint32_t magic;
@@ -137,7 +141,7 @@ static bool head_check(const void *descriptor, const char *name, uint32_t *ret_s
 
     memcpy(&head, descriptor, sizeof head);
     if (head.magic != SW_PLUGIN_MAGIC)
-        return loader_fail(error, "%s is no plugin descriptor (magic %08x)", SYMBOL, (unsigned)head.magic);
+        return loader_fail(error, LOADER_SYMBOL " is no plugin descriptor (magic %08x)", (unsigned)head.magic);
     if (head.abi_major != SW_ABI_MAJOR)
         return loader_fail(error, "is built for major version %u of the plugin ABI; this server has %u",
                            (unsigned)head.abi_major, SW_ABI_MAJOR);
@@ -146,12 +150,16 @@ static bool head_check(const void *descriptor, const char *name, uint32_t *ret_s
                            (unsigned)head.abi_major, (unsigned)head.abi_minor, SW_ABI_MAJOR, SW_ABI_MINOR);
     if (head.size < offsetof(sw_plugin, options) || head.size > DESCRIPTOR_MAX)
         return loader_fail(error, "its descriptor has the impossible size %u", (unsigned)head.size);
+    *ret_size = head.size;
+    return true;
+}
 
+static bool name_check(const void *descriptor, const char *name, char error[LOADER_ERROR_MAX])
+{
     const char *own_name;
     memcpy(&own_name, (const char *)descriptor + offsetof(sw_plugin, name), sizeof own_name);
     if (!own_name || strcmp(own_name, name) != 0)
         return loader_fail(error, "calls itself \"%.40s\", its file %s.so", own_name ? own_name : "", name);
-    *ret_size = head.size;
     return true;
 }
 

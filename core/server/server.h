@@ -52,8 +52,9 @@ bool server_configure(server *s, const char *config_file);
  * the port and makes the crash file and the folder around it; else it touches no data. */
 bool server_configure_from(server *s, const server_source *from);
 /* server_check.c: after server_configure() said yes: is what the configuration names there (folders, files, the host)?
- * Makes nothing. false: config_errors() has more. */
-bool server_check(server *s);
+ * And are the options of plugins that are not enabled right? Their tables stay in `memory`, which must outlive the
+ * server. Makes nothing. false: config_errors() has more. */
+bool server_check(server *s, arena *memory);
 /* The folder of the plugins by this configuration. */
 void plugin_folder(const config *c, char out[PATH_MAX]);
 /* One log line for each of `lines`: errors and warnings of a configuration. */

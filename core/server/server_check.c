@@ -5,6 +5,7 @@
 #include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/base/sandbox.h"
+#include "core/plugin/loader.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -95,7 +96,31 @@ static void check_names(server *s)
     }
 }
 
-bool server_check(server *s)
+/* ---- options of plugins that are not enabled: a start does not look at them ---- */
+
+typedef struct {
+    server *s;
+    arena *memory;
+} looking;
+
+static void check_absent(void *arg, const char *plugin, const char *file, int line)
+{
+    const looking *l = arg;
+    config *c = l->s->rt.config;
+    char error[LOADER_ERROR_MAX];
+    sw_plugin p;
+    if (config_list_has(c, "plugins.enabled", plugin)) /* what is wrong with it has been said */
+        return;
+    if (!loader_read(l->s->plugin_dir, plugin, l->memory, &p, error)) {
+        config_warn_at(c, file, line, "[plugin:%s] is not looked at: the plugin %s", plugin, error);
+        return;
+    }
+    (void)config_declare(c, plugin, p.options.rows, p.options.row_size, p.options.count);
+    config_warn_at(c, file, line, "[plugin:%s] counts for nothing, since plugins.enabled does not name %s", plugin,
+                   plugin);
+}
+
+bool server_check(server *s, arena *memory)
 {
     char error[256];
     config *c = s->rt.config;
@@ -108,5 +133,6 @@ bool server_check(server *s)
     check_readable(c, "outbound.ca_file");
     check_plugins(c, s->plugin_dir);
     check_names(s);
+    config_each_undeclared(c, check_absent, &(looking){.s = s, .memory = memory});
     return strlen(config_errors(c)) == before;
 }

@@ -100,6 +100,19 @@ def test_a_section_of_a_plugin_that_is_misspelt_names_one_that_is_not_enabled(tm
             "steward.conf:4: there is no plugin named feihsu; did you mean [plugin:feishu]?")
 
 
+@pytest.mark.parametrize("line,message", [
+    ("ws_enabeld = true", "unknown option ws_enabeld in [plugin:feishu]; did you mean ws_enabled?"),
+    ("ws_enabled = maybe", "ws_enabled must be true or false, not maybe")])
+def test_options_of_a_plugin_that_is_not_enabled_are_checked_too(tmp_path, line, message):
+    refused(check(tmp_path, f"[plugins]\nenabled = auth, users\n[plugin:feishu]\n{line}\n"), f"steward.conf:4: {message}")
+
+
+def test_right_options_of_a_plugin_that_is_not_enabled_are_a_warning(tmp_path):
+    done = check(tmp_path, "[plugins]\nenabled = auth, users\n[plugin:feishu]\nws_enabled = true\n")
+    assert done.returncode == 0, done.stderr
+    assert "warning: " in done.stderr and "steward.conf:4: [plugin:feishu] counts for nothing" in done.stderr
+
+
 def test_a_misspelt_plugin_is_said_by_the_start_as_well(tmp_path):
     server = Steward(plugins="auth, users, mesages")
     with server:

@@ -2,6 +2,14 @@
  * LONG_ROWS are built against a header whose routes are 16 bytes shorter or longer than this build's. */
 #include <steward/plugin.h>
 
+#include <stdlib.h>
+
+/* Whoever only looks at the file must not bring this about. */
+__attribute__((constructor)) static void run_at_load(void)
+{
+    setenv("FIXTURE_RAN", "1", 1);
+}
+
 static sw_status answer(sw_request *req)
 {
 #ifdef MISSING_SYMBOL

@@ -2,6 +2,9 @@
 #include "core/plugin/loader.h"
 #include "tests/unit/run_tests.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static arena memory;
@@ -45,6 +48,84 @@ START_TEST(what_is_wrong_with_a_plugin_is_said)
     refuses("no-symbol", "exports no sw_plugin_v1");
     refuses("not-there", "no readable file");
     refuses("../fixtures/good", "may hold only a-z");
+}
+END_TEST
+
+/* ---- from the file alone ---- */
+
+static bool read_file(const char *name)
+{
+    error[0] = '\0';
+    return loader_read(FIXTURES, name, &memory, &loaded, error);
+}
+
+START_TEST(a_file_says_the_same_as_the_loaded_plugin)
+{
+    static const char *const NAMES[] = {"good",     "bad-magic", "bad-major",      "new-minor", "bad-size",
+                                        "bad-name", "no-symbol", "missing-symbol", "not-there", "../fixtures/good"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        char said[LOADER_ERROR_MAX];
+        bool good = load(NAMES[i]);
+        memcpy(said, error, sizeof said);
+        ck_assert_int_eq(read_file(NAMES[i]), good);
+        ck_assert_str_eq(error, said);
+    }
+    ck_assert(read_file("good"));
+    ck_assert_str_eq(loaded.version, "1.2.3");
+    ck_assert_uint_eq(loaded.routes.count, 2);
+    ck_assert(read_file("short-rows") && read_file("long-rows"));
+}
+END_TEST
+
+START_TEST(nothing_of_a_file_runs_that_is_only_read)
+{
+    unsetenv("FIXTURE_RAN");
+    ck_assert(read_file("good"));
+    ck_assert_ptr_null(getenv("FIXTURE_RAN"));
+    ck_assert(load("good"));
+    ck_assert_ptr_nonnull(getenv("FIXTURE_RAN"));
+}
+END_TEST
+
+/* A file of that many bytes of the good one, some of them others. */
+static void damage(const char *bytes, size_t len, uint64_t *seed, unsigned changes)
+{
+    char copy[64 * 1024], path[PATH_MAX];
+    memcpy(copy, bytes, len);
+    for (unsigned i = 0; i < changes; i++) {
+        *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        copy[(*seed >> 33) % len] = (char)(*seed >> 56);
+    }
+    snprintf(path, sizeof path, "%s/good.so", test_root);
+    FILE *out = fopen(path, "w");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(fwrite(copy, 1, len, out), len);
+    fclose(out);
+    arena own = {0};
+    (void)loader_read(test_root, "good", &own, &loaded, error); /* whatever it says, it comes back */
+    arena_done(&own);
+}
+
+START_TEST(a_damaged_or_hostile_file_is_refused_and_harms_nobody)
+{
+    static char bytes[64 * 1024];
+    FILE *in = fopen(FIXTURES "/good.so", "r");
+    ck_assert_ptr_nonnull(in);
+    size_t len = fread(bytes, 1, sizeof bytes, in);
+    fclose(in);
+    ck_assert_uint_lt(len, sizeof bytes);
+    uint64_t seed = 1;
+    for (size_t cut = 0; cut < len; cut += 97)
+        damage(bytes, cut ? cut : 1, &seed, 0);
+    for (unsigned i = 0; i < 3000; i++)
+        damage(bytes, len, &seed, 1 + i % 40);
+    for (size_t at = 0; at < 1024; at++) /* the headers, each byte */
+        for (int value = 0; value < 256; value += 51) {
+            char was = bytes[at];
+            bytes[at] = (char)value;
+            damage(bytes, len, &seed, 0);
+            bytes[at] = was;
+        }
 }
 END_TEST
 
@@ -167,6 +248,9 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, teardown);
     ADD(a_good_plugin_is_read);
+    ADD(a_file_says_the_same_as_the_loaded_plugin);
+    ADD(nothing_of_a_file_runs_that_is_only_read);
+    ADD(a_damaged_or_hostile_file_is_refused_and_harms_nobody);
     ADD(what_is_wrong_with_a_plugin_is_said);
     ADD(shorter_rows_end_in_zeros);
     ADD(longer_rows_are_cut);
