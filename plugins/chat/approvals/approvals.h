@@ -53,6 +53,8 @@ delivery *delivery_new(sw_host *host);
 void delivery_free(delivery *d);
 /* After a reset. */
 void delivery_clear(delivery *d);
+/* Have the bytes of this decision left a socket lately, so that it is noted in the store or on its way there? */
+bool delivery_noted(delivery *d, int64_t approval_id);
 /* A refused answer: its user's sockets are told the true status again, half a second and two seconds after the refusal.
  * Any thread. */
 void delivery_status_again(delivery *d, int64_t user_id, int64_t approval_id);

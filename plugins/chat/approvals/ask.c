@@ -50,8 +50,24 @@ static sw_status refuse(asking *ask, fault f)
     return fault_status(f);
 }
 
+/* Asked again: the first ACK once more. A decision that Butler has heard is told that socket once more as well; one
+ * that it has not heard is on its way. */
+static sw_status asked_before(const chat *c, sw_tx *tx, const approval *known)
+{
+    sw_tx_ack(tx, known->chat_id, known->requested_ms);
+    if (!known->response_id || (!known->delivered && !delivery_noted(c->delivery, known->id)))
+        return SW_OK;
+    sw_frame *frame = sw_frame_new_tx(tx);
+    if (!frame)
+        return SW_NO_MEMORY;
+    frame_write_response(sw_frame_json(frame), known);
+    sw_frame_mark(frame, known->response_id, 0, 0);
+    sw_tx_send_origin(tx, frame);
+    return SW_OK;
+}
+
 /* A repeated action_id is the same request when it has the same command for the same agent. */
-static sw_status known_action(sw_tx *tx, asking *ask, bool *ret_known)
+static sw_status known_action(const chat *c, sw_tx *tx, asking *ask, bool *ret_known)
 {
     approval known;
     sw_status found = ask->action_id ? approval_by_action(sw_tx_db(tx), ask->action_id, &known) : SW_NOT_FOUND;
@@ -61,8 +77,16 @@ static sw_status known_action(sw_tx *tx, asking *ask, bool *ret_known)
         return found == SW_NOT_FOUND ? SW_OK : found;
     if (strcmp(known.command, ask->command) != 0 || known.target_agent_id != ask->target_agent_id)
         return refuse(ask, FAULT_ACTION_CONFLICT);
-    sw_tx_ack(tx, known.chat_id, known.requested_ms);
-    return SW_OK;
+    return asked_before(c, tx, &known);
+}
+
+/* The same for one without an action_id, which is known by its local_id. */
+static sw_status repeated(const chat *c, sw_tx *tx, int64_t chat_id)
+{
+    chat_row row;
+
+    SW_TRY(row_get(sw_tx_db(tx), chat_id, &row));
+    return row.approval ? asked_before(c, tx, row.approval) : SW_INTERNAL;
 }
 
 static sw_status find_target(const chat *c, sw_tx *tx, asking *ask)
@@ -157,13 +181,13 @@ static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     bool known = false;
     approval a;
 
-    SW_TRY(known_action(tx, ask, &known));
+    SW_TRY(known_action(c, tx, ask, &known));
     if (known)
         return SW_OK;
     if (p->local_id.at) {
         SW_TRY(repeat_find(tx, p, TYPE_REQUEST, digest, &first));
         if (first)
-            return repeat_answer(tx, p, first);
+            return repeated(c, tx, first);
         if (p->fault)
             return fault_status(p->fault);
     }

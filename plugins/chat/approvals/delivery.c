@@ -1,9 +1,9 @@
 /* What is heard of an approval later than at its commit.
  *
  * Butler gets each decision once. It is noted in the store as delivered when its bytes have left a socket, or for
- * sockets with hello=1 on Butler's ACK; what is not noted is sent again when Butler connects. Until the note is
- * committed, and a while longer, it is remembered here too, so that a Butler who reconnects at once does not hear it
- * twice.
+ * sockets with hello=1 on Butler's ACK; what is not noted is sent again when Butler connects. Until the note of the
+ * former is committed, and a while longer, it is remembered here too, so that a Butler who reconnects at once does not
+ * hear it twice.
  *
  * In two cases a page would go on showing an old status. After a refused answer its user's sockets hear the status once
  * more, twice: the refusal undoes its step, and the update must come after the answer (a page puts its card back to
@@ -173,10 +173,16 @@ sw_status delivery_receipt(sw_request *req)
     return SW_OK;
 }
 
-/* The frame ACK: Butler has received a decision. On a worker. */
+static sw_status ack_store(sw_tx *tx, void *arg)
+{
+    const int64_t *approval_id = arg;
+    return approval_delivered(tx, *approval_id);
+}
+
+/* The frame ACK: Butler has received a decision. On a worker, then in a write step: an ACK of this ACK means that the
+ * decision will not be sent again. */
 sw_status on_ack(sw_request *req)
 {
-    chat *c = sw_request_state(req);
     size_t len = 0;
     const char *action = sw_value_text(sw_value_get(sw_frame_payload_object(req), "action_id"), &len);
     approval a;
@@ -188,9 +194,13 @@ sw_status on_ack(sw_request *req)
         return sw_fail(req, SW_NOT_FOUND, "unknown_action", "no such authorization request");
     SW_TRY(found);
     /* A decision that has not been made cannot have been received. */
-    if (a.response_id && !a.delivered)
-        note_delivered(c->delivery, a.id);
-    return SW_OK;
+    if (!a.response_id || a.delivered)
+        return SW_OK;
+    int64_t *approval_id = sw_alloc(req, 1, sizeof *approval_id);
+    if (!approval_id)
+        return SW_NO_MEMORY;
+    *approval_id = a.id;
+    return sw_write(req, ack_store, approval_id);
 }
 
 /* ---- the status once more, after a refused answer ---- */
@@ -321,8 +331,7 @@ static sw_status greet_recovered(sw_request *req, sw_replay_out *out)
 
 /* ---- what Butler has not ---- */
 
-/* Noted in the store by now, or on its way there. */
-static bool noted(delivery *d, int64_t approval_id)
+bool delivery_noted(delivery *d, int64_t approval_id)
 {
     bool found = false;
 
@@ -354,7 +363,7 @@ static sw_status greet_butler(sw_request *req, int64_t cursor, sw_replay_out *ou
             *ret_more = true;
             break;
         }
-        if (!noted(c->delivery, a.id))
+        if (!delivery_noted(c->delivery, a.id))
             frame_write_response(sw_replay_frame(out, a.response_id, SW_FRAME_RECEIPT, a.id), &a);
         cursor = a.response_id;
     }

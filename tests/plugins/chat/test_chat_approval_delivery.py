@@ -172,3 +172,81 @@ def test_the_list_is_filtered_by_role_status_and_page(house):
     assert page == everything[2:4]
     for wrong in ("status=maybe", "limit=0", "limit=x", "before_id=0"):
         assert house.get(f"/api/approvals?{wrong}").status_code == 400
+
+
+def test_a_confirmation_that_was_acked_survives_a_kill():
+    with Steward() as house:
+        furnish(house)
+        for n in range(10):
+            ask(house, f"kill-{n}")
+            answer(house, f"kill-{n}")
+        for n in range(10):
+            with Socket(house, house.butler, query="&hello=1") as butler:
+                told(butler, f"kill-{n}")
+                butler.send({"type": "ACK", "ack": True, "local_id": f"a-{n}", "payload": {"action_id": f"kill-{n}"}})
+                assert butler.get("ACK")["local_id"] == f"a-{n}"
+                house.kill()
+            house.tokens.clear()
+            house.start()
+            with Socket(house, house.butler, query="&hello=1") as butler:
+                heard = [f["payload"]["action_id"] for f in everything(butler) if f["type"] == "AUTH_RESPONSE"]
+            assert heard == [f"kill-{m}" for m in range(n + 1, 10)]
+
+
+def test_a_confirmation_again_or_of_what_is_undecided_is_acked_and_changes_nothing(house):
+    ask(house, "confirm-open")
+    ask(house, "confirm-twice")
+    answer(house, "confirm-twice")
+    with Socket(house, house.butler, query="&hello=1") as butler:
+        told(butler, "confirm-twice")
+        for action in ("confirm-open", "confirm-twice", "confirm-twice"):
+            butler.send({"type": "ACK", "ack": True, "payload": {"action_id": action}})
+            butler.get("ACK")
+        assert listed(house, "confirm-twice")["delivered"] is True, "at the ACK, not some time after it"
+        assert listed(house, "confirm-open")["delivered"] is False
+    answer(house, "confirm-open")
+    with Socket(house, house.butler, query="&hello=1") as butler:
+        told(butler, "confirm-open")
+
+
+def test_what_is_asked_again_after_its_decision_was_noted_is_answered_again_to_that_socket(house):
+    for how in ("action", "local"):
+        made = frame(house, "again-action" if how == "action" else None, command=f"again by {how}")
+        made["local_id"] = f"again-{how}"
+        with Socket(house, house.butler, query="&hello=1") as butler, Socket(house, house.butler) as other, \
+                Socket(house, house.admin()) as admin:
+            butler.send(made)
+            first = butler.get("ACK")
+            action = admin.get("AUTH_REQUEST")["payload"]["action_id"]
+            butler.send(made)
+            assert butler.get("ACK") == first
+            answer(house, action, how == "action")
+            response = told(butler, action)
+            told(other, action)
+            eventually(lambda action=action: listed(house, action)["delivered"])
+            admin.drain("quiet")
+            for again in range(2):
+                butler.send({**made, "local_id": f"again-{how}-{again}"} if how == "action" else made)
+                assert told(butler, action) == response, "the very frame"
+                ack = butler.get("ACK")
+                assert ack["id"] == first["id"] and ack["timestamp"] == first["timestamp"]
+            assert mine(other.drain("q"), action) == [] and admin.drain("q") == [] and butler.drain("q") == []
+    with Socket(house, house.butler) as butler:
+        assert [f for f in everything(butler) if f["type"] == "AUTH_RESPONSE"] == []
+
+
+def test_what_is_asked_again_before_its_decision_was_noted_is_answered_once(house):
+    ask(house, "still-due")
+    with Socket(house, house.butler, query="&hello=1") as butler:
+        answer(house, "still-due")
+        told(butler, "still-due")
+        butler.send(frame(house, "still-due"))
+        assert mine(butler.drain("q"), "still-due") == [], "it is due until the ACK, and comes with the next connection"
+    with Socket(house, house.butler, query="&hello=1") as butler:
+        told(butler, "still-due")
+        butler.send({"type": "ACK", "ack": True, "payload": {"action_id": "still-due"}})
+        butler.get("ACK")
+        butler.send(frame(house, "still-due"))
+        told(butler, "still-due")
+        butler.send(frame(house, "still-due", command="another"))
+        assert butler.get("ERROR")["payload"]["code"] == "action_conflict"
