@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <steward/host.h>
 
+static const int64_t NOTE_EVERY_NS = INT64_C(60) * 1000000000;
+
 static sw_request *of_job(job *j)
 {
     return (sw_request *)((uintptr_t)j - offsetof(sw_request, job));
@@ -95,9 +97,21 @@ static void note_outcome(writer *w, bool committed)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* With what is written anyway. */
+static void note_time(writer *w)
+{
+    int64_t now = now_ns();
+    if (w->noted_ns != 0 && now - w->noted_ns < NOTE_EVERY_NS)
+        return;
+    w->noted_ns = now;
+    steady_note(w->rt, w->db);
+}
+
 static void commit(writer *w)
 {
     batch *b = &w->batch;
+    if (!b->failed && b->open && b->changed)
+        note_time(w);
     bool committed = b->open && b->changed && !b->failed;
     if (!b->failed && b->open && transaction_commit(w) != SW_OK) {
         committed = false;

@@ -66,8 +66,9 @@ struct runtime {
     /* Set by core/ws: closing sockets after a commit. On the writer; must not block. */
     void (*close_user)(runtime *rt, int64_t user_id, int code, const char *reason);
     void (*close_all)(runtime *rt, int code, const char *reason);
-    reader_list readers; /* every read connection of a lane, so that a checkpoint can end long reads */
-    size_t reply_limit;  /* bytes of one reply; 0: 32 MiB */
+    reader_list readers;             /* every read connection of a lane, so that a checkpoint can end long reads */
+    size_t reply_limit;              /* bytes of one reply; 0: 32 MiB */
+    _Atomic int64_t steady_ahead_ms; /* of sw_steady_ms() */
 };
 
 /* ---- all of it (runtime/lanes.c) ---- */
@@ -79,6 +80,12 @@ void runtime_stop(runtime *rt, int64_t timeout_ms);
 /* Frees what runtime_stop() ended; after loops_stop(), before db_close() of the writer's connection and store_close().
  */
 void runtime_free(runtime *rt);
+
+/* ---- the clock that is never set back (runtime/steady.c) ---- */
+/* Goes on from what the store says. Before other threads run. */
+void steady_resume(runtime *rt, sw_db *db);
+/* Has the store say where it is: in an open transaction, on the writer. */
+void steady_note(runtime *rt, sw_db *db);
 
 /* ---- lanes (runtime/lanes.c) ---- */
 /* Any thread. false: the lane is full or ends, or the plugin's share of the slow lane is used up. */

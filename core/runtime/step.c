@@ -74,10 +74,13 @@ static void undo(writer *w, bool alone)
 
 /* ---- the step ---- */
 
+/* The wall clock. One that is corrected by a moment stands still meanwhile, so that times go back only when it was
+ * really set back; then they follow, since rows must not carry a wrong time until it has caught up. The order of rows
+ * is that of their ids. */
 static int64_t step_now(writer *w)
 {
     int64_t now = sw_now_ms();
-    if (now > w->last_now_ms)
+    if (now >= w->last_now_ms || w->last_now_ms - now > HELD_MS)
         w->last_now_ms = now;
     return w->last_now_ms;
 }

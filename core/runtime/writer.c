@@ -101,6 +101,16 @@ static void reopen_if_in_doubt(writer *w)
         log_error("writer", "the store cannot be opened again: %s", db_error_text(w->db));
 }
 
+/* So that a restart of the machine finds the steady clock where it was. */
+static void note_end(writer *w)
+{
+    if (w->noted_ns == 0 || w->wal_full || transaction_begin(w) != SW_OK)
+        return;
+    steady_note(w->rt, w->db);
+    if (transaction_commit(w) != SW_OK)
+        transaction_abandon(w);
+}
+
 static void *writer_run(void *arg)
 {
     writer *w = arg;
@@ -117,6 +127,7 @@ static void *writer_run(void *arg)
         if (w->idle || housekeeping_share(w))
             housekeeping_run(w);
     }
+    note_end(w);
     return NULL;
 }
 

@@ -12,6 +12,7 @@ enum {
     RAISED_MAX = 64,
     BATCH_NS = 20 * 1000000, /* a batch commits after that, whatever is queued */
     COMPLAIN_NS = 1000000000,
+    HELD_MS = 1000,                        /* a wall clock that was set back by no more than that is waited for */
     HOUSEKEEPING_EVERY_NS = 100 * 1000000, /* at the least, however long the queue is */
     HOUSEKEEPING_SHARE = 9,                /* of the time under load: one part in ten */
     IDLE_MS = 2,
@@ -64,7 +65,8 @@ struct writer {
     job *mine; /* taken from the queue, not yet run */
     batch batch;
     unsigned next_kept;   /* round robin */
-    int64_t last_now_ms;  /* sw_tx_now() never goes back */
+    int64_t last_now_ms;  /* of the latest step, see step_now() */
+    int64_t noted_ns;     /* when the steady clock was noted; 0: not yet, nothing has been written */
     int64_t housekept_ns; /* when the latest housekeeping step ended, and how long it took */
     int64_t housekeeping_ns;
     bool idle;                 /* nobody has written for a moment */

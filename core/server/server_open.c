@@ -103,6 +103,7 @@ static bool open_runtime(server *s, const thread_counts *t)
     rt->defers = defers_start(rt);
     if (!rt->defers)
         return say("the timer thread cannot be started");
+    steady_resume(rt, s->writer_db);
     rt->writer = writer_start(rt, s->writer_db);
     if (!rt->writer)
         return say("the writer cannot be started");

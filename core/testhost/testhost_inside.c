@@ -146,7 +146,7 @@ size_t sw_test_delayed(sw_test *t)
 
 /* ---- the clock ---- */
 
-/* In the server sw_tx_now() never goes back; here it goes where the test puts it. */
+/* In the server sw_tx_now() waits for a clock that was set back by a moment; here it goes where the test puts it. */
 static sw_status forget_time(sw_tx *tx, void *arg)
 {
     (void)arg;

@@ -22,6 +22,10 @@ SW_EXPORT const char *sw_host_version(const sw_host *host);
 
 SW_EXPORT int64_t sw_now_ms(void);       /* wall clock, Unix ms        */
 SW_EXPORT int64_t sw_monotonic_ms(void); /* never goes back            */
+/* Since 1.2. The wall clock in Unix ms, but that it is never set back: it follows a wall clock that is set forward, and
+ * goes on when that is set back, also over restarts of the server. What must end in time is stored and compared by it;
+ * what people read is a time of sw_now_ms(). Any thread. */
+SW_EXPORT int64_t sw_steady_ms(const sw_host *host);
 /* Writes "2026-03-05T21:42:08.123Z" into 25 bytes. A time before the year 0 is shown as the first time of that year,
  * and one after 9999 as the last time of that year. */
 SW_EXPORT void sw_time_format(int64_t unix_ms, char out[25]);

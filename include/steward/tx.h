@@ -31,7 +31,9 @@ SW_EXPORT sw_request *sw_tx_request(sw_tx *tx);
 SW_EXPORT void *sw_tx_state(sw_tx *tx);
 /* Memory as of sw_alloc(). It lives until the step has been committed, or until the end of its request. */
 SW_EXPORT void *sw_tx_alloc(sw_tx *tx, size_t count, size_t size);
-/* The time in Unix milliseconds. It is the same for the whole step, and never goes back from step to step. */
+/* The time in Unix milliseconds, the same for the whole step. It follows the wall clock, also back when that is set
+ * back by more than a second (before 1.2: never back). So the order of rows is that of their ids, and what must end in
+ * time is measured by sw_steady_ms(). */
 SW_EXPORT int64_t sw_tx_now(sw_tx *tx);
 
 /* Begins the reply, as sw_reply_json() does. It is sent after the commit. In a step without an HTTP request it is

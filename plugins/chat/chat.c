@@ -50,7 +50,7 @@ bool chat_health(sw_request *req, sw_json *out)
     chat *c = sw_request_state(req);
     int64_t pending = 0, undelivered = 0;
 
-    if (approval_counts(sw_request_db(req), sw_now_ms(), &pending, &undelivered) != SW_OK)
+    if (approval_counts(sw_request_db(req), sw_steady_ms(sw_request_host(req)), &pending, &undelivered) != SW_OK)
         return false;
     sw_json_int(out, "approvals_pending", pending);
     sw_json_int(out, "decisions_undelivered", undelivered);

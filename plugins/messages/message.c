@@ -103,8 +103,13 @@ void message_write(sw_json *out, const char *key, const message *m)
 
 sw_status store_add(sw_tx *tx, message *m)
 {
+    messages_state *state = sw_tx_state(tx);
     int64_t now = sw_tx_now(tx);
 
+    if (now < state->latest_ms)
+        SW_TRY(time_range_note_step(tx));
+    else
+        state->latest_ms = now;
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "tsti", m->agent_id.at, m->agent_id.len, m->level, m->content.at,
                       m->content.len, now));
     m->id = sw_tx_last_id(tx);

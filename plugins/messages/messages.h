@@ -17,13 +17,14 @@ enum {
     MESSAGES_REMEMBER_MS = 24 * 60 * 60 * 1000
 };
 
-/* Made by start(), freed by stop(). Only what upkeep.c learns changes in between, and only on the writer. */
+/* Made by start(), freed by stop(). What is not fixed by start() is the writer's alone. */
 typedef struct {
     sw_host *host;
     const sw_users_service *users;
     void *users_self;
     int64_t index_ns_per_kib; /* CPU time that indexing took lately, 0 when not known yet */
     bool index_began;         /* a step began, and did not come to its end */
+    int64_t latest_ms;        /* no row has a later time */
 } messages_state;
 
 /* A message. Its texts are NUL-ended and live as long as the request. */
@@ -106,7 +107,8 @@ sw_status on_store_reset(sw_tx *tx, const void *data);
 extern const sw_table TIME_STATEMENTS;
 /* The newest row; *ret_id is 0 when there is none. */
 SW_MUST_USE sw_status store_last(sw_db *db, int64_t *ret_id, int64_t *ret_at_ms);
-/* At the start: notes the next id when the clock is behind the newest row. */
+/* At the start, and before a row is added when the clock may have been set back since the latest one: notes the next id
+ * when it is behind the newest row. */
 SW_MUST_USE sw_status time_range_note_step(sw_tx *tx);
 sw_status get_messages(sw_request *req);
 

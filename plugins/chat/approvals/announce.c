@@ -15,7 +15,7 @@ const sw_table ANNOUNCE_STATEMENTS = SW_TABLE(STATEMENTS);
 
 /* ---- the frames ---- */
 
-void approval_write_request(sw_json *out, const char *key, const approval *a, int64_t now_ms)
+void approval_write_request(sw_json *out, const char *key, const approval *a, int64_t steady_ms)
 {
     sw_json_object_begin(out, key);
     sw_json_text(out, "action_id", a->action_id);
@@ -23,12 +23,12 @@ void approval_write_request(sw_json *out, const char *key, const approval *a, in
     sw_json_text(out, "target_agent_name", a->target_agent_name);
     sw_json_text(out, "command", a->command);
     sw_json_text(out, "reason", a->reason);
-    sw_json_text(out, "status", approval_status(a, now_ms));
+    sw_json_text(out, "status", approval_status(a, steady_ms));
     sw_json_time(out, "expires_at", a->expires_ms);
     sw_json_object_end(out);
 }
 
-void frame_write_request(sw_json *out, const approval *a, int64_t conversation_id, int64_t now_ms)
+void frame_write_request(sw_json *out, const approval *a, int64_t conversation_id, int64_t steady_ms)
 {
     sw_json_text(out, "type", TYPE_REQUEST);
     sw_json_int(out, "id", a->chat_id);
@@ -36,7 +36,7 @@ void frame_write_request(sw_json *out, const approval *a, int64_t conversation_i
     sw_json_int(out, "target_id", a->target_user_id);
     if (conversation_id)
         sw_json_int(out, "conversation_id", conversation_id);
-    approval_write_request(out, "payload", a, now_ms);
+    approval_write_request(out, "payload", a, steady_ms);
     sw_json_time(out, "timestamp", a->requested_ms);
 }
 
@@ -98,7 +98,7 @@ static sw_status send_to(sw_tx *tx, const approval *a, int64_t user, int64_t con
 
     if (!frame)
         return SW_NO_MEMORY;
-    frame_write_request(sw_frame_json(frame), a, conversation, sw_tx_now(tx));
+    frame_write_request(sw_frame_json(frame), a, conversation, sw_steady_ms(sw_tx_host(tx)));
     sw_frame_mark(frame, a->chat_id, 0, 0);
     return deliver_users(tx, frame, user, 0);
 }

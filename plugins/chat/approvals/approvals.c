@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { LIST_STATUS = 1, LIST_LIVE = 2 };
-static const char *const CLAUSES[] = {"AND a.status = ?3", "AND a.expires_ms > ?4", NULL};
+static const char *const CLAUSES[] = {"AND a.status = ?3", "AND a.due_ms > ?4", NULL};
 
 enum { BY_ACTION, LIST, LIST_TARGET, COUNTS };
 
@@ -20,7 +20,7 @@ static const sw_statement STATEMENTS[] = {
                      " WHERE a.target_user_id = ?5 AND a.id < ?1 {clauses} ORDER BY a.id DESC LIMIT ?2",
                      .clauses = CLAUSES},
     [COUNTS] = {.name = "approval_counts",
-                .sql = "SELECT (SELECT count(*) FROM chat_approvals WHERE status = 'PENDING' AND expires_ms > ?1),"
+                .sql = "SELECT (SELECT count(*) FROM chat_approvals WHERE status = 'PENDING' AND due_ms > ?1),"
                        " (SELECT count(*) FROM chat_approvals WHERE delivered = 0 AND response_id IS NOT NULL)"},
 };
 
@@ -53,12 +53,13 @@ void approval_read(const sw_rows *rows, int at, approval *ret)
         .response_id = sw_rows_int(rows, at + 21),
         .response_conversation = sw_rows_int(rows, at + 22),
         .delivered = sw_rows_int(rows, at + 23) != 0,
+        .due_ms = sw_rows_int(rows, at + 24),
     };
 }
 
-const char *approval_status(const approval *a, int64_t now_ms)
+const char *approval_status(const approval *a, int64_t steady_ms)
 {
-    if (strcmp(a->status, STATUS_PENDING) == 0 && a->expires_ms <= now_ms)
+    if (strcmp(a->status, STATUS_PENDING) == 0 && a->due_ms <= steady_ms)
         return STATUS_EXPIRED;
     return a->status;
 }
@@ -91,11 +92,11 @@ sw_status approval_by_action(sw_db *db, const char *action_id, approval *ret)
     return approval_one(begun, rows, ret);
 }
 
-sw_status approval_counts(sw_db *db, int64_t now_ms, int64_t *ret_pending, int64_t *ret_undelivered)
+sw_status approval_counts(sw_db *db, int64_t steady_ms, int64_t *ret_pending, int64_t *ret_undelivered)
 {
     sw_rows *rows = NULL;
 
-    SW_TRY(sw_db_query(db, &STATEMENTS[COUNTS], 0, &rows, "i", now_ms));
+    SW_TRY(sw_db_query(db, &STATEMENTS[COUNTS], 0, &rows, "i", steady_ms));
     bool any = sw_rows_next(rows);
     int64_t pending = sw_rows_int(rows, 0), undelivered = sw_rows_int(rows, 1);
     SW_TRY(sw_rows_done(rows));
@@ -107,7 +108,7 @@ sw_status approval_counts(sw_db *db, int64_t now_ms, int64_t *ret_pending, int64
 /* ---- GET /api/approvals: an ADMIN and Butler see all, a MEMBER those that it was asked ---- */
 
 /* Newest first. `target` 0: everybody's; `status` "": all, PENDING: those before their expiry. */
-static sw_status approvals_list(sw_db *db, int64_t target, const char *status, int64_t now_ms, int64_t before,
+static sw_status approvals_list(sw_db *db, int64_t target, const char *status, int64_t steady_ms, int64_t before,
                                 int64_t limit, sw_rows **ret)
 {
     const sw_statement *which = &STATEMENTS[target ? LIST_TARGET : LIST];
@@ -115,7 +116,7 @@ static sw_status approvals_list(sw_db *db, int64_t target, const char *status, i
 
     if (strcmp(status, STATUS_PENDING) == 0)
         mask |= LIST_LIVE;
-    return sw_db_query(db, which, mask, ret, "iisii", before, limit, status, now_ms, target);
+    return sw_db_query(db, which, mask, ret, "iisii", before, limit, status, steady_ms, target);
 }
 
 /* Who decided, when and how: not shown for an expiry, which nobody decided. */
@@ -128,7 +129,7 @@ static void write_decision(sw_json *out, const approval *a)
     sw_json_text(out, "channel", a->channel);
 }
 
-static void approval_write(sw_json *out, const approval *a, int64_t now_ms)
+static void approval_write(sw_json *out, const approval *a, int64_t steady_ms)
 {
     sw_json_object_begin(out, NULL);
     sw_json_int(out, "id", a->id);
@@ -138,7 +139,7 @@ static void approval_write(sw_json *out, const approval *a, int64_t now_ms)
     sw_json_text(out, "command", a->command);
     sw_json_text(out, "command_sha256", a->command_sha256);
     sw_json_text(out, "reason", a->reason);
-    sw_json_text(out, "status", approval_status(a, now_ms));
+    sw_json_text(out, "status", approval_status(a, steady_ms));
     sw_json_time(out, "requested_at", a->requested_ms);
     sw_json_time(out, "expires_at", a->expires_ms);
     write_decision(out, a);
@@ -170,14 +171,14 @@ sw_status get_approvals(sw_request *req)
     const char *status = status_read(req);
     int64_t before = sw_query_int(req, "before_id", INT64_MAX, 1, INT64_MAX);
     int64_t limit = sw_query_int(req, "limit", CHAT_APPROVALS_DEFAULT, 1, CHAT_APPROVALS_MAX);
-    int64_t now_ms = sw_now_ms();
+    int64_t steady_ms = sw_steady_ms(sw_request_host(req));
     sw_rows *rows = NULL;
     approval a;
 
     if (who->role == SW_ROLE_AGENT)
         return sw_fail(req, SW_FORBIDDEN, NULL, "agents may not see approvals");
     SW_TRY(sw_check(req));
-    SW_TRY(approvals_list(sw_request_db(req), who->role == SW_ROLE_MEMBER ? who->user_id : 0, status, now_ms, before,
+    SW_TRY(approvals_list(sw_request_db(req), who->role == SW_ROLE_MEMBER ? who->user_id : 0, status, steady_ms, before,
                           limit, &rows));
     sw_json *out = sw_reply_json(req, 200);
     sw_json_array_begin(out, NULL);
@@ -186,7 +187,7 @@ sw_status get_approvals(sw_request *req)
             sw_reply_header(req, "X-Truncated", "true");
             break;
         }
-        approval_write(out, &a, now_ms);
+        approval_write(out, &a, steady_ms);
     }
     sw_json_array_end(out);
     return sw_rows_done(rows);

@@ -22,6 +22,7 @@ enum {
 /* An authorization request, and its decision when there is one. */
 typedef struct approval {
     int64_t id, chat_id, butler_id, target_user_id, conversation_id, target_agent_id;
+    int64_t due_ms; /* when it expires, by the steady clock; expires_ms is what people are shown */
     int64_t requested_ms, expires_ms, decided_ms, decider_id, response_id, response_conversation;
     const char *action_id, *butler_name, *target_agent_name, *command, *command_sha256, *reason;
     const char *status; /* as stored; see approval_status() */
@@ -37,10 +38,10 @@ sw_status announce_request(const chat *c, sw_tx *tx, const approval *a);
 /* After a decision or expiry: the AUTH_RESPONSE row, frames, event. `a` is as stored but for response_id. */
 sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_id);
 
-/* The object that was asked, with its current status. */
-void approval_write_request(sw_json *out, const char *key, const approval *a, int64_t now_ms);
+/* The object that was asked, with its status as of `steady_ms`. */
+void approval_write_request(sw_json *out, const char *key, const approval *a, int64_t steady_ms);
 /* Frames: the same text live and replayed. `conversation_id`: of the reader's own thread. */
-void frame_write_request(sw_json *out, const approval *a, int64_t conversation_id, int64_t now_ms);
+void frame_write_request(sw_json *out, const approval *a, int64_t conversation_id, int64_t steady_ms);
 void frame_write_response(sw_json *out, const approval *a);
 void frame_write_status(sw_json *out, const char *action_id, const char *status, int64_t at_ms);
 
@@ -68,7 +69,8 @@ sw_status delivery_decided(delivery *d, sw_tx *tx, int64_t approval_id);
     "a.id, a.action_id, a.chat_id, a.butler_id, a.butler_name, a.target_user_id, a.conversation_id," \
     " a.target_agent_id, a.target_agent_name, a.command, a.command_sha256, a.reason, a.status,"      \
     " a.requested_ms, a.expires_ms, a.decided_ms, a.decider_id, a.decider_name, a.decider_role,"     \
-    " a.responder_name, a.channel, a.response_id, a.response_conversation, a.delivered"
+    " a.responder_name, a.channel, a.response_id, a.response_conversation, a.delivered,"             \
+    " a.due_ms"
 #define SELECT_APPROVAL "SELECT " APPROVAL_COLUMNS " FROM chat_approvals a"
 
 extern const sw_table APPROVAL_STATEMENTS;
@@ -80,9 +82,9 @@ bool approvals_next(sw_rows *rows, approval *ret);
 sw_status approval_one(sw_status begun, sw_rows *rows, approval *ret);
 /* SW_NOT_FOUND. */
 sw_status approval_by_action(sw_db *db, const char *action_id, approval *ret);
-sw_status approval_counts(sw_db *db, int64_t now_ms, int64_t *ret_pending, int64_t *ret_undelivered);
-/* The status as of `now_ms`: a pending one past its expiry has expired, though housekeeping comes a second later. */
-const char *approval_status(const approval *a, int64_t now_ms);
+sw_status approval_counts(sw_db *db, int64_t steady_ms, int64_t *ret_pending, int64_t *ret_undelivered);
+/* The status as of `steady_ms`: a pending one past its expiry has expired, though housekeeping comes a second later. */
+const char *approval_status(const approval *a, int64_t steady_ms);
 
 /* ---- for plugin.c ---- */
 

@@ -22,8 +22,8 @@ static const sw_statement STATEMENTS[] = {
         {.name = "approval_add",
          .sql =
              "INSERT INTO chat_approvals (action_id, chat_id, butler_id, butler_name, target_user_id, conversation_id,"
-             " target_agent_id, target_agent_name, command, command_sha256, reason, status, requested_ms, expires_ms)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'PENDING', ?12, ?13)"},
+             " target_agent_id, target_agent_name, command, command_sha256, reason, status, requested_ms, expires_ms, due_ms)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'PENDING', ?12, ?13, ?14)"},
     [SHOWN] = {.name = "approval_shown", .sql = "UPDATE chat_approvals SET chat_id = ?2 WHERE id = ?1"},
 };
 
@@ -31,9 +31,9 @@ const sw_table ASK_STATEMENTS = SW_TABLE(STATEMENTS);
 
 static sw_status approval_add(sw_tx *tx, approval *a)
 {
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "siisiiissssii", a->action_id, a->chat_id, a->butler_id,
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "siisiiissssiii", a->action_id, a->chat_id, a->butler_id,
                       a->butler_name, a->target_user_id, a->conversation_id, a->target_agent_id, a->target_agent_name,
-                      a->command, a->command_sha256, a->reason, a->requested_ms, a->expires_ms));
+                      a->command, a->command_sha256, a->reason, a->requested_ms, a->expires_ms, a->due_ms));
     a->id = sw_tx_last_id(tx);
     return SW_OK;
 }
@@ -142,6 +142,7 @@ static sw_status fill(sw_tx *tx, const asking *ask, approval *a)
         .status = STATUS_PENDING,
         .requested_ms = sw_tx_now(tx),
         .expires_ms = sw_tx_now(tx) + ask->expires_ms,
+        .due_ms = sw_steady_ms(sw_tx_host(tx)) + ask->expires_ms,
         .decider_name = "",
         .decider_role = "",
         .responder_name = "",

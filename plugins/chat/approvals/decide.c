@@ -1,6 +1,6 @@
 /* Somebody answers a request, or nobody does in time. Everything that decides happens in one write step: decide() reads
- * what is stored, it reads the clock, and one conditional update takes the first decision. Then announce.c makes it
- * known. An answer comes by the frame AUTH_RESPONSE, by POST /api/chat/auth/response, or from another plugin by
+ * what is stored, it reads the steady clock, and one conditional update takes the first decision. Then announce.c makes
+ * it known. An answer comes by the frame AUTH_RESPONSE, by POST /api/chat/auth/response, or from another plugin by
  * approvals/1: those check its form, on a worker or in the caller's step. */
 #include "approvals/approvals.h"
 
@@ -26,10 +26,9 @@ static const sw_statement STATEMENTS[] = {
     [DECIDE] = {.name = "approval_decide",
                 .sql = "UPDATE chat_approvals SET status = ?2, decided_ms = ?3, decider_id = ?4, decider_name = ?5,"
                        " decider_role = ?6, responder_name = ?7, channel = ?8, response_conversation = ?9"
-                       " WHERE id = ?1 AND status = 'PENDING' AND (?2 = 'EXPIRED' OR expires_ms > ?3)"},
+                       " WHERE id = ?1 AND status = 'PENDING' AND (?2 = 'EXPIRED' OR due_ms > ?10)"},
     [DUE] = {.name = "approval_due",
-             .sql =
-                 SELECT_APPROVAL " WHERE a.status = 'PENDING' AND a.expires_ms <= ?1 ORDER BY a.expires_ms LIMIT ?2"},
+             .sql = SELECT_APPROVAL " WHERE a.status = 'PENDING' AND a.due_ms <= ?1 ORDER BY a.due_ms LIMIT ?2"},
     [OF_TARGET] = {.name = "approval_of_target",
                    .sql = SELECT_APPROVAL " WHERE a.target_user_id = ?1 AND a.status = 'PENDING' ORDER BY a.id"},
     [OF_AGENT] = {.name = "approval_of_agent",
@@ -39,12 +38,13 @@ static const sw_statement STATEMENTS[] = {
 const sw_table DECIDE_STATEMENTS = SW_TABLE(STATEMENTS);
 
 /* The one conditional update: still pending, and (but for EXPIRED) not past its expiry. false: too late. */
-static sw_status approval_decide(sw_tx *tx, const approval *a, bool *ret_done)
+static sw_status approval_decide(sw_tx *tx, const approval *a, int64_t steady_ms, bool *ret_done)
 {
     int64_t changes = 0;
 
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[DECIDE], &changes, "isiissssi", a->id, a->status, a->decided_ms, a->decider_id,
-                      a->decider_name, a->decider_role, a->responder_name, a->channel, a->response_conversation));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[DECIDE], &changes, "isiissssii", a->id, a->status, a->decided_ms, a->decider_id,
+                      a->decider_name, a->decider_role, a->responder_name, a->channel, a->response_conversation,
+                      steady_ms));
     *ret_done = changes == 1;
     return SW_OK;
 }
@@ -66,9 +66,9 @@ static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *
     return SW_OK;
 }
 
-static sw_decision outcome_of_decided(const answer *a, int64_t now_ms)
+static sw_decision outcome_of_decided(const answer *a, int64_t steady_ms)
 {
-    if (strcmp(approval_status(&a->now, now_ms), STATUS_EXPIRED) == 0)
+    if (strcmp(approval_status(&a->now, steady_ms), STATUS_EXPIRED) == 0)
         return SW_DECISION_EXPIRED;
     bool approved = strcmp(a->now.status, STATUS_APPROVED) == 0;
     return approved == a->approved ? SW_DECIDED_SAME : SW_DECIDED_OTHERWISE;
@@ -122,17 +122,18 @@ static sw_status decide(const chat *c, sw_tx *tx, answer *a)
         a->outcome = SW_DECISION_FORBIDDEN;
         return SW_OK;
     }
-    if (strcmp(approval_status(&a->now, sw_tx_now(tx)), STATUS_PENDING) == 0) {
+    int64_t steady_ms = sw_steady_ms(c->host);
+    if (strcmp(approval_status(&a->now, steady_ms), STATUS_PENDING) == 0) {
         SW_TRY(check_conversation(c, tx, a, user.role));
         approval decided = decided_by(a, &user, sw_tx_now(tx));
-        SW_TRY(approval_decide(tx, &decided, &done));
+        SW_TRY(approval_decide(tx, &decided, steady_ms, &done));
         if (!done) /* cannot happen: it was pending a moment ago, and there is one writer */
             return SW_INTERNAL;
         a->now = decided;
         a->outcome = SW_DECIDED;
         return announce_decision(c, tx, &a->now, a->local_id);
     }
-    a->outcome = outcome_of_decided(a, sw_tx_now(tx));
+    a->outcome = outcome_of_decided(a, steady_ms);
     return SW_OK;
 }
 
@@ -267,12 +268,12 @@ static sw_status give(const sw_approval *whole, sw_approval *ret)
     return SW_OK;
 }
 
-static sw_status tell(const approval *a, sw_approval *ret, int64_t now_ms)
+static sw_status tell(const approval *a, sw_approval *ret, int64_t steady_ms)
 {
     sw_approval whole = {
         .approval_id = a->id,
         .action_id = a->action_id,
-        .status = approval_status(a, now_ms),
+        .status = approval_status(a, steady_ms),
         .decided_by = a->responder_name,
         .command = a->command,
         .reason = a->reason,
@@ -314,16 +315,17 @@ static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool a
     *ret_decision = a.outcome;
     if (!ret)
         return SW_OK;
-    return a.outcome == SW_DECISION_UNKNOWN ? tell_unknown(action_id, ret) : tell(&a.now, ret, sw_tx_now(tx));
+    return a.outcome == SW_DECISION_UNKNOWN ? tell_unknown(action_id, ret)
+                                            : tell(&a.now, ret, sw_steady_ms(sw_tx_host(tx)));
 }
 
 static sw_status find(void *self, sw_db *db, const char *action_id, sw_approval *ret)
 {
+    const chat *c = self;
     approval a;
 
-    (void)self;
     SW_TRY(approval_by_action(db, action_id, &a));
-    return tell(&a, ret, sw_now_ms());
+    return tell(&a, ret, sw_steady_ms(c->host));
 }
 
 const sw_approvals_service APPROVALS_SERVICE = {
@@ -337,10 +339,10 @@ const sw_approvals_service APPROVALS_SERVICE = {
 
 enum { AT_ONCE = 8 }; /* so that a housekeeping step stays within its two milliseconds */
 
-/* Expired by `now_ms`, soonest first, at most `limit`. */
-static sw_status approvals_due(sw_db *db, int64_t now_ms, int64_t limit, sw_rows **ret)
+/* Expired by `steady_ms`, soonest first, at most `limit`. */
+static sw_status approvals_due(sw_db *db, int64_t steady_ms, int64_t limit, sw_rows **ret)
 {
-    return sw_db_query(db, &STATEMENTS[DUE], 0, ret, "ii", now_ms, limit);
+    return sw_db_query(db, &STATEMENTS[DUE], 0, ret, "ii", steady_ms, limit);
 }
 
 /* Pending ones that ask this human. */
@@ -362,7 +364,7 @@ static sw_status expire(const chat *c, sw_tx *tx, approval *a)
     a->status = STATUS_EXPIRED;
     a->decided_ms = sw_tx_now(tx);
     a->channel = "expiry";
-    SW_TRY(approval_decide(tx, a, &done));
+    SW_TRY(approval_decide(tx, a, 0, &done));
     return done ? announce_decision(c, tx, a, (sw_str){NULL, 0}) : SW_OK;
 }
 
@@ -372,7 +374,7 @@ sw_status expire_due(sw_tx *tx, bool *ret_more)
     sw_rows *rows = NULL;
     size_t count = 0;
 
-    SW_TRY(approvals_due(sw_tx_db(tx), sw_tx_now(tx), AT_ONCE, &rows));
+    SW_TRY(approvals_due(sw_tx_db(tx), sw_steady_ms(sw_tx_host(tx)), AT_ONCE, &rows));
     while (count < AT_ONCE && approvals_next(rows, &due[count]))
         count++;
     SW_TRY(sw_rows_done(rows));

@@ -42,7 +42,7 @@ typedef struct {
 } waiting_ring;
 
 typedef struct {
-    int64_t approval_id, at_ms;
+    int64_t approval_id, at_ms; /* by the steady clock, which is never behind the time at which a socket was opened */
 } decided;
 
 /* Made by start(), freed by stop(). */
@@ -66,7 +66,7 @@ static const sw_statement STATEMENTS[] = {
                      " ORDER BY a.response_id LIMIT ?3"},
     [PENDING] = {.name = "approval_pending",
                  .sql = SELECT_APPROVAL
-                 " WHERE a.status = 'PENDING' AND a.id > ?1 AND a.expires_ms > ?2 ORDER BY a.id LIMIT ?3"},
+                 " WHERE a.status = 'PENDING' AND a.id > ?1 AND a.due_ms > ?2 ORDER BY a.id LIMIT ?3"},
     [DELIVERED] =
         {.name = "approval_delivered",
          .sql = "UPDATE chat_approvals SET delivered = 1 WHERE id = ?1 AND delivered = 0 AND response_id IS NOT NULL"},
@@ -252,7 +252,8 @@ static sw_status tell(sw_request *req, const waiting *w)
     sw_frame *frame = sw_frame_new(req);
     if (!frame)
         return SW_NO_MEMORY;
-    frame_write_status(sw_frame_json(frame), a.action_id, approval_status(&a, sw_now_ms()), sw_now_ms());
+    frame_write_status(sw_frame_json(frame), a.action_id, approval_status(&a, sw_steady_ms(sw_request_host(req))),
+                       sw_now_ms());
     sw_send(req, frame, &to);
     return SW_OK;
 }
@@ -281,7 +282,7 @@ static void decision_remember(void *state, void *arg)
     delivery *d = made->delivery;
 
     pthread_mutex_lock(&d->lock);
-    d->decisions[d->decided_count++ % DECIDED_MAX] = (decided){made->approval_id, sw_now_ms()};
+    d->decisions[d->decided_count++ % DECIDED_MAX] = (decided){made->approval_id, sw_steady_ms(d->host)};
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -376,9 +377,9 @@ static sw_status greet_butler(sw_request *req, int64_t cursor, sw_replay_out *ou
 /* ---- what an ADMIN can still decide ---- */
 
 /* Pending ones after an id, by id. */
-static sw_status approvals_pending(sw_db *db, int64_t after, int64_t now_ms, int64_t limit, sw_rows **ret)
+static sw_status approvals_pending(sw_db *db, int64_t after, int64_t steady_ms, int64_t limit, sw_rows **ret)
 {
-    return sw_db_query(db, &STATEMENTS[PENDING], 0, ret, "iii", after, now_ms, limit);
+    return sw_db_query(db, &STATEMENTS[PENDING], 0, ret, "iii", after, steady_ms, limit);
 }
 
 /* Has the recovery since that id replayed this request to its human? */
@@ -390,10 +391,11 @@ static bool replayed(const approval *a, int64_t user_id, int64_t since)
 static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_replay_out *out, int64_t *ret_cursor,
                              bool *ret_more)
 {
+    const chat *c = sw_request_state(req);
     sw_db *db = sw_request_db(req);
     sw_rows *rows = NULL;
     approval a;
-    int64_t me = sw_request_principal(req)->user_id, now_ms = sw_now_ms(), pruned_to = 0, last = 0;
+    int64_t me = sw_request_principal(req)->user_id, steady_ms = sw_steady_ms(c->host), pruned_to = 0, last = 0;
     int seen = 0;
 
     SW_TRY(retention_pruned_to(db, &pruned_to));
@@ -401,7 +403,7 @@ static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_
     if (since < pruned_to || since > last)
         since = -1; /* the answer was recovered:false, so nothing was replayed */
     *ret_more = false;
-    SW_TRY(approvals_pending(db, cursor, now_ms, GREET_AT_ONCE, &rows));
+    SW_TRY(approvals_pending(db, cursor, steady_ms, GREET_AT_ONCE, &rows));
     for (; approvals_next(rows, &a); seen++) {
         int64_t first = 0, latest = 0;
         if (sw_replay_full(out)) {
@@ -413,7 +415,7 @@ static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_
                 first = a.conversation_id;
             else
                 SW_TRY(pair_get(db, me, a.butler_id, &first, &latest));
-            frame_write_request(sw_replay_frame(out, a.chat_id, 0, 0), &a, first, now_ms);
+            frame_write_request(sw_replay_frame(out, a.chat_id, 0, 0), &a, first, steady_ms);
         }
         cursor = a.id;
     }

@@ -144,13 +144,13 @@ static sw_status ids_of_inbox(sw_db *db, int64_t user, bool human, int64_t after
 
 /* A payload that is a string is shown as that string, its token copied. Any other JSON is shown as a string that holds
  * its exact text. A request is shown with its current status. */
-static void write_payload(sw_request *req, sw_json *out, const chat_row *row, int64_t now_ms)
+static void write_payload(sw_request *req, sw_json *out, const chat_row *row, int64_t steady_ms)
 {
     if (row->approval && strcmp(row->type, TYPE_REQUEST) == 0) {
         sw_json *inner = sw_json_new(req);
         sw_str text = {"", 0};
         if (inner) {
-            approval_write_request(inner, NULL, row->approval, now_ms);
+            approval_write_request(inner, NULL, row->approval, steady_ms);
             text = sw_json_str(inner);
         }
         sw_json_textn(out, "payload", text.at ? text.at : "", text.len);
@@ -161,7 +161,7 @@ static void write_payload(sw_request *req, sw_json *out, const chat_row *row, in
     }
 }
 
-static void chat_write(sw_request *req, sw_json *out, const chat_row *row, int64_t now_ms)
+static void chat_write(sw_request *req, sw_json *out, const chat_row *row, int64_t steady_ms)
 {
     sw_json_object_begin(out, NULL);
     sw_json_int(out, "id", row->id);
@@ -174,7 +174,7 @@ static void chat_write(sw_request *req, sw_json *out, const chat_row *row, int64
     sw_json_int(out, "receiver_id", row->receiver_id);
     sw_json_int(out, "target_id", row->receiver_id);
     sw_json_text(out, "type", row->type);
-    write_payload(req, out, row, now_ms);
+    write_payload(req, out, row, steady_ms);
     if (row->source.at)
         sw_json_raw(out, "source", row->source.at, row->source.len);
     sw_json_time(out, "timestamp", row->at_ms);
@@ -207,7 +207,7 @@ static sw_status write_row(sw_request *req, int64_t id, int64_t own_thread, sw_s
     sw_json *out = sw_json_new(req);
     if (!out)
         return SW_NO_MEMORY;
-    chat_write(req, out, &row, sw_now_ms());
+    chat_write(req, out, &row, sw_steady_ms(sw_request_host(req)));
     *ret = sw_json_str(out);
     return ret->at ? SW_OK : SW_NO_MEMORY;
 }
@@ -365,7 +365,7 @@ sw_status recovery_page(sw_request *req, int64_t after, sw_replay_out *out, bool
 {
     const sw_principal *who = sw_request_principal(req);
     sw_db *db = sw_request_db(req);
-    int64_t now_ms = sw_now_ms();
+    int64_t steady_ms = sw_steady_ms(sw_request_host(req));
 
     for (;;) {
         int64_t ids[IDS_AT_ONCE];
@@ -382,7 +382,7 @@ sw_status recovery_page(sw_request *req, int64_t after, sw_replay_out *out, bool
             if (found == SW_NOT_FOUND)
                 continue; /* it was pruned in this moment */
             SW_TRY(found);
-            frame_write_row(sw_replay_frame(out, row.id, 0, 0), &row, now_ms);
+            frame_write_row(sw_replay_frame(out, row.id, 0, 0), &row, steady_ms);
         }
         if (count < IDS_AT_ONCE) {
             *ret_more = false;

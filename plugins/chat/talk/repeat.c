@@ -110,7 +110,7 @@ sw_status repeat_answer(sw_tx *tx, posting *p, int64_t first_id)
         sw_frame *echo = sw_frame_new_tx(tx);
         if (!echo)
             return SW_NO_MEMORY;
-        frame_write_row(sw_frame_json(echo), &row, sw_tx_now(tx));
+        frame_write_row(sw_frame_json(echo), &row, sw_steady_ms(sw_tx_host(tx)));
         sw_tx_send_origin(tx, echo);
     }
     sw_tx_ack(tx, row.id, row.at_ms);

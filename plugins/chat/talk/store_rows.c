@@ -152,10 +152,10 @@ void frame_write_chat(sw_json *out, const chat_row *row)
     write_raw(out, "stream_id", row->stream_id);
 }
 
-void frame_write_row(sw_json *out, const chat_row *row, int64_t now_ms)
+void frame_write_row(sw_json *out, const chat_row *row, int64_t steady_ms)
 {
     if (row->approval && strcmp(row->type, TYPE_REQUEST) == 0)
-        frame_write_request(out, row->approval, row->conversation_id, now_ms);
+        frame_write_request(out, row->approval, row->conversation_id, steady_ms);
     else if (row->approval && strcmp(row->type, TYPE_RESPONSE) == 0)
         frame_write_response(out, row->approval);
     else

@@ -77,7 +77,7 @@ sw_status retention_pruned_to(sw_db *db, int64_t *ret);
 
 /* Frames: the same text live and replayed. */
 void frame_write_chat(sw_json *out, const chat_row *row);
-void frame_write_row(sw_json *out, const chat_row *row, int64_t now_ms);
+void frame_write_row(sw_json *out, const chat_row *row, int64_t steady_ms);
 void frame_write_sender(sw_json *out, int64_t id, const char *name, const char *role);
 
 /* ---- for plugin.c ---- */

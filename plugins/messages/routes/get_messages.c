@@ -4,10 +4,10 @@
  * With after_id alone a page has the first rows after it, so that whoever asks again from the highest id sees all of
  * them; they are turned round at the end, and what a page has no room for is its newest part.
  *
- * `since` and `until` are turned into a range of ids. While one server process runs, at_ms never goes back from row to
- * row (sw_tx_now), so the first row of a time is found by bisecting ids. This takes about twenty lookups for a million
- * rows, and needs no index on at_ms. Between two processes the clock may have been set back. The first id of such a
- * process is noted at its start, and each stretch of ids between two notes is bisected by itself. */
+ * `since` and `until` are turned into a range of ids. As long as the clock is not set back, at_ms never goes back from
+ * row to row, so the first row of a time is found by bisecting ids. This takes about twenty lookups for a million rows,
+ * and needs no index on at_ms. The first id after the clock was set back is noted, at the start of a process or with
+ * that row, and each stretch of ids between two notes is bisected by itself. */
 #include "../messages.h"
 
 #include <string.h>
@@ -124,9 +124,12 @@ static sw_status narrow(sw_db *db, message_filter *f, int64_t since_ms, int64_t 
 
 sw_status time_range_note_step(sw_tx *tx)
 {
+    messages_state *state = sw_tx_state(tx);
     int64_t last, last_at;
 
     SW_TRY(store_last(sw_tx_db(tx), &last, &last_at));
+    if (state->latest_ms < last_at)
+        state->latest_ms = last_at;
     return last > 0 && sw_tx_now(tx) < last_at ? clock_step_add(tx, last + 1) : SW_OK;
 }
 

@@ -196,7 +196,7 @@ static sw_status look_at_clock(sw_tx *tx, void *arg)
     return SW_OK;
 }
 
-START_TEST(the_clock_of_steps_never_goes_back)
+START_TEST(the_clock_of_steps_does_not_go_back_by_itself)
 {
     int64_t latest = 0;
     test_request *r[200];
@@ -348,7 +348,7 @@ static void add(TCase *tests)
     ADD(the_reply_of_a_step_leaves_with_its_commit_and_not_after_a_rollback);
     ADD(an_http_step_without_a_reply_is_an_error_and_undone);
     ADD(a_request_without_a_step_passes_in_order);
-    ADD(the_clock_of_steps_never_goes_back);
+    ADD(the_clock_of_steps_does_not_go_back_by_itself);
     ADD(nobody_writes_with_credentials_that_changed_before);
     ADD(a_change_that_is_undone_locks_nobody_out);
     ADD(many_threads_share_batches);

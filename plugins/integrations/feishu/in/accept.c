@@ -31,7 +31,7 @@ static const sw_statement STATEMENTS[] = {
                  .sql = "UPDATE feishu_inbound SET outcome = ?2, conversation_id = ?3 WHERE id = ?1"},
     [RATE] = {.name = "inbound_rate",
               .sql = "SELECT count(*) FROM feishu_inbound WHERE connector_id = ?1 AND feishu_user_id = ?2"
-                     " AND at_ms > ?3 AND outcome = 'accepted'"},
+                     " AND at_ms > ?3 AND at_ms <= ?4 AND outcome = 'accepted'"},
     [OF_CONVERSATION] = {.name = "inbound_of_conversation",
                          .sql = "SELECT chat_id, feishu_user_id, message_id FROM feishu_inbound"
                                 " WHERE conversation_id = ?2 AND connector_id = ?1 AND outcome = 'accepted'"
@@ -71,12 +71,13 @@ static sw_status inbound_outcome(sw_tx *tx, int64_t id, const char *outcome, int
     return sw_tx_exec(tx, &STATEMENTS[OUTCOME], NULL, "isi", id, outcome, conversation_id);
 }
 
-/* How many messages of that person have been accepted since then. */
-static sw_status accepted_since(sw_db *db, int64_t connector_id, const char *user, int64_t since_ms, int64_t *ret)
+/* How many messages of that person have been accepted in the last minute. A row that seems to be of later is of a clock
+ * that has been set back. */
+static sw_status accepted_lately(sw_db *db, int64_t connector_id, const char *user, int64_t now_ms, int64_t *ret)
 {
     sw_rows *rows = NULL;
 
-    SW_TRY(sw_db_query(db, &STATEMENTS[RATE], 0, &rows, "isi", connector_id, user, since_ms));
+    SW_TRY(sw_db_query(db, &STATEMENTS[RATE], 0, &rows, "isii", connector_id, user, now_ms - RATE_WINDOW_MS, now_ms));
     int64_t count = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
     SW_TRY(sw_rows_done(rows));
     *ret = count;
@@ -190,8 +191,7 @@ static sw_status over_rate(const message *m, bool *ret_over)
 {
     int64_t count = 0;
 
-    SW_TRY(accepted_since(sw_tx_db(m->tx), m->c->id, event_person_id(&m->e->person), sw_tx_now(m->tx) - RATE_WINDOW_MS,
-                          &count));
+    SW_TRY(accepted_lately(sw_tx_db(m->tx), m->c->id, event_person_id(&m->e->person), sw_tx_now(m->tx), &count));
     *ret_over = count >= m->c->rate;
     return SW_OK;
 }

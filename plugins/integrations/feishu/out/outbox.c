@@ -44,7 +44,7 @@ static sw_status outbox_add(sw_tx *tx, const outbox_row *row)
     SW_TRY(sw_uuid(uuid));
     return sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "issssssssi", row->connector_id, row->kind, row->lane,
                       row->receive_type, row->receive_id, row->reply_to, row->action_id, row->content, uuid,
-                      sw_tx_now(tx));
+                      sw_steady_ms(sw_tx_host(tx)));
 }
 
 /* Gives another content to a row that nobody has seen. */

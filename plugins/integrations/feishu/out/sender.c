@@ -129,7 +129,7 @@ typedef struct {
 static bool may_start(round_of *r, const outbox_row *row)
 {
     feishu *f = r->f;
-    int64_t now = sw_monotonic_ms(), rest = row->next_ms - sw_now_ms();
+    int64_t now = sw_monotonic_ms(), rest = row->next_ms - sw_steady_ms(f->host);
 
     if (f->sender.running_count >= CALLS_AT_ONCE) {
         r->stop = true; /* the next call that ends looks again */
@@ -159,7 +159,7 @@ static bool may_start(round_of *r, const outbox_row *row)
 /* Why a row must not be sent any more; NULL when it may. */
 static const char *hopeless(const round_of *r, const outbox_row *row, const char **ret_state)
 {
-    int64_t now = sw_now_ms();
+    int64_t now = sw_steady_ms(r->f->host);
     bool patch = strcmp(row->kind, KIND_PATCH) == 0;
 
     *ret_state = "unknown";

@@ -198,7 +198,7 @@ static sw_status claim_step(sw_tx *tx, void *arg)
     sending *s = arg;
     int64_t changes = 0;
 
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLAIM], &changes, "isi", s->id, s->uuid, sw_tx_now(tx)));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLAIM], &changes, "isi", s->id, s->uuid, sw_steady_ms(s->f->host)));
     s->claimed = changes == 1; /* else the row is no longer pending */
     return SW_OK;
 }
@@ -280,7 +280,7 @@ static void once_more(sending *s, int64_t wait_ms, bool certain)
 {
     /* When the outcome of an earlier attempt is not known, it stays so. */
     s->outcome = (sending_outcome){
-        .state = "pending", .next_ms = sw_now_ms() + wait_ms, .certain = certain && s->first_try_ms == 0};
+        .state = "pending", .next_ms = sw_steady_ms(s->f->host) + wait_ms, .certain = certain && s->first_try_ms == 0};
 }
 
 static int64_t reset_ms(const sending *s)
