@@ -20,6 +20,7 @@ typedef struct {
 
 static const event_layout LAYOUTS[] = {
     {SW_EVENT_USER_CREATED, sizeof(sw_user_event), 1, {AT(sw_user_event, username)}},
+    {SW_EVENT_USER_ROLE_CHANGED, sizeof(sw_user_event), 1, {AT(sw_user_event, username)}},
     {SW_EVENT_USER_REMOVED, sizeof(sw_user_event), 1, {AT(sw_user_event, username)}},
     {SW_EVENT_TOKEN_CHANGED, sizeof(sw_token_event), 2, {AT(sw_token_event, username), AT(sw_token_event, raw_token)}},
     {SW_EVENT_MESSAGE_STORED,

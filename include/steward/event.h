@@ -23,9 +23,11 @@ typedef struct {
 } sw_subscription;
 
 /* Published by users. */
-#define SW_EVENT_USER_CREATED  "user.created"  /* sw_user_event  */
-#define SW_EVENT_USER_REMOVED  "user.removed"  /* sw_user_event  */
-#define SW_EVENT_TOKEN_CHANGED "token.changed" /* sw_token_event; for in_tx only, since it holds the raw token */
+#define SW_EVENT_USER_CREATED "user.created" /* sw_user_event  */
+#define SW_EVENT_USER_REMOVED "user.removed" /* sw_user_event  */
+/* Since 1.2: a human is an ADMIN from now on, or a MEMBER. */
+#define SW_EVENT_USER_ROLE_CHANGED "user.role_changed" /* sw_user_event */
+#define SW_EVENT_TOKEN_CHANGED     "token.changed" /* sw_token_event; for in_tx only, since it holds the raw token */
 /* Published by messages. */
 #define SW_EVENT_MESSAGE_STORED "message.stored" /* sw_message_event */
 /* Published by chat. */

@@ -67,6 +67,7 @@ static const sw_statement STATEMENTS[] = {
     {.name = "clear_pruned", .sql = "DELETE FROM chat_pruned"},
     {.name = "clear_threads", .sql = "DELETE FROM chat_threads"},
     {.name = "clear_pairs", .sql = "DELETE FROM chat_pairs"},
+    {.name = "clear_copies", .sql = "DELETE FROM chat_copies"},
     {.name = "clear_approvals", .sql = "DELETE FROM chat_approvals"},
     {.name = "clear_rules", .sql = "DELETE FROM chat_rules"},
     {.name = "clear_ids",

@@ -125,19 +125,13 @@ static const sw_option OPTIONS[] = {
     "\"hits\":0,\"last_hit_at\":null}"
 
 static const sw_table *const STATEMENT_TABLES[] = {
-    &THREAD_STATEMENTS,
-    &THREAD_LIST_STATEMENTS,
-    &REPEAT_STATEMENTS,
-    &ROW_STATEMENTS,
-    &ID_STATEMENTS,
-    &ASK_STATEMENTS,
-    &DECIDE_STATEMENTS,
-    &ANNOUNCE_STATEMENTS,
-    &DELIVERY_STATEMENTS,
-    &APPROVAL_STATEMENTS,
-    &RESET_STATEMENTS,
-    &RULE_STATEMENTS,
-    NULL,
+    &THREAD_STATEMENTS,   &THREAD_LIST_STATEMENTS,
+    &REPEAT_STATEMENTS,   &ROW_STATEMENTS,
+    &ID_STATEMENTS,       &ASK_STATEMENTS,
+    &DECIDE_STATEMENTS,   &ANNOUNCE_STATEMENTS,
+    &DELIVERY_STATEMENTS, &APPROVAL_STATEMENTS,
+    &COPY_STATEMENTS,     &RESET_STATEMENTS,
+    &RULE_STATEMENTS,     NULL,
 };
 
 static const sw_route ROUTES[] = {
@@ -304,6 +298,8 @@ static const sw_frame_handler FRAMES[] = {
 };
 
 static const sw_subscription SUBSCRIPTIONS[] = {
+    {.event = SW_EVENT_USER_CREATED, .in_tx = on_user_ranked},
+    {.event = SW_EVENT_USER_ROLE_CHANGED, .in_tx = on_user_ranked},
     {.event = SW_EVENT_USER_REMOVED, .in_tx = on_user_removed},
     {.event = SW_EVENT_STORE_RESET, .in_tx = on_store_reset},
 };
@@ -387,6 +383,7 @@ const sw_plugin sw_plugin_v1 = {
     .recovery = &RECOVERY,
     .health = chat_health,
     .start = start,
+    .prepare = copies_prepare,
     .stop = stop,
     .statement_tables = STATEMENT_TABLES,
 };

@@ -126,6 +126,12 @@ static sw_status add_human(sw_tx *tx, const char *name, sw_role role)
     return sw_tx_publish(tx, SW_EVENT_USER_CREATED, &event, sizeof event);
 }
 
+sw_status publish_role(sw_tx *tx, const sw_user *user, sw_role role)
+{
+    sw_user_event event = {.user_id = user->id, .username = user->name, .role = role, .at_ms = sw_tx_now(tx)};
+    return sw_tx_publish(tx, SW_EVENT_USER_ROLE_CHANGED, &event, sizeof event);
+}
+
 static sw_status change_role(sw_tx *tx, const sw_user *user, sw_role role)
 {
     int64_t others;
@@ -137,7 +143,7 @@ static sw_status change_role(sw_tx *tx, const sw_user *user, sw_role role)
     }
     SW_TRY(store_update(tx, user->id, NULL, role, NULL, true));
     sw_tx_user_changed(tx, user->id, true);
-    return SW_OK;
+    return publish_role(tx, user, role);
 }
 
 static sw_status provide(void *self, sw_tx *tx, const char *name, sw_role role, sw_user *ret)

@@ -77,6 +77,8 @@ sw_status store_rehash(sw_tx *tx, int64_t id, const char *old_hash, const char *
 /* service.c: what other plugins call, and the rules of names and passwords. */
 extern const sw_users_service USERS_SERVICE;
 bool username_valid(const char *name);
+/* In the write step that stores the new role of `user`. */
+sw_status publish_role(sw_tx *tx, const sw_user *user, sw_role role);
 /* Is auth.password_method bcrypt? */
 bool by_bcrypt(const sw_host *host);
 

@@ -116,7 +116,7 @@ sw_status announce_request(const chat *c, sw_tx *tx, const approval *a)
         int64_t thread = 0;
         if (admins[i] == a->target_user_id)
             continue;
-        SW_TRY(conversation_default(c, tx, admins[i], a->butler_id, SW_ROLE_BUTLER, &thread));
+        SW_TRY(copy_put(c, tx, a, admins[i], &thread));
         SW_TRY(send_to(tx, a, admins[i], thread));
     }
     return publish(tx, SW_EVENT_APPROVAL_REQUESTED, a);

@@ -1,5 +1,6 @@
 /* approvals/: somebody asks (ask.c), somebody answers or nobody does (decide.c), and both become known at once
- * (announce.c) and to those who come later (delivery.c). approvals.c reads and lists what is stored. */
+ * (announce.c) and to those who come later (delivery.c), each ADMIN in a thread of its own (copies.c). approvals.c
+ * reads and lists what is stored. */
 #ifndef CHAT_APPROVALS_H
 #define CHAT_APPROVALS_H
 
@@ -44,6 +45,18 @@ void approval_write_request(sw_json *out, const char *key, const approval *a, in
 void frame_write_request(sw_json *out, const approval *a, int64_t conversation_id, int64_t steady_ms);
 void frame_write_response(sw_json *out, const approval *a);
 void frame_write_status(sw_json *out, const char *action_id, const char *status, int64_t at_ms);
+
+/* ---- the copies of the other ADMINs (copies.c) ---- */
+
+extern const sw_table COPY_STATEMENTS;
+/* Chooses, touches and notes the thread of this ADMIN's copy. */
+sw_status copy_put(const chat *c, sw_tx *tx, const approval *a, int64_t admin_id, int64_t *ret_thread);
+/* Where it was put; 0: this one has no thread with Butler. */
+sw_status copy_thread(sw_db *db, int64_t chat_id, int64_t admin_id, int64_t butler_id, int64_t *ret);
+/* Requests to others up to this id belong to that thread, though they were not noted; 0: none. */
+sw_status copies_unnoted(sw_db *db, const thread_row *t, int64_t *ret_to);
+/* Of rows that retention removes, up to that id. */
+sw_status copies_prune(sw_tx *tx, int64_t to);
 
 /* ---- becoming known later (delivery.c) ---- */
 
@@ -106,6 +119,9 @@ sw_status delivery_tell_statuses(sw_request *req);
 /* What a socket hears after its recovery: Butler its decisions, an ADMIN what is pending. */
 sw_status approvals_greet(sw_request *req, bool hello, int64_t since, int64_t cursor, sw_replay_out *out,
                           int64_t *ret_cursor, bool *ret_more);
+/* copies.c */
+sw_status on_user_ranked(sw_tx *tx, const void *data); /* user.created, user.role_changed */
+sw_status copies_prepare(sw_tx *tx);
 /* approvals.c */
 sw_status get_approvals(sw_request *req);
 

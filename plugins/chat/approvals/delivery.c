@@ -405,17 +405,15 @@ static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_
     *ret_more = false;
     SW_TRY(approvals_pending(db, cursor, steady_ms, GREET_AT_ONCE, &rows));
     for (; approvals_next(rows, &a); seen++) {
-        int64_t first = 0, latest = 0;
+        int64_t thread = a.conversation_id;
         if (sw_replay_full(out)) {
             *ret_more = true;
             break;
         }
         if (!replayed(&a, me, since)) {
-            if (a.target_user_id == me)
-                first = a.conversation_id;
-            else
-                SW_TRY(pair_get(db, me, a.butler_id, &first, &latest));
-            frame_write_request(sw_replay_frame(out, a.chat_id, 0, 0), &a, first, steady_ms);
+            if (a.target_user_id != me)
+                SW_TRY(copy_thread(db, a.chat_id, me, a.butler_id, &thread));
+            frame_write_request(sw_replay_frame(out, a.chat_id, 0, 0), &a, thread, steady_ms);
         }
         cursor = a.id;
     }

@@ -56,13 +56,15 @@ static const sw_statement STATEMENTS[] = {
     [BUTLER_THREAD_NEWEST] =
         {.name = "ids_butler_thread_newest",
          .sql = "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2"
-                " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?2"
+                " UNION ALL SELECT chat_id AS id FROM chat_copies WHERE thread_id = ?1 AND chat_id < ?2"
+                " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?6"
                 " ORDER BY id DESC LIMIT ?3"},
     [BUTLER_THREAD_AFTER] =
         {.name = "ids_butler_thread_after",
          .sql =
              "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2 AND id > ?4"
-             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?2 AND id > ?4"
+             " UNION ALL SELECT chat_id AS id FROM chat_copies WHERE thread_id = ?1 AND chat_id < ?2 AND chat_id > ?4"
+             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?6 AND id > ?4"
              " ORDER BY id LIMIT ?3"},
     [INBOX_HUMAN] = {.name = "ids_inbox_human",
                      .sql = "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
@@ -120,13 +122,18 @@ static sw_status ids_of_thread(sw_db *db, int64_t thread, const id_range *r, int
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
-/* The default thread of an ADMIN and Butler, with the AUTH_REQUESTs that others were asked. */
-static sw_status ids_of_butler_thread(sw_db *db, int64_t admin, int64_t thread, const id_range *r, int64_t *ret,
+/* A thread of an ADMIN and Butler, with its copies of what others were asked. */
+static sw_status ids_of_butler_thread(sw_db *db, const thread_row *t, const id_range *r, int64_t *ret,
                                       size_t *ret_count)
 {
     sw_rows *rows = NULL;
+    int64_t unnoted = 0;
     const sw_statement *which = &STATEMENTS[r->after >= 0 ? BUTLER_THREAD_AFTER : BUTLER_THREAD_NEWEST];
-    sw_status begun = sw_db_query(db, which, 0, &rows, "iiiii", thread, r->before, r->limit, r->after, admin);
+
+    SW_TRY(copies_unnoted(db, t, &unnoted));
+    int64_t before = unnoted + 1 < r->before ? unnoted + 1 : r->before;
+    sw_status begun =
+        sw_db_query(db, which, 0, &rows, "iiiiii", t->id, r->before, r->limit, r->after, t->owner_id, before);
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
@@ -193,17 +200,18 @@ static void range_read(sw_request *req, int64_t fallback, id_range *ret)
     };
 }
 
-static sw_status write_row(sw_request *req, int64_t id, int64_t own_thread, sw_str *ret)
+static sw_status write_row(sw_request *req, int64_t id, bool copies, sw_str *ret)
 {
     chat_row row;
+    int64_t me = sw_request_principal(req)->user_id;
     sw_status found = row_get(sw_request_db(req), id, &row);
 
     *ret = (sw_str){NULL, 0};
     if (found == SW_NOT_FOUND)
         return SW_OK; /* it was pruned in this moment */
     SW_TRY(found);
-    if (row.receiver_id != sw_request_principal(req)->user_id && own_thread >= 0 && strcmp(row.type, TYPE_REQUEST) == 0)
-        row.conversation_id = own_thread;
+    if (copies && row.receiver_id != me && strcmp(row.type, TYPE_REQUEST) == 0)
+        SW_TRY(copy_thread(sw_request_db(req), id, me, row.sender_id, &row.conversation_id));
     sw_json *out = sw_json_new(req);
     if (!out)
         return SW_NO_MEMORY;
@@ -213,8 +221,9 @@ static sw_status write_row(sw_request *req, int64_t id, int64_t own_thread, sw_s
 }
 
 /* A reply of many rows, oldest first. `ids` are in that order, or the other way round with `newest_first`: then a page
- * that grows too large loses its oldest rows. `own_thread`: what AUTH_REQUESTs to others show as thread; -1: theirs. */
-static sw_status page_reply(sw_request *req, const int64_t *ids, size_t count, bool newest_first, int64_t own_thread)
+ * that grows too large loses its oldest rows. `copies`: AUTH_REQUESTs to others show the thread of the caller's copy.
+ */
+static sw_status page_reply(sw_request *req, const int64_t *ids, size_t count, bool newest_first, bool copies)
 {
     int64_t limit = sw_option_core_int(sw_request_host(req), "limits.page_bytes");
     sw_str *texts = sw_alloc(req, count ? count : 1, sizeof *texts);
@@ -223,7 +232,7 @@ static sw_status page_reply(sw_request *req, const int64_t *ids, size_t count, b
     if (!texts)
         return SW_NO_MEMORY;
     while (written < count && (limit <= 0 || bytes < (size_t)limit)) {
-        SW_TRY(write_row(req, ids[written], own_thread, &texts[written]));
+        SW_TRY(write_row(req, ids[written], copies, &texts[written]));
         bytes += texts[written++].len;
     }
     sw_json *out = sw_reply_json(req, 200);
@@ -244,12 +253,11 @@ static sw_status page_reply(sw_request *req, const int64_t *ids, size_t count, b
 /* With Butler, an ADMIN also sees what Butler asked other humans, because it may decide that too. */
 static sw_status reply_butler(sw_request *req, int64_t butler, const id_range *range)
 {
-    int64_t ids[CHAT_PAGE_MAX], me = sw_request_principal(req)->user_id, first = 0, latest = 0;
+    int64_t ids[CHAT_PAGE_MAX], me = sw_request_principal(req)->user_id;
     size_t count = 0;
 
     SW_TRY(ids_of_butler(sw_request_db(req), me, butler, range, ids, &count));
-    SW_TRY(pair_get(sw_request_db(req), me, butler, &first, &latest));
-    return page_reply(req, ids, count, range->after < 0, first);
+    return page_reply(req, ids, count, range->after < 0, true);
 }
 
 sw_status get_history(sw_request *req)
@@ -271,7 +279,7 @@ sw_status get_history(sw_request *req)
             return reply_butler(req, peer, &range);
     }
     SW_TRY(ids_of_pair(sw_request_db(req), who->user_id, peer, &range, ids, &count));
-    return page_reply(req, ids, count, range.after < 0, -1);
+    return page_reply(req, ids, count, range.after < 0, false);
 }
 
 /* ---- GET /api/chat/butler-agent/:agent_id: what Butler and that agent said, for humans ---- */
@@ -297,16 +305,16 @@ sw_status get_butler_agent(sw_request *req)
         return found;
     if (found == SW_OK && agent.role == SW_ROLE_AGENT)
         SW_TRY(ids_of_pair(db, butler.id, agent_id, &range, ids, &count));
-    return page_reply(req, ids, count, range.after < 0, -1);
+    return page_reply(req, ids, count, range.after < 0, false);
 }
 
 /* ---- GET /api/chat/threads/:thread_id/messages: of one of the caller's own threads ---- */
 
-/* An ADMIN's copies of what others were asked belong to its default thread with Butler, live and in the history, and
- * so here too. */
-static bool has_requests_of_others(const sw_principal *who, const thread_row *t)
+/* An ADMIN's copies of what others were asked belong to its threads with Butler, live and in the history, and so here
+ * too. */
+static bool has_copies(const sw_principal *who, const thread_row *t)
 {
-    return who->role == SW_ROLE_ADMIN && t->is_default && strcmp(t->channel_kind, "butler_direct") == 0;
+    return who->role == SW_ROLE_ADMIN && strcmp(t->channel_kind, "butler_direct") == 0;
 }
 
 sw_status get_thread_messages(sw_request *req)
@@ -320,12 +328,12 @@ sw_status get_thread_messages(sw_request *req)
     range_read(req, CHAT_THREAD_DEFAULT, &range);
     SW_TRY(sw_check(req));
     SW_TRY(thread_get_own(req, sw_request_db(req), id, &t));
-    if (has_requests_of_others(who, &t)) {
-        SW_TRY(ids_of_butler_thread(sw_request_db(req), who->user_id, id, &range, ids, &count));
-        return page_reply(req, ids, count, range.after < 0, id);
+    if (has_copies(who, &t)) {
+        SW_TRY(ids_of_butler_thread(sw_request_db(req), &t, &range, ids, &count));
+        return page_reply(req, ids, count, range.after < 0, true);
     }
     SW_TRY(ids_of_thread(sw_request_db(req), id, &range, ids, &count));
-    return page_reply(req, ids, count, range.after < 0, -1);
+    return page_reply(req, ids, count, range.after < 0, false);
 }
 
 /* ---- GET /api/chat/updates: the rows that a since_id recovery of the caller replays, oldest first ---- */
@@ -340,7 +348,7 @@ sw_status get_updates(sw_request *req)
 
     SW_TRY(sw_check(req));
     SW_TRY(ids_of_inbox(sw_request_db(req), who->user_id, role_human(who->role), after, limit, ids, &count));
-    return page_reply(req, ids, count, false, -1);
+    return page_reply(req, ids, count, false, false);
 }
 
 /* ---- a recovery ---- */

@@ -228,6 +228,7 @@ static sw_status prunable(sw_db *db, int64_t limit, int64_t before_ms, int64_t u
 static sw_status prune(sw_tx *tx, int64_t to)
 {
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[PRUNE_ROWS], NULL, "i", to));
+    SW_TRY(copies_prune(tx, to));
     return sw_tx_exec(tx, &STATEMENTS[PRUNE_NOTE], NULL, "i", to);
 }
 

@@ -87,7 +87,7 @@ sw_status thread_get_own(sw_request *req, sw_db *db, int64_t id, thread_row *ret
     return found;
 }
 
-static sw_status thread_touch(sw_tx *tx, int64_t id, int64_t at_ms)
+sw_status thread_touch(sw_tx *tx, int64_t id, int64_t at_ms)
 {
     return sw_tx_exec(tx, &STATEMENTS[THREAD_TOUCH], NULL, "ii", id, at_ms);
 }
@@ -487,6 +487,16 @@ sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64
     }
     *ret_thread = first;
     return SW_OK;
+}
+
+sw_status conversation_latest(const chat *c, sw_tx *tx, int64_t human_id, int64_t peer_id, sw_role peer_role,
+                              int64_t *ret_thread)
+{
+    int64_t first = 0, latest = 0;
+
+    SW_TRY(pair_get(sw_tx_db(tx), human_id, peer_id, &first, &latest));
+    *ret_thread = latest;
+    return latest ? SW_OK : conversation_default(c, tx, human_id, peer_id, peer_role, ret_thread);
 }
 
 /* The role of the one of the two who is not a human. */

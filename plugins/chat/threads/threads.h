@@ -35,6 +35,9 @@ sw_status conversation_settle(const chat *c, sw_tx *tx, envelope *e, fault *ret_
 /* The pair's default thread, made now if there is none. */
 sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64_t peer_id, sw_role peer_role,
                                int64_t *ret_thread);
+/* The thread of the human's latest CHAT to that peer, else the default one. */
+sw_status conversation_latest(const chat *c, sw_tx *tx, int64_t human_id, int64_t peer_id, sw_role peer_role,
+                              int64_t *ret_thread);
 /* A stored frame lies in this thread now; `by_owner`: the pair's answers go there from now on. */
 sw_status conversation_touch(const chat *c, sw_tx *tx, const envelope *e, bool by_owner);
 
@@ -56,7 +59,8 @@ sw_status cache_clear_later(cache *c, sw_tx *tx);
     " created_ms, updated_ms FROM chat_threads"
 
 extern const sw_table THREAD_STATEMENTS;
-sw_status thread_add(sw_tx *tx, thread_row *t); /* sets id and times */
+sw_status thread_add(sw_tx *tx, thread_row *t);               /* sets id and times */
+sw_status thread_touch(sw_tx *tx, int64_t id, int64_t at_ms); /* its newest message is of that time */
 bool threads_next(sw_rows *rows, thread_row *ret);
 /* One of the caller's own threads; else the failure is "conversation thread not found". */
 sw_status thread_get_own(sw_request *req, sw_db *db, int64_t id, thread_row *ret);

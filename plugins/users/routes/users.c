@@ -160,6 +160,8 @@ static sw_status change_and_reply(sw_tx *tx, void *arg)
     SW_TRY(store_update(tx, c->id, c->password_hash, role, c->description, new_generation));
     if (new_generation)
         sw_tx_user_changed(tx, c->id, true);
+    if (role != user.role)
+        SW_TRY(publish_role(tx, &user, role));
     return user_reply(tx, 200, c->id, NULL);
 }
 
