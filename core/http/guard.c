@@ -33,6 +33,7 @@ static auth_answer auth_begin(exchange *x);
 static sw_status auth_role(exchange *x);
 static sw_status auth_then_handle(sw_request *req);
 static const char *type_refused(exchange *x);
+static bool is_foreign_form(const exchange *x);
 static void upgrade_begin(exchange *x);
 
 static const char *header(const exchange *x, const char *name)
@@ -189,6 +190,10 @@ static void admit(exchange *x)
     const char *why = type_refused(x);
     if (why) {
         exchange_fail(x, SW_UNSUPPORTED, NULL, why);
+        return;
+    }
+    if (is_foreign_form(x)) {
+        exchange_fail(x, SW_FORBIDDEN, NULL, "origin not allowed");
         return;
     }
     if (answer == AUTH_ASK)
@@ -358,17 +363,26 @@ static sw_status auth_then_handle(sw_request *req)
 
 /* ---- what a Content-Type and a Content-Encoding may be ---- */
 
-/* application/json, anything+json, and what curl -d says without being told. */
-static bool type_is_json(const char *value)
+/* Without its parameters; empty when there is none. */
+static sw_str type_of(const exchange *x)
 {
-    sw_str type = str_of(value);
-    const char *semicolon = memchr(type.at, ';', type.len);
+    sw_str type = str_of(x->present & HAS_CONTENT_TYPE ? header(x, "Content-Type") : "");
+    const char *semicolon = type.len ? memchr(type.at, ';', type.len) : NULL;
     if (semicolon)
         type.len = (size_t)(semicolon - type.at);
-    type = str_trim(type);
-    if (type.len == 0 || str_equal_nocase(type, "application/x-www-form-urlencoded"))
-        return true;
-    const char *slash = memchr(type.at, '/', type.len);
+    return str_trim(type);
+}
+
+/* Nothing, and what curl -d says without being told: what a page may send without asking first, too. */
+static bool type_is_taken_for_json(sw_str type)
+{
+    return type.len == 0 || str_equal_nocase(type, "application/x-www-form-urlencoded");
+}
+
+/* application/json, anything+json. */
+static bool type_is_json(sw_str type)
+{
+    const char *slash = type.len ? memchr(type.at, '/', type.len) : NULL;
     if (!slash)
         return false;
     sw_str sub = {slash + 1, (size_t)(type.at + type.len - slash - 1)};
@@ -388,8 +402,17 @@ static const char *type_refused(exchange *x)
         x->lines = "Accept-Encoding: identity\r\n";
         return "the Content-Encoding must be identity";
     }
-    const char *value = header(x, "Content-Type");
-    return !value || type_is_json(value) ? NULL : "the Content-Type must be application/json";
+    sw_str type = type_of(x);
+    return type_is_taken_for_json(type) || type_is_json(type) ? NULL : "the Content-Type must be application/json";
+}
+
+/* A page of another site may have its visitors' browsers send a form anywhere, unasked: where no token is needed, such
+ * a body counts only from an Origin that is the own or listed. What calls itself JSON has been asked about before. */
+static bool is_foreign_form(const exchange *x)
+{
+    bool may_be = (x->present & HAS_ORIGIN) && x->route->row.access == SW_PUBLIC && x->method == HEAD_POST &&
+                  !(x->route->row.flags & SW_ROUTE_RAW_BODY) && !x->conn->by->door;
+    return may_be && !type_is_json(type_of(x)) && !origin_allowed(x);
 }
 
 /* ---- the token of an upgrade ---- */

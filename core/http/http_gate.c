@@ -158,16 +158,17 @@ static bool gate_body(conn *c)
 
 /* ---- heads ---- */
 
-/* What a route of this request accepts: large bodies for those that say so. */
+/* What the route of this request accepts: large bodies for those that say so, and less for those that say less. */
 static uint64_t body_limit_of(const conn *c)
 {
     const http_settings *s = &c->home->server->settings;
-    if (!c->head.chunked && c->head.length <= s->body)
+    if (!c->head.chunked && c->head.length <= s->body && c->head.length <= router_least_body(c->by->router))
         return s->body;
     sw_str values[ROUTE_PARAMS_MAX];
     const route_set *set = router_match(c->by->router, c->head.path, values);
     const route *r = set && c->head.method <= HEAD_DELETE ? set->by_method[c->head.method] : NULL;
-    return r && (r->row.flags & SW_ROUTE_LARGE_BODY) ? s->large_body : s->body;
+    uint64_t limit = r && (r->row.flags & SW_ROUTE_LARGE_BODY) ? s->large_body : s->body;
+    return r && r->row.body_limit > 0 && r->row.body_limit < limit ? r->row.body_limit : limit;
 }
 
 /* The head is good. Decides about its body before any of that is read. */

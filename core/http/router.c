@@ -21,13 +21,16 @@ struct router {
     node root;
     route *first, **last;
     unsigned count;
+    size_t least_body; /* the smallest sw_route.body_limit, SIZE_MAX when there is none */
 };
 
 router *router_new(void)
 {
     router *r = calloc(1, sizeof *r);
-    if (r)
-        r->last = &r->first;
+    if (!r)
+        return NULL;
+    r->last = &r->first;
+    r->least_body = SIZE_MAX;
     return r;
 }
 
@@ -64,6 +67,11 @@ const route *router_first(const router *r)
 unsigned router_count(const router *r)
 {
     return r->count;
+}
+
+size_t router_least_body(const router *r)
+{
+    return r->least_body;
 }
 
 /* Cuts "a/b" into "a", and goes on with "b". false: nothing is left. `path` begins behind a slash. */
@@ -162,6 +170,8 @@ bool router_add(router *r, sw_host *module, const sw_route *row, route_kind kind
     n->ends = true;
     n->routes.by_method[row->method] = made;
     made->index = r->count++;
+    if (row->body_limit > 0 && row->body_limit < r->least_body)
+        r->least_body = row->body_limit;
     *r->last = made;
     r->last = &made->next;
     write_allow(&n->routes);

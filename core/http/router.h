@@ -38,5 +38,7 @@ const route_set *router_match(const router *r, sw_str path, sw_str values[ROUTE_
 /* In the order they were added. */
 const route *router_first(const router *r);
 unsigned router_count(const router *r);
+/* A body of up to this size is too large for no route because of that route's own limit. */
+size_t router_least_body(const router *r);
 
 #endif

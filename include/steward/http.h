@@ -35,6 +35,8 @@ typedef struct {
     uint32_t flags;       /* SW_ROUTE_*                                                            */
     const char *request;  /* an example of the body in one line, for the OpenAPI document; may be NULL */
     const char *response; /* an example of the body of a 2xx reply, in one line */
+    size_t body_limit;    /* since 1.2: bytes that a body may have, when that is less than the limit above; a longer one
+                             is refused with 413 before it is read. 0: the limit above */
 } sw_route;
 
 /* A path parameter that must be a positive id. Anything else is a sticky error, "invalid <name>". */

@@ -1,7 +1,7 @@
 /* auth: login, its limits, and what a token means.
  *
- * plugin.c is the front door. routes/post_login.c is the login. login_limiter.c decides who may try a password now.
- * tokens.c makes and checks JWTs, and turns a token into a principal. */
+ * plugin.c is the front door. routes/post_login.c is the login. login_limiter.c decides who may try a password now,
+ * by what login_table.c remembers. tokens.c makes and checks JWTs, and turns a token into a principal. */
 #ifndef AUTH_H
 #define AUTH_H
 

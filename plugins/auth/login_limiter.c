@@ -1,4 +1,4 @@
-/* The limiter of logins: the table of addresses and users, their failures, the attempts that run and those that wait.
+/* The limiter of logins: the places in the hash lane, who has one, and who waits for one.
  *
  * Any thread calls in: workers when a login arrives, threads of the hash lane when one has ended. One mutex guards all
  * of it, and is held only for work in memory. Time is passed in, so that a test can set it. */
@@ -9,208 +9,50 @@
 #include <string.h>
 
 enum {
-    MINUTE_MS = 60 * 1000,
-    REFUSAL_MAX_S = 60,
     /* An attempt whose request ended before its next step (because its lane was full) never comes back. Its place is
      * free again after this time, which is longer than the whole queue of the hash lane takes, or of the workers. */
     LOST_RUNNING_MS = 60 * 1000,
-    LOST_WOKEN_MS = 5 * 1000,
-    HELD_MAX = 48,   /* attempts of all addresses: below the hash lane's 64, so that logins do not fill it */
-    POOL_SIZE = 2048 /* attempts that wait, of all addresses */
+    LOST_PROMISED_MS = 5 * 1000,
+    /* Places of those who are known. With those of the others they stay below the hash lane's 64, so that logins never
+     * fill it. */
+    KNOWN_PLACES = 16,
+    STRANGER_PLACES_MAX = 32,
+    /* Attempts that wait, of all addresses; of those who are not known; of addresses that have one waiting already. */
+    POOL_SIZE = 2048,
+    STRANGERS_WAITING = POOL_SIZE / 8 * 7,
+    FURTHER_WAITING = POOL_SIZE / 8 * 6
 };
 
-/* A line of attempts that wait, oldest first. `first` and `last` are indexes into the limiter's pool; 0 is nobody. */
+/* The lines, in the order in which they are served. */
+enum { KNOWN_LINE = 0, OTHER_LINE, LINES };
+
+/* A place in a line; `next` is an index into the pool, 0 behind the last. */
+typedef struct {
+    login_turn turn;
+    uint32_t next;
+} waiting_place;
+
 typedef struct {
     uint32_t first, last, count;
 } waiting_line;
 
-/* What is remembered of an address, or of a user at an address. */
-typedef struct entry {
-    struct entry *chain; /* the next one of its bucket */
-    struct entry *newer, *older;
-    uint8_t key[LOGIN_KEY_SIZE];
-    bool is_address;   /* false: it is of a user at an address */
-    uint32_t failures; /* how many at_ms[] holds; the oldest is overwritten first */
-    uint32_t next;     /* where in at_ms[] the next failure goes */
-    uint32_t level;    /* refusals so far: 1, 2, 4 … seconds */
-    uint32_t running;  /* attempts between enter and leave */
-    uint32_t woken;    /* attempts that were given a place and have not come back yet */
-    waiting_line line;
-    int64_t refused_until_ms;
-    int64_t moved_ms; /* when running or woken changed last */
-    int64_t at_ms[LOGIN_FAILURES_MAX];
-} entry;
-
+/* What an attempt is counted under. */
 typedef struct {
-    entry *entries, **buckets;
-    uint32_t count, used, bucket_count;
-    entry *newest, *oldest;
-} table;
-
-/* A place in a line. */
-typedef struct {
-    uint64_t handle;
-    uint32_t next;
-} place;
+    login_entry *address, *pair, *name;
+} entries;
 
 struct login_limiter {
     pthread_mutex_t lock;
     login_rules rules;
-    table table;
-    place *pool; /* pool[0] is not used */
+    login_table table;
+    login_table known;   /* of addresses and pairs: only who signs in gets into it, so nobody else pushes one out */
+    waiting_place *pool; /* pool[0] is not used */
     uint32_t free_place;
-    uint32_t held; /* running and woken attempts of all addresses */
+    waiting_line lines[LINES];
+    uint32_t held_known, held_others; /* places that are taken or promised */
+    uint64_t turns;                   /* given so far to those who are not known */
     int64_t swept_ms;
 };
-
-/* ---- the table: a hash table of fixed size, which forgets what was touched longest ago ---- */
-
-static void table_done(table *t)
-{
-    free(t->entries);
-    free(t->buckets);
-    *t = (table){0};
-}
-
-static bool table_init(table *t, uint32_t count)
-{
-    *t = (table){.count = count, .bucket_count = count};
-    t->entries = calloc(count, sizeof *t->entries);
-    t->buckets = calloc(t->bucket_count, sizeof(entry *));
-    if (t->entries && t->buckets)
-        return true;
-    table_done(t);
-    return false;
-}
-
-/* Keys are parts of a SHA-256: any of their bytes are as good as a hash. */
-static entry **bucket_of(table *t, const uint8_t key[LOGIN_KEY_SIZE])
-{
-    uint64_t hash;
-
-    memcpy(&hash, key, sizeof hash);
-    return &t->buckets[hash % t->bucket_count];
-}
-
-static void take_out(table *t, entry *e)
-{
-    *(e->newer ? &e->newer->older : &t->newest) = e->older;
-    *(e->older ? &e->older->newer : &t->oldest) = e->newer;
-}
-
-static void put_newest(table *t, entry *e)
-{
-    e->newer = NULL;
-    e->older = t->newest;
-    *(t->newest ? &t->newest->newer : &t->oldest) = e;
-    t->newest = e;
-}
-
-/* The entry of that key, now the newest; NULL when there is none. */
-static entry *table_find(table *t, const uint8_t key[LOGIN_KEY_SIZE])
-{
-    for (entry *e = *bucket_of(t, key); e; e = e->chain)
-        if (memcmp(e->key, key, LOGIN_KEY_SIZE) == 0) {
-            take_out(t, e);
-            put_newest(t, e);
-            return e;
-        }
-    return NULL;
-}
-
-static void forget(table *t, entry *e)
-{
-    entry **link = bucket_of(t, e->key);
-
-    while (*link != e)
-        link = &(*link)->chain;
-    *link = e->chain;
-    take_out(t, e);
-}
-
-/* An entry that was never used, or else the one that was touched longest ago and that no attempt needs. */
-static entry *free_entry(table *t)
-{
-    if (t->used < t->count)
-        return &t->entries[t->used++];
-    for (entry *e = t->oldest; e; e = e->newer)
-        if (!e->running && !e->woken && !e->line.count) {
-            forget(t, e);
-            return e;
-        }
-    return NULL;
-}
-
-/* The entry of that key, made when there is none, as the newest. NULL when every entry is busy. */
-static entry *table_touch(table *t, const uint8_t key[LOGIN_KEY_SIZE])
-{
-    entry *e = table_find(t, key);
-
-    if (e)
-        return e;
-    e = free_entry(t);
-    if (!e)
-        return NULL;
-    memset(e, 0, sizeof *e);
-    memcpy(e->key, key, LOGIN_KEY_SIZE);
-    e->chain = *bucket_of(t, key);
-    *bucket_of(t, key) = e;
-    put_newest(t, e);
-    return e;
-}
-
-/* ---- failures: after `max` within a minute an entry is refused, each time for longer, until a minute has passed
- * without a failure; with `max` 0 it never is ---- */
-
-static uint32_t recent_failures(const entry *e, int64_t now_ms)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < e->failures; i++)
-        count += now_ms - e->at_ms[i] < MINUTE_MS;
-    return count;
-}
-
-static void failures_forgive(entry *e)
-{
-    e->failures = e->next = e->level = 0;
-    e->refused_until_ms = 0;
-}
-
-static void failures_note(entry *e, uint32_t max, int64_t now_ms)
-{
-    if (max == 0)
-        return;
-    if (e->level && now_ms - e->refused_until_ms >= MINUTE_MS)
-        failures_forgive(e);
-    if (e->level == 0) {
-        e->at_ms[e->next] = now_ms;
-        e->next = (e->next + 1) % max;
-        e->failures += e->failures < max;
-        if (recent_failures(e, now_ms) < max)
-            return;
-    }
-    int64_t seconds = e->level < 6 ? INT64_C(1) << e->level : REFUSAL_MAX_S;
-    e->level++;
-    e->refused_until_ms = now_ms + (seconds < REFUSAL_MAX_S ? seconds : REFUSAL_MAX_S) * 1000;
-}
-
-/* How many attempts may run at once, so that nobody passes the limit by trying in parallel. */
-static uint32_t failures_room(const entry *e, uint32_t max, uint32_t at_once, int64_t now_ms)
-{
-    if (max == 0)
-        return at_once;
-    if (e->level)
-        return now_ms - e->refused_until_ms < MINUTE_MS ? 1 : at_once;
-    uint32_t left = max - recent_failures(e, now_ms);
-    return left < at_once ? left : at_once;
-}
-
-/* For how many more seconds it is refused; 0 when it is not. */
-static int failures_refused_s(const entry *e, int64_t now_ms)
-{
-    return e->refused_until_ms > now_ms ? (int)((e->refused_until_ms - now_ms + 999) / 1000) : 0;
-}
 
 /* ---- making and freeing ---- */
 
@@ -221,16 +63,17 @@ login_limiter *limiter_new(const login_rules *rules)
     if (!l)
         return NULL;
     l->rules = *rules;
+    if (l->rules.places > STRANGER_PLACES_MAX)
+        l->rules.places = STRANGER_PLACES_MAX;
+    pthread_mutex_init(&l->lock, NULL);
     l->pool = calloc(POOL_SIZE + 1, sizeof *l->pool);
-    if (!l->pool || !table_init(&l->table, rules->remembered)) {
-        free(l->pool);
-        free(l);
+    if (!l->pool || !table_init(&l->table, rules->remembered) || !table_init(&l->known, rules->remembered)) {
+        limiter_free(l);
         return NULL;
     }
     for (uint32_t i = 1; i < POOL_SIZE; i++)
         l->pool[i].next = i + 1;
     l->free_place = 1;
-    pthread_mutex_init(&l->lock, NULL);
     return l;
 }
 
@@ -240,48 +83,151 @@ void limiter_free(login_limiter *l)
         return;
     pthread_mutex_destroy(&l->lock);
     table_done(&l->table);
+    table_done(&l->known);
     free(l->pool);
     free(l);
 }
 
-/* ---- entering ---- */
+/* ---- who is known ---- */
+
+static bool is_known(login_limiter *l, const uint8_t key[LOGIN_KEY_SIZE], int64_t now_ms)
+{
+    const login_entry *e = table_find(&l->known, key);
+
+    return e && e->known_until_ms > now_ms;
+}
+
+static void make_known(login_limiter *l, const uint8_t key[LOGIN_KEY_SIZE], login_kind kind, int64_t now_ms)
+{
+    login_entry *e = l->rules.known_for_ms > 0 ? table_touch(&l->known, key, kind) : NULL;
+
+    if (e)
+        e->known_until_ms = now_ms + l->rules.known_for_ms;
+}
+
+/* ---- places ---- */
+
+/* Where the place of an attempt is counted: those who are known have theirs for themselves, whatever others do at their
+ * address. */
+static login_entry *holder_of(const entries *e, const login_try *who)
+{
+    return who->known ? e->pair : e->address;
+}
+
+static uint32_t *held_of(login_limiter *l, const login_entry *holder)
+{
+    return holder->kind == LOGIN_PAIR ? &l->held_known : &l->held_others;
+}
 
 /* Takes the places of lost attempts back. */
-static void heal(login_limiter *l, entry *e, int64_t now_ms)
+static void heal(login_limiter *l, login_entry *e, int64_t now_ms)
 {
     int64_t idle_ms = now_ms - e->moved_ms;
 
-    if (!(e->running && idle_ms > LOST_RUNNING_MS) && !(!e->running && e->woken && idle_ms > LOST_WOKEN_MS))
+    if (!(e->running && idle_ms > LOST_RUNNING_MS) && !(!e->running && e->promised && idle_ms > LOST_PROMISED_MS))
         return;
-    if (e->is_address)
-        l->held -= e->running + e->woken;
-    e->running = e->woken = 0;
+    *held_of(l, e) -= e->held;
+    e->running = e->promised = e->held = 0;
 }
 
 /* Lost attempts may hold every place. The whole table is searched for them, and so once a second at most. */
-static bool full(login_limiter *l, int64_t now_ms)
+static bool full(login_limiter *l, bool known, int64_t now_ms)
 {
-    if (l->held >= HELD_MAX && now_ms - l->swept_ms >= 1000) {
+    const uint32_t *held = known ? &l->held_known : &l->held_others;
+    uint32_t places = known ? KNOWN_PLACES : l->rules.places;
+
+    if (*held >= places && now_ms - l->swept_ms >= 1000) {
         l->swept_ms = now_ms;
         for (uint32_t i = 0; i < l->table.used; i++)
             heal(l, &l->table.entries[i], now_ms);
     }
-    return l->held >= HELD_MAX;
+    return *held >= places;
 }
 
-static void start_running(entry *e, int64_t now_ms)
+/* Counts an attempt under its address (unless it is known), its user there, and its user. */
+static void count_in(login_limiter *l, const entries *e, const login_try *who, bool running, int64_t now_ms)
 {
-    e->running++;
-    e->moved_ms = now_ms;
+    login_entry *all[] = {who->known ? NULL : e->address, e->pair, who->known ? NULL : e->name};
+
+    for (int i = 0; i < 3; i++)
+        if (all[i]) {
+            *(running ? &all[i]->running : &all[i]->promised) += 1;
+            all[i]->moved_ms = now_ms;
+        }
+    holder_of(e, who)->held++;
+    ++*held_of(l, holder_of(e, who));
+    if (!who->known)
+        e->address->turn = e->name->turn = ++l->turns;
 }
 
-static bool stop_running(entry *e, int64_t now_ms)
+static void count_out(login_limiter *l, const login_try *who, bool running, int64_t now_ms)
 {
-    bool ran = e->running > 0;
+    const uint8_t *keys[] = {who->known ? NULL : who->address, who->pair, who->known ? NULL : who->name};
 
-    e->running -= ran;
-    e->moved_ms = now_ms;
-    return ran;
+    for (int i = 0; i < 3; i++) {
+        login_entry *e = keys[i] ? table_find(&l->table, keys[i]) : NULL;
+        uint32_t *count = !e ? NULL : running ? &e->running : &e->promised;
+        if (!e || *count == 0) /* it was taken back as lost */
+            continue;
+        --*count;
+        e->moved_ms = now_ms;
+        if (e->held > 0 && e->kind == (who->known ? LOGIN_PAIR : LOGIN_ADDRESS)) {
+            e->held--;
+            --*held_of(l, e);
+        }
+    }
+}
+
+static uint32_t busy(const login_entry *e)
+{
+    return e->running + e->promised;
+}
+
+/* Is there a place for it, and does it keep within its limits then? */
+static bool fits(login_limiter *l, const entries *e, const login_try *who, int64_t now_ms)
+{
+    const login_rules *r = &l->rules;
+
+    if (busy(e->pair) >= failures_room(e->pair, r->failures, r->at_once, now_ms) || full(l, who->known, now_ms))
+        return false;
+    return who->known || (busy(e->address) < failures_room(e->address, r->address_failures, r->at_once, now_ms) &&
+                          busy(e->name) < failures_room(e->name, r->user_failures, UINT32_MAX, now_ms));
+}
+
+/* ---- entering ---- */
+
+/* A further entry of the same attempt, which must not push the earlier ones out of the table. */
+static login_entry *touch_beside(login_limiter *l, login_entry *a, login_entry *b, const uint8_t *key, login_kind kind,
+                                 int64_t now_ms)
+{
+    a->waiting++;
+    b->waiting++;
+    login_entry *e = table_touch(&l->table, key, kind);
+    a->waiting--;
+    b->waiting--;
+    if (e)
+        heal(l, e, now_ms);
+    return e;
+}
+
+static bool touch_address(login_limiter *l, const login_try *who, int64_t now_ms, entries *ret)
+{
+    ret->address = table_touch(&l->table, who->address, LOGIN_ADDRESS);
+    if (ret->address)
+        heal(l, ret->address, now_ms);
+    return ret->address != NULL;
+}
+
+static bool touch_rest(login_limiter *l, const login_try *who, int64_t now_ms, entries *e)
+{
+    e->pair = touch_beside(l, e->address, e->address, who->pair, LOGIN_PAIR, now_ms);
+    e->name = e->pair ? touch_beside(l, e->address, e->pair, who->name, LOGIN_NAME, now_ms) : NULL;
+    return e->name != NULL;
+}
+
+static bool touch_all(login_limiter *l, const login_try *who, int64_t now_ms, entries *ret)
+{
+    return touch_address(l, who, now_ms, ret) && touch_rest(l, who, now_ms, ret);
 }
 
 static login_answer refuse(int seconds, int *ret_retry_s)
@@ -290,161 +236,199 @@ static login_answer refuse(int seconds, int *ret_retry_s)
     return LOGIN_REFUSED;
 }
 
-/* Touches both entries. The second one must not push the first one out of the table. */
-static bool touch_both(login_limiter *l, const login_key *key, int64_t now_ms, entry **ret_address, entry **ret_user)
+static bool may_wait(const login_limiter *l, const entries *e, const login_try *who)
 {
-    entry *address = table_touch(&l->table, key->address);
+    uint32_t others = l->lines[OTHER_LINE].count, own = holder_of(e, who)->waiting;
 
-    if (!address)
-        return false;
-    address->is_address = true;
-    heal(l, address, now_ms);
-    address->running++;
-    entry *user = table_touch(&l->table, key->user);
-    address->running--;
-    if (!user)
-        return false;
-    heal(l, user, now_ms);
-    *ret_address = address;
-    *ret_user = user;
-    return true;
+    return l->free_place && own < l->rules.waiting &&
+           (who->known || others < (own > 0 ? FURTHER_WAITING : STRANGERS_WAITING));
 }
 
-static bool must_wait(const login_limiter *l, const entry *address, const entry *user, bool woken, int64_t now_ms)
+static login_answer enter(login_limiter *l, login_try *who, int64_t now_ms, int *ret_retry_s)
 {
-    const login_rules *r = &l->rules;
+    bool promised = who->promised;
+    entries e = {0};
 
-    if (!woken && (address->woken || address->line.count))
-        return true;
-    return address->running >= failures_room(address, r->address_failures, r->at_once, now_ms) ||
-           user->running >= failures_room(user, r->failures, r->at_once, now_ms);
-}
-
-static login_answer enter(login_limiter *l, const login_key *key, bool woken, int64_t now_ms, int *ret_retry_s)
-{
-    entry *address, *user;
-
-    if (!touch_both(l, key, now_ms, &address, &user))
+    if (promised)
+        count_out(l, who, false, now_ms);
+    else
+        who->known = is_known(l, who->pair, now_ms);
+    who->promised = false;
+    if (!touch_address(l, who, now_ms, &e))
         return LOGIN_BUSY;
-    if (woken && address->woken) {
-        address->woken--;
-        address->moved_ms = now_ms;
-        l->held--;
-    }
-    int seconds = failures_refused_s(address, now_ms);
-    if (failures_refused_s(user, now_ms) > seconds)
-        seconds = failures_refused_s(user, now_ms);
+    /* Before anything else is remembered of it: who is refused can push nobody out of the table. */
+    int seconds = who->known ? 0 : failures_refused_s(e.address, now_ms);
     if (seconds)
         return refuse(seconds, ret_retry_s);
-    if (must_wait(l, address, user, woken, now_ms))
-        return address->line.count < l->rules.waiting && l->free_place ? LOGIN_WAIT : refuse(1, ret_retry_s);
-    if (!woken && full(l, now_ms))
+    if (!touch_rest(l, who, now_ms, &e))
         return LOGIN_BUSY;
-    start_running(address, now_ms);
-    start_running(user, now_ms);
-    l->held++;
+    seconds = failures_refused_s(e.pair, now_ms);
+    if (!who->known && failures_refused_s(e.name, now_ms) > seconds)
+        seconds = failures_refused_s(e.name, now_ms);
+    if (seconds)
+        return refuse(seconds, ret_retry_s);
+    bool others_wait = !who->known && l->lines[OTHER_LINE].count > 0;
+    if ((!promised && others_wait) || !fits(l, &e, who, now_ms))
+        return may_wait(l, &e, who) ? LOGIN_WAIT : refuse(1, ret_retry_s);
+    count_in(l, &e, who, true, now_ms);
     return LOGIN_ADMITTED;
 }
 
-login_answer limiter_enter(login_limiter *l, const login_key *key, bool woken, int64_t now_ms, int *ret_retry_s)
+login_answer limiter_enter(login_limiter *l, login_try *who, int64_t now_ms, int *ret_retry_s)
 {
     pthread_mutex_lock(&l->lock);
-    login_answer answer = enter(l, key, woken, now_ms, ret_retry_s);
+    login_answer answer = enter(l, who, now_ms, ret_retry_s);
     pthread_mutex_unlock(&l->lock);
     return answer;
 }
 
 /* ---- waiting ---- */
 
-static void put_in_line(login_limiter *l, entry *e, uint64_t handle)
+static void put_last(login_limiter *l, waiting_line *line, uint32_t at)
 {
+    l->pool[at].next = 0;
+    *(line->count ? &l->pool[line->last].next : &line->first) = at;
+    line->last = at;
+    line->count++;
+}
+
+/* Takes the place behind `before` (0: the first) out of the line. */
+static uint32_t take_from(login_limiter *l, waiting_line *line, uint32_t before)
+{
+    uint32_t *link = before ? &l->pool[before].next : &line->first, at = *link;
+
+    *link = l->pool[at].next;
+    if (line->last == at)
+        line->last = before;
+    line->count--;
+    return at;
+}
+
+bool limiter_park(login_limiter *l, const login_try *who, uint64_t handle, int64_t now_ms)
+{
+    entries e = {0};
+
+    pthread_mutex_lock(&l->lock);
     uint32_t at = l->free_place;
-
-    l->free_place = l->pool[at].next;
-    l->pool[at] = (place){.handle = handle};
-    *(e->line.count ? &l->pool[e->line.last].next : &e->line.first) = at;
-    e->line.last = at;
-    e->line.count++;
+    bool touched = touch_all(l, who, now_ms, &e);
+    if (touched && at) {
+        l->free_place = l->pool[at].next;
+        l->pool[at].turn = (login_turn){.handle = handle, .who = *who};
+        holder_of(&e, who)->waiting++;
+        put_last(l, &l->lines[who->known ? KNOWN_LINE : OTHER_LINE], at);
+    } else if (touched) {
+        count_in(l, &e, who, false, now_ms);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return touched && at;
 }
 
-/* Promises the free place to an attempt that is about to come to limiter_enter(). */
-static void promise(login_limiter *l, entry *e, int64_t now_ms)
+/* Does it come before the best so far? The address that has had no turn for longest comes first, so that one which has
+ * none yet waits for nobody who had his; of several such ones, whose name has had none. But before all of them those
+ * are sent away who are refused by now. */
+static bool comes_before(const entries *e, const entries *best, int64_t now_ms)
 {
-    e->woken++;
-    e->moved_ms = now_ms;
-    l->held++;
+    if (!best->address || failures_refused_s(best->address, now_ms))
+        return !best->address;
+    if (e->address->turn != best->address->turn)
+        return e->address->turn < best->address->turn || failures_refused_s(e->address, now_ms);
+    return e->name->turn < best->name->turn;
 }
 
-/* Hands the free place to the first in the line. */
-static uint64_t wake_first(login_limiter *l, entry *e, int64_t now_ms)
+/* Which of a line may go on now, and what stands before it there. 0: nobody. */
+static uint32_t choose(login_limiter *l, const waiting_line *line, int64_t now_ms, uint32_t *ret_before)
 {
-    if (!e->line.count)
-        return 0;
-    uint32_t at = e->line.first;
-    uint64_t handle = l->pool[at].handle;
-    e->line.first = l->pool[at].next;
-    e->line.count--;
+    entries best = {0};
+    uint32_t chosen = 0;
+
+    for (uint32_t before = 0, at = line->first; at; before = at, at = l->pool[at].next) {
+        const login_try *who = &l->pool[at].turn.who;
+        entries e = {0};
+        if (!touch_all(l, who, now_ms, &e) || !comes_before(&e, &best, now_ms) || !fits(l, &e, who, now_ms))
+            continue;
+        best = e;
+        chosen = at;
+        *ret_before = before;
+        if (who->known)
+            break;
+    }
+    return chosen;
+}
+
+static bool give_turn(login_limiter *l, waiting_line *line, int64_t now_ms, login_turn *ret)
+{
+    uint32_t before = 0, at = choose(l, line, now_ms, &before);
+    entries e = {0};
+
+    if (!at || !touch_all(l, &l->pool[at].turn.who, now_ms, &e))
+        return false;
+    *ret = l->pool[at].turn;
+    (void)take_from(l, line, before);
     l->pool[at].next = l->free_place;
     l->free_place = at;
-    promise(l, e, now_ms);
-    return handle;
+    holder_of(&e, &ret->who)->waiting--;
+    count_in(l, &e, &ret->who, false, now_ms);
+    return true;
 }
 
-bool limiter_park(login_limiter *l, const login_key *key, uint64_t handle, int64_t now_ms)
+bool limiter_turn(login_limiter *l, int64_t now_ms, login_turn *ret)
 {
-    bool parked = false;
+    bool found = false;
 
     pthread_mutex_lock(&l->lock);
-    entry *e = table_touch(&l->table, key->address);
+    for (int line = KNOWN_LINE; line < LINES && !found; line++)
+        if (l->lines[line].count && !full(l, line == KNOWN_LINE, now_ms))
+            found = give_turn(l, &l->lines[line], now_ms, ret);
+    pthread_mutex_unlock(&l->lock);
+    return found;
+}
+
+void limiter_pass(login_limiter *l, const login_turn *turn, int64_t now_ms)
+{
+    pthread_mutex_lock(&l->lock);
+    count_out(l, &turn->who, false, now_ms);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* ---- the end of an attempt ---- */
+
+static void note(login_limiter *l, const uint8_t key[LOGIN_KEY_SIZE], uint32_t max, int64_t now_ms)
+{
+    login_entry *e = table_find(&l->table, key);
+
     if (e)
-        e->is_address = true;
-    if (e && l->free_place && (e->running || e->woken)) {
-        put_in_line(l, e, handle);
-        parked = true;
-    } else if (e) {
-        promise(l, e, now_ms);
-    }
-    pthread_mutex_unlock(&l->lock);
-    return parked;
+        failures_note(e, max, now_ms);
 }
 
-uint64_t limiter_leave(login_limiter *l, const login_key *key, login_outcome outcome, int64_t now_ms)
+void limiter_leave(login_limiter *l, const login_try *who, login_outcome outcome, int64_t now_ms)
 {
-    uint64_t handle = 0;
-
     pthread_mutex_lock(&l->lock);
-    entry *address = table_find(&l->table, key->address);
-    entry *user = table_find(&l->table, key->user);
-    if (user) {
-        (void)stop_running(user, now_ms);
-        if (outcome == LOGIN_FAILED)
-            failures_note(user, l->rules.failures, now_ms);
-        if (outcome == LOGIN_PASSED)
-            failures_forgive(user);
+    count_out(l, who, true, now_ms);
+    if (outcome == LOGIN_FAILED) {
+        note(l, who->pair, l->rules.failures, now_ms);
+        note(l, who->address, l->rules.address_failures, now_ms);
+        note(l, who->name, l->rules.user_failures, now_ms);
     }
-    if (address) {
-        l->held -= stop_running(address, now_ms);
-        if (outcome == LOGIN_FAILED)
-            failures_note(address, l->rules.address_failures, now_ms);
-        handle = wake_first(l, address, now_ms);
+    if (outcome == LOGIN_PASSED) {
+        login_entry *pair = table_find(&l->table, who->pair);
+        if (pair)
+            failures_forgive(pair);
+        make_known(l, who->pair, LOGIN_PAIR, now_ms);
+        make_known(l, who->address, LOGIN_ADDRESS, now_ms);
     }
     pthread_mutex_unlock(&l->lock);
-    return handle;
 }
 
-uint64_t limiter_next(login_limiter *l, const login_key *key, bool unused, int64_t now_ms)
+int limiter_wrong(login_limiter *l, const uint8_t address[LOGIN_KEY_SIZE], int64_t now_ms)
 {
-    uint64_t handle = 0;
+    int seconds = 0;
 
     pthread_mutex_lock(&l->lock);
-    entry *e = table_find(&l->table, key->address);
-    if (e) {
-        if (unused && e->woken) {
-            e->woken--;
-            l->held--;
-        }
-        handle = wake_first(l, e, now_ms);
-    }
+    login_entry *e = is_known(l, address, now_ms) ? NULL : table_touch(&l->table, address, LOGIN_ADDRESS);
+    if (e)
+        seconds = failures_refused_s(e, now_ms);
+    if (e && !seconds)
+        failures_note(e, l->rules.address_failures, now_ms);
     pthread_mutex_unlock(&l->lock);
-    return handle;
+    return seconds;
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const sw_option OPTIONS[] = {
     {.name = "failures",
@@ -19,6 +20,26 @@ static const sw_option OPTIONS[] = {
      .max = LOGIN_FAILURES_MAX,
      .summary = "The same for all users of one address (/64 for IPv6); raise it for many people behind one address. "
                 "0: never."},
+    {.name = "user_failures",
+     .type = SW_OPTION_INT,
+     .default_value = "30",
+     .max = LOGIN_FAILURES_MAX,
+     .summary =
+         "The same for one user over all addresses; those who signed in lately from their address are not refused. "
+         "0: never."},
+    {.name = "known_for",
+     .type = SW_OPTION_DURATION,
+     .default_value = "30d",
+     .max = INT64_C(366) * 24 * 60 * 60 * 1000,
+     .summary =
+         "How long after a right password a user is known at that address: the failures of others do not concern "
+         "it, and places are kept for it however many strangers try. Forgotten by a restart. 0: never."},
+    {.name = "places",
+     .type = SW_OPTION_INT,
+     .default_value = "0",
+     .max = 32,
+     .summary = "Logins of all addresses that may be hashed at the same time, but for known users; 0: as many as "
+                "server.hash_workers."},
     {.name = "at_once",
      .type = SW_OPTION_INT,
      .default_value = "2",
@@ -42,7 +63,9 @@ static const sw_option OPTIONS[] = {
      .default_value = "8192",
      .min = 64,
      .max = 1000000,
-     .summary = "Addresses and (user, address) pairs whose failures are remembered; those untouched longest go first."},
+     .summary =
+         "Addresses, users and (user, address) pairs whose failures are remembered, and as many that are known; those "
+         "untouched longest go first."},
 };
 
 static const sw_route ROUTES[] = {
@@ -51,6 +74,7 @@ static const sw_route ROUTES[] = {
      .access = SW_PUBLIC,
      .lane = SW_LANE_WORKER,
      .handle = post_login,
+     .body_limit = 4096,
      .summary = "Sign in with name and password.",
      .request = "{\"username\":\"admin\",\"password\":\"…\"}",
      .response = "{\"token\":\"<jwt>\",\"user\":{\"id\":1,\"username\":\"admin\",\"role\":\"ADMIN\","
@@ -70,14 +94,30 @@ static uint32_t number(sw_host *host, const char *option)
     return (uint32_t)sw_option_int(host, option);
 }
 
+/* One for each thread of the hash lane: more would only wait there, before a known user. */
+static uint32_t places(sw_host *host)
+{
+    int64_t threads = sw_option_core_int(host, "server.hash_workers");
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (number(host, "places") > 0)
+        return number(host, "places");
+    if (threads <= 0)
+        threads = cores > 1 ? cores / 2 : 1;
+    return threads < INT32_MAX ? (uint32_t)threads : INT32_MAX;
+}
+
 static bool fill_state(auth_state *state, sw_host *host, const char *secret)
 {
     login_rules rules = {
         .failures = number(host, "failures"),
         .address_failures = number(host, "address_failures"),
+        .user_failures = number(host, "user_failures"),
         .at_once = number(host, "at_once"),
+        .places = places(host),
         .waiting = number(host, "waiting"),
         .remembered = number(host, "remembered"),
+        .known_for_ms = sw_option_int(host, "known_for"),
     };
 
     state->host = host;

@@ -78,6 +78,14 @@ def test_it_reads_times(server):
     assert server.post("/api/newer/time", {"at": "today"}, token=None).json()["error"] == "invalid at"
 
 
+def test_a_route_may_allow_less_of_a_body_than_the_server(server):
+    assert server.post("/api/newer/short", data=b'{"at":"2026-01-01"}').status_code == 400
+    assert server.post("/api/newer/short", data=b'{"text":"12345678"}').status_code == 200
+    assert server.post("/api/newer/short", data=b'{"text":"123456789a"}').status_code == 413
+    assert server.post("/api/newer/short", data=iter([b'{"text":"', b'123456789a"}'])).status_code == 413
+    assert server.post("/api/newer/time", data=b'{"text":"123456789a"}').status_code == 200
+
+
 def test_it_answers_the_socket_that_asks(server):
     with Socket(server, server.admin()) as asks, Socket(server, server.admin()) as twin:
         asks.send({"type": "NEWER_ASK", "ack": True, "local_id": "1"})

@@ -41,10 +41,9 @@ def test_a_413_is_for_browsers_too(server):
 
 
 def test_most_routes_take_one_mebibyte(server):
-    login = json.dumps({"username": "x" * (MIB - 100), "password": "y"}).encode()
-    assert requests.post(server.url + "/api/auth/login", data=login, timeout=30).status_code != 413
-    login = json.dumps({"username": "x" * MIB, "password": "y"}).encode()
-    assert requests.post(server.url + "/api/auth/login", data=login, timeout=30).status_code == 413
+    for size, status in ((MIB - 100, 400), (MIB, 413)):
+        body = json.dumps({"action_id": "x" * size, "approved": True}).encode()
+        assert server.request("POST", "/api/chat/auth/response", data=body).status_code == status
 
 
 def test_arrays_of_messages_may_be_larger(server):

@@ -11,8 +11,7 @@ enum { BCRYPT_MAX = 72, PASSWORD_MAX = 128, ADMIN_ID = 1 };
 
 typedef struct {
     const char *username, *password;
-    login_key key;
-    bool woken;   /* it has waited in the line of its address */
+    login_try who;
     sw_user user; /* id 0 when nobody of that name has a password */
     const char *token;
     char better[192]; /* the hash by today's method and cost */
@@ -51,7 +50,7 @@ static sw_status rehash_and_reply(sw_tx *tx, void *arg)
 /* ---- the keys under which an attempt is counted. They are digests, so that neither the length nor the content of what
  * was typed matters ---- */
 
-enum { KIND_ADDRESS = 'a', KIND_USER = 'u', LABEL_SIZE = 128, NAME_MAX_BYTES = 64 };
+enum { KIND_ADDRESS = 'a', KIND_USER = 'u', KIND_NAME = 'n', LABEL_SIZE = 128, NAME_MAX_BYTES = 64 };
 
 /* The bytes of an IPv4 address (also of one inside IPv6), or of the /64 of an IPv6 address, since one customer usually
  * has a whole /64. Returns their number. */
@@ -88,62 +87,75 @@ static void digest(uint8_t kind, const uint8_t *address, size_t address_len, con
     memcpy(out, hash, LOGIN_KEY_SIZE);
 }
 
-static void login_key_of(const char *username, const char *address, login_key *ret)
+/* Of the address alone; `username` NULL: that is all. */
+static void read_keys(const char *username, const char *address, login_try *ret)
 {
     uint8_t bytes[LABEL_SIZE];
     size_t len = address_bytes(address, bytes);
 
     digest(KIND_ADDRESS, bytes, len, "", 0, ret->address);
+    if (!username)
+        return;
     /* One byte more than the longest name. No user has a longer one, so that all of those may count as the same. */
-    digest(KIND_USER, bytes, len, username, strnlen(username, NAME_MAX_BYTES + 1), ret->user);
+    size_t name_len = strnlen(username, NAME_MAX_BYTES + 1);
+    digest(KIND_USER, bytes, len, username, name_len, ret->pair);
+    digest(KIND_NAME, bytes, 0, username, name_len, ret->name);
 }
 
 /* ---- the limiter ---- */
 
-/* Lets the next attempt in, and skips those whose clients are gone. */
-static void wake(const auth_state *state, const login_key *key, uint64_t handle)
+/* Lets in whose turn it is, and passes over those whose clients are gone. */
+static void wake(const auth_state *state)
 {
-    while (handle && !sw_complete(state->host, handle))
-        handle = limiter_next(state->limiter, key, true, sw_monotonic_ms());
+    login_turn turn;
+
+    while (limiter_turn(state->limiter, sw_monotonic_ms(), &turn))
+        if (!sw_complete(state->host, turn.handle))
+            limiter_pass(state->limiter, &turn, sw_monotonic_ms());
 }
 
 static void leave(const auth_state *state, const attempt *a, login_outcome outcome)
 {
-    wake(state, &a->key, limiter_leave(state->limiter, &a->key, outcome, sw_monotonic_ms()));
+    limiter_leave(state->limiter, &a->who, outcome, sw_monotonic_ms());
+    wake(state);
 }
 
-static sw_status refused(sw_request *req, const attempt *a, login_answer answer, int retry_s)
+static sw_status fail_for(sw_request *req, int retry_s)
+{
+    sw_fail_retry_after(req, retry_s);
+    return sw_fail(req, SW_RATE_LIMITED, NULL, "too many login attempts, try again in %d s", retry_s);
+}
+
+static sw_status refused(sw_request *req, login_answer answer, int retry_s)
 {
     auth_state *state = sw_request_state(req);
 
     atomic_fetch_add(&state->refusals, 1);
-    if (a->woken)
-        wake(state, &a->key, limiter_next(state->limiter, &a->key, false, sw_monotonic_ms()));
-    if (answer == LOGIN_BUSY)
-        return SW_BUSY;
-    sw_fail_retry_after(req, retry_s);
-    return sw_fail(req, SW_RATE_LIMITED, NULL, "too many login attempts, try again in %d s", retry_s);
+    wake(state);
+    return answer == LOGIN_BUSY ? SW_BUSY : fail_for(req, retry_s);
 }
 
 static sw_status come_back(sw_request *req)
 {
     attempt *a = sw_request_kept(req);
 
-    a->woken = true;
+    a->who.promised = true;
     return admit(req);
 }
 
 static sw_status wait_in_line(sw_request *req, const attempt *a)
 {
-    auth_state *state = sw_request_state(req);
+    const auth_state *state = sw_request_state(req);
     int timeout_ms = (int)sw_option_int(state->host, "wait_timeout");
-    login_key key = a->key; /* a copy: once it is parked, another thread may have the request */
-    uint64_t handle = sw_defer(req, SW_LANE_WORKER, come_back, timeout_ms);
+    login_turn turn = {.who = a->who}; /* a copy: once it is parked, another thread may have the request */
 
-    if (!handle)
+    turn.handle = sw_defer(req, SW_LANE_WORKER, come_back, timeout_ms);
+    if (!turn.handle)
         return SW_BUSY;
-    if (!limiter_park(state->limiter, &key, handle, sw_monotonic_ms()))
-        wake(state, &key, handle);
+    if (!limiter_park(state->limiter, &turn.who, turn.handle, sw_monotonic_ms()) &&
+        !sw_complete(state->host, turn.handle))
+        limiter_pass(state->limiter, &turn, sw_monotonic_ms());
+    wake(state);
     return sw_deferred(req);
 }
 
@@ -212,9 +224,9 @@ static sw_status admit(sw_request *req) /* worker */
     attempt *a = sw_request_kept(req);
     int retry_s = 1;
 
-    login_answer answer = limiter_enter(state->limiter, &a->key, a->woken, sw_monotonic_ms(), &retry_s);
+    login_answer answer = limiter_enter(state->limiter, &a->who, sw_monotonic_ms(), &retry_s);
     if (answer == LOGIN_REFUSED || answer == LOGIN_BUSY)
-        return refused(req, a, answer, retry_s);
+        return refused(req, answer, retry_s);
     if (answer == LOGIN_WAIT)
         return wait_in_line(req, a);
     sw_status status = look_up(req, a);
@@ -235,6 +247,18 @@ static const char *credential(const sw_value *body, const char *name)
     return text && *text ? text : NULL;
 }
 
+/* Guessing costs a failure, whatever is sent. */
+static sw_status not_a_login(sw_request *req, const attempt *a)
+{
+    auth_state *state = sw_request_state(req);
+    int retry_s = limiter_wrong(state->limiter, a->who.address, sw_monotonic_ms());
+
+    if (retry_s == 0)
+        return sw_fail(req, SW_INVALID, NULL, "invalid request body");
+    atomic_fetch_add(&state->refusals, 1);
+    return fail_for(req, retry_s);
+}
+
 sw_status post_login(sw_request *req)
 {
     const sw_value *body = sw_body(req);
@@ -243,11 +267,13 @@ sw_status post_login(sw_request *req)
 
     if (!a)
         return SW_NO_MEMORY;
+    sw_reply_header(req, "Cache-Control", "no-store");
     a->username = object ? credential(body, "username") : NULL;
     a->password = object ? credential(body, "password") : NULL;
-    if (!a->username || !a->password)
-        return sw_fail(req, SW_INVALID, NULL, "invalid request body");
-    login_key_of(a->username, sw_request_address(req), &a->key);
+    bool complete = a->username && a->password;
+    read_keys(complete ? a->username : NULL, sw_request_address(req), &a->who);
+    if (!complete)
+        return not_a_login(req, a);
     sw_request_keep(req, a);
     return admit(req);
 }

@@ -74,6 +74,7 @@ sw_status get_agent_token(sw_request *req)
         return sw_fail(req, SW_NOT_FOUND, NULL, "raw token not recorded; rotate it");
     SW_TRY(found);
 
+    sw_reply_header(req, "Cache-Control", "no-store");
     sw_json *out = sw_reply_json(req, 200);
     sw_json_object_begin(out, NULL);
     sw_json_text(out, "username", user.name);

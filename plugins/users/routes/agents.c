@@ -150,6 +150,7 @@ sw_status post_agents(sw_request *req)
 
     if (!r)
         return SW_NO_MEMORY;
+    sw_reply_header(req, "Cache-Control", "no-store");
     r->user = (new_user){
         .name = field_agent_name(req),
         .role = SW_ROLE_AGENT,
@@ -244,6 +245,7 @@ sw_status patch_agent_token(sw_request *req)
 
     if (!r)
         return SW_NO_MEMORY;
+    sw_reply_header(req, "Cache-Control", "no-store");
     r->id = sw_path_id(req, "id");
     r->token = field_api_token(req, false);
     SW_TRY(sw_check(req));

@@ -1,4 +1,4 @@
-/* newer: calls what ABI 1.1 added, and nothing else of note. An older server must refuse it (test_newer.py). */
+/* newer: calls what ABI 1.1 and 1.2 added, and nothing else of note. An older server must refuse it (test_newer.py). */
 #include <steward/host.h>
 #include <steward/outbound.h>
 #include <steward/plugin.h>
@@ -69,6 +69,12 @@ static const sw_route ROUTES[] = {
      .access = SW_PUBLIC,
      .lane = SW_LANE_WORKER,
      .handle = get_no_socket},
+    {.method = SW_POST,
+     .path = "/api/newer/short",
+     .access = SW_PUBLIC,
+     .lane = SW_LANE_WORKER,
+     .handle = post_time,
+     .body_limit = 20},
 };
 
 static const sw_frame_handler FRAMES[] = {
@@ -80,7 +86,7 @@ const sw_plugin sw_plugin_v1 = {
     .name = "newer",
     .version = "1",
     .license = "MIT",
-    .summary = "Calls what ABI 1.1 added.",
+    .summary = "Calls what ABI 1.1 and 1.2 added.",
     .routes = SW_TABLE(ROUTES),
     .frames = SW_TABLE(FRAMES),
 };

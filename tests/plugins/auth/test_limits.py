@@ -10,6 +10,9 @@ from requests.adapters import HTTPAdapter
 from support.steward import ADMIN_PASSWORD, Steward, eventually
 
 
+NO_LIMITS = {"failures": "0", "address_failures": "0", "user_failures": "0"}
+
+
 class From(HTTPAdapter):
     """Connections from one local address."""
 
@@ -29,6 +32,10 @@ def session(address):
 
 def login(server, who, username="admin", password=ADMIN_PASSWORD):
     return who.post(server.url + "/api/auth/login", json={"username": username, "password": password}, timeout=60)
+
+
+def post(server, who, data):
+    return who.post(server.url + "/api/auth/login", data=data, headers={"Content-Type": "application/json"}, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +103,52 @@ def test_success_clears_what_the_pair_had(server):
         assert login(server, who).status_code == 200
 
 
-def test_bodies_that_are_no_login_do_not_count(server):
+def test_bodies_that_are_no_login_count_as_failures(server):
     who = session("127.0.1.8")
-    for _ in range(20):
-        assert who.post(server.url + "/api/auth/login", json={"username": "admin"}, timeout=60).status_code == 400
+    for data in (b"{", b"", b"[]", b'{"username":"admin"}', b'{"username":"admin","password":7}'):
+        assert post(server, who, data).status_code == 400
+    for data in (b"{", b'{"username":"admin"}'):
+        answer = post(server, who, data)
+        assert answer.status_code == 429 and answer.headers["Retry-After"] == "1"
+    assert login(server, who).status_code == 429
+
+
+def test_where_somebody_signed_in_lately_a_broken_script_locks_nobody_out(server):
+    who = session("127.0.1.14")
     assert login(server, who).status_code == 200
+    for _ in range(20):
+        assert post(server, who, b"{").status_code == 400
+    for i in range(5):
+        assert login(server, who, username=f"guess{i}", password="wrong").status_code == 401
+    assert login(server, who, username="guess9", password="wrong").status_code == 429
+    assert login(server, who).status_code == 200
+
+
+def test_one_user_is_not_guessed_from_everywhere_but_who_is_known_comes_in():
+    with Steward({"plugin:auth": {"user_failures": "20"}}) as server:
+        home = session("127.0.2.1")
+        assert login(server, home).status_code == 200
+        codes = [login(server, session(f"127.0.3.{i}"), username="ADMIN", password=f"guess {i}").status_code for i in range(1, 31)]
+        assert codes == [401] * 20 + [429] * 10
+        assert login(server, session("127.0.3.50")).status_code == 429
+        assert login(server, session("127.0.3.51"), username="other", password="wrong").status_code == 401
+        assert login(server, home).status_code == 200
+
+
+def test_sixty_addresses_that_guess_keep_no_known_user_waiting():
+    options = {"auth": {"bcrypt_cost": "10"}, "server": {"hash_workers": "1"}, "plugin:auth": {"user_failures": "0"}}
+    with Steward(options) as server:
+        home = session("127.0.2.2")
+        assert login(server, home).status_code == 200
+        with concurrent.futures.ThreadPoolExecutor(120) as pool:
+            guesses = [pool.submit(login, server, session(f"127.0.4.{i % 60 + 1}"), "admin", f"guess {i}") for i in range(120)]
+            eventually(lambda: sum(f.done() for f in guesses) >= 3, what="the first answers to guesses")
+            for _ in range(3):
+                assert login(server, home).status_code == 200
+            still_waiting = sum(not f.done() for f in guesses)
+            assert all(f.result().status_code in (401, 503) for f in guesses)
+        # Each login had one guess before it, the one that was running; other answers may come in between.
+        assert still_waiting >= 60, "it waited behind the crowd"
 
 
 def test_trying_in_parallel_does_not_get_past_the_limit():
@@ -118,7 +166,7 @@ def test_trying_in_parallel_does_not_get_past_the_limit():
 
 
 def test_one_address_does_not_keep_others_from_logging_in():
-    with Steward({"auth": {"bcrypt_cost": "10"}, "plugin:auth": {"failures": "0", "address_failures": "0"}}) as server:
+    with Steward({"auth": {"bcrypt_cost": "10"}, "plugin:auth": NO_LIMITS}) as server:
         crowd, other = session("127.0.1.10"), session("127.0.1.11")
         with concurrent.futures.ThreadPoolExecutor(60) as pool:
             busy = [pool.submit(login, server, crowd, "admin", "wrong") for _ in range(60)]
@@ -138,7 +186,7 @@ def test_a_line_that_is_full_refuses():
 
 
 def test_clients_that_leave_while_they_wait_do_no_harm():
-    with Steward({"auth": {"bcrypt_cost": "9"}, "plugin:auth": {"failures": "0", "address_failures": "0"}}) as server:
+    with Steward({"auth": {"bcrypt_cost": "9"}, "plugin:auth": NO_LIMITS}) as server:
         who = session("127.0.1.13")
 
         def leave(_):

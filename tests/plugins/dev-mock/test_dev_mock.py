@@ -59,6 +59,7 @@ def test_raw_tokens_are_heard(server):
     answer = server.get("/api/dev/mock/agent-token/told")
     assert answer.status_code == 200
     assert answer.json() == {"username": "told", "role": "AGENT", "api_token": token}
+    assert answer.headers["Cache-Control"] == "no-store"
     rotated = server.patch(f"/api/users/agents/{agent_id}/token", {}).json()["api_token"]
     assert server.get("/api/dev/mock/agent-token/told").json()["api_token"] == rotated
     butler = server.butler_token()

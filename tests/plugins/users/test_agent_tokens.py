@@ -125,3 +125,11 @@ def test_of_many_that_want_a_name_or_a_token_one_gets_it(server):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         assert sorted(pool.map(same_name, range(32))) == [201] + [409] * 31
         assert sorted(pool.map(same_token, range(32))) == [201] + [409] * 31
+
+
+def test_answers_that_hold_a_token_are_not_kept_by_anybody(server):
+    made = server.post("/api/users/agents", {"username": "unkept"})
+    renewed = server.patch(f"/api/users/agents/{made.json()['id']}/token", {})
+    assert made.json()["api_token"] and renewed.json()["api_token"]
+    for answer in (made, renewed):
+        assert answer.headers["Cache-Control"] == "no-store"

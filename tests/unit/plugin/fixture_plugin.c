@@ -1,5 +1,5 @@
 /* One plugin in many wrong ways, chosen by a macro: each becomes a .so of its own. GOOD is right; SHORT_ROWS and
- * LONG_ROWS are built against a header whose routes are 16 bytes shorter or longer than this build's. */
+ * LONG_ROWS are built against a header whose routes are shorter or longer than this build's. */
 #include <steward/plugin.h>
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static sw_status answer(sw_request *req)
 }
 
 #if defined(SHORT_ROWS)
-/* sw_route without its last two members. */
+/* sw_route without its last three members. */
 typedef struct {
     sw_method method;
     const char *path;
@@ -31,7 +31,7 @@ typedef struct {
     const char *summary;
     uint32_t flags;
 } route_row;
-_Static_assert(sizeof(route_row) + 16 == sizeof(sw_route), "16 bytes shorter");
+_Static_assert(sizeof(route_row) + 24 == sizeof(sw_route), "24 bytes shorter");
 #elif defined(LONG_ROWS)
 typedef struct {
     sw_route now;
@@ -44,8 +44,10 @@ typedef sw_route route_row;
 
 #ifdef LONG_ROWS
 static const route_row ROUTES[] = {
-    {.now = {SW_GET, "/api/fixture", SW_PUBLIC, SW_LANE_WORKER, answer, "First.", 1, NULL, NULL}, .later = {"x", "y"}},
-    {.now = {SW_POST, "/api/fixture", SW_ADMIN, SW_LANE_WORKER, answer, "Second.", 2, NULL, NULL}, .later = {"x", "y"}},
+    {.now = {SW_GET, "/api/fixture", SW_PUBLIC, SW_LANE_WORKER, answer, "First.", 1, NULL, NULL, 0},
+     .later = {"x", "y"}},
+    {.now = {SW_POST, "/api/fixture", SW_ADMIN, SW_LANE_WORKER, answer, "Second.", 2, NULL, NULL, 0},
+     .later = {"x", "y"}},
 };
 #else
 static const route_row ROUTES[] = {
