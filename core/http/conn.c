@@ -243,7 +243,7 @@ void conn_deadline(conn *c, int which)
     c->queued = 0;
     if (which == DEADLINES)
         return;
-    c->deadline_ms = l->clock.mono_ms + l->deadlines[which].limit_ms;
+    c->deadline_ms = l->clock.awake_ms + l->deadlines[which].limit_ms;
     TAILQ_INSERT_TAIL(&l->deadlines[which].queue, c, entry);
     c->queued = (uint8_t)(which + 1);
     conn_timer(l);
@@ -303,7 +303,7 @@ void conn_pause(conn *c)
 {
     if (c->paused_ms)
         return;
-    c->paused_ms = c->home->clock.mono_ms;
+    c->paused_ms = c->home->clock.awake_ms;
     c->home->paused++;
     bufferevent_disable(c->bev, EV_READ);
 }
@@ -394,14 +394,14 @@ void accept_pause(http_loop *l, int64_t ms)
     if (l->port.listener)
         evconnlistener_disable(l->port.listener);
     l->accept_paused = true;
-    l->accept_after_ms = l->clock.mono_ms + ms;
+    l->accept_after_ms = l->clock.awake_ms + ms;
     conn_timer(l);
 }
 
 static void accept_resume(http_loop *l)
 {
     uint32_t open = atomic_load_explicit(&l->server->open, memory_order_relaxed);
-    if (l->clock.mono_ms < l->accept_after_ms)
+    if (l->clock.awake_ms < l->accept_after_ms)
         return;
     for (entrance *by = l->server->doors; by; by = by->next)
         if (by->home == l)
@@ -467,7 +467,7 @@ static void sweep_deadlines(http_loop *l)
     for (int i = 0; i < DEADLINES; i++) {
         /* With no room left, those that wait between requests make it. */
         int64_t early = i == DEADLINE_IDLE && crowded ? l->deadlines[i].limit_ms - CROWDED_IDLE_MS : 0;
-        int64_t until = l->clock.mono_ms + (early > 0 ? early : 0);
+        int64_t until = l->clock.awake_ms + (early > 0 ? early : 0);
         for (conn *c; (c = TAILQ_FIRST(&l->deadlines[i].queue)) && c->deadline_ms <= until;)
             LATE[i](c);
     }
@@ -484,7 +484,7 @@ static void sweep_paused(http_loop *l)
             continue;
         if (!over)
             conn_resume(c);
-        else if (l->clock.mono_ms - c->paused_ms >= PAUSE_MAX_MS)
+        else if (l->clock.awake_ms - c->paused_ms >= PAUSE_MAX_MS)
             c->home->server->refuse(c, 503, "unavailable", "the server is out of memory for requests");
     }
 }
@@ -558,6 +558,7 @@ void tick(http_loop *l)
     if (mono == c->mono_ms)
         return;
     c->mono_ms = mono;
+    c->awake_ms = mono - loop_lost_ms(l->loop, mono);
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     if (now.tv_sec != c->wall_s)
         new_second(c, now.tv_sec);

@@ -121,6 +121,7 @@ struct conn {
 /* Times of this turn of the loop, see tick() in conn.h. */
 typedef struct {
     int64_t mono_ms;
+    int64_t awake_ms; /* the same without the time in which the loop could not run: for deadlines of clients */
     int64_t wall_s;
     char stamp[25]; /* "2026-03-05T21:42:08.123Z" */
     char date[40];  /* "Date: …\r\n" */

@@ -11,7 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { CLOCK_MS = 500 }; /* now_ms is never older, also on a loop without mail */
+/* now_ms is never older than CLOCK_MS, also on a loop without mail; when it is by LATE_MS, the loop could not run. */
+enum { CLOCK_MS = 500, LATE_MS = 250 };
 
 static _Thread_local loop *here;
 
@@ -46,9 +47,19 @@ void loop_post_last(loop *l, mail *m, _Atomic uint32_t *count)
         continue; /* EAGAIN: the counter is full, so the loop wakes anyway */
 }
 
+int64_t loop_lost_ms(loop *l, int64_t now_ms)
+{
+    int64_t gap = now_ms - atomic_load_explicit(&l->now_ms, memory_order_relaxed);
+    if (gap > CLOCK_MS + LATE_MS)
+        l->lost_ms += gap;
+    if (gap > 0)
+        atomic_store_explicit(&l->now_ms, now_ms, memory_order_relaxed);
+    return l->lost_ms;
+}
+
 static void set_clock(loop *l)
 {
-    atomic_store_explicit(&l->now_ms, sw_monotonic_ms(), memory_order_relaxed);
+    (void)loop_lost_ms(l, sw_monotonic_ms());
 }
 
 /* Takes the whole list under one lock, and runs it in order. false: the list was empty. */
@@ -107,7 +118,7 @@ static bool loop_open(loop *l, runtime *rt, unsigned index)
     l->box.fd = -1;
     l->box.last = &l->box.first;
     pthread_mutex_init(&l->box.lock, NULL);
-    set_clock(l);
+    l->now_ms = sw_monotonic_ms();
     if (!(l->base = new_base()) || (l->box.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)
         return false;
     l->box.event = event_new(l->base, l->box.fd, EV_READ | EV_PERSIST, on_mail, l);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct loop loop;
 
@@ -35,6 +36,7 @@ struct loop {
     void *http;               /* core/http's */
     void *ws;                 /* core/ws's   */
     _Atomic long long now_ms; /* monotonic, refreshed with the mail and every 500 ms */
+    int64_t lost_ms;          /* see loop_lost_ms() */
 };
 
 /* Any thread. */
@@ -43,6 +45,10 @@ void loop_post(loop *l, mail *m);
  * which finds the count lower posts behind this mail; and before the loop can see the mail, since the count may lie in
  * memory that the loop then frees. */
 void loop_post_last(loop *l, mail *m, _Atomic uint32_t *count);
+/* How much of the time until `now_ms` (monotonic) this loop could not run at all: the process was stopped, the machine
+ * paused or far too busy. Clients had no chance to be heard then, so whatever measures their silence leaves that time
+ * out. On the loop; cheap. */
+int64_t loop_lost_ms(loop *l, int64_t now_ms);
 /* Is the calling thread this loop's? */
 bool loop_here(const loop *l);
 /* The loop of the calling thread, NULL on other threads. */

@@ -70,7 +70,7 @@ struct hub_loop {
     int64_t timer_ms;           /* when it is set to fire; 0 when it is not set */
     struct event *chores_event; /* runs the list below before the loop sleeps */
     ws_socket *chores, **chores_end;
-    int64_t now_ms;                 /* monotonic, of the latest call into this loop */
+    int64_t now_ms;                 /* hub_now() of the latest call into this loop */
     uint32_t stamp;                 /* of the delivery going on */
     ws_event *spare;                /* the event of handlers that run on the loop */
     size_t waiting, work, gathered; /* bytes: in queues that wait for their peers, in flight, of incomplete messages */
@@ -186,10 +186,11 @@ void ws_event_drop_waiting(ws_socket *s);
 
 /* ---- the time ---- */
 
-/* The monotonic clock, kept in hl->now_ms. */
+/* The monotonic clock, without the time in which the loop could not run; kept in hl->now_ms. */
 static inline int64_t hub_now(hub_loop *hl)
 {
-    return hl->now_ms = sw_monotonic_ms();
+    int64_t now = sw_monotonic_ms();
+    return hl->now_ms = now - loop_lost_ms(hl->loop, now);
 }
 
 #endif

@@ -1,4 +1,5 @@
 """Pings, dead sockets, and the bounds on what a client may send at once."""
+import signal
 import time
 
 import pytest
@@ -94,3 +95,59 @@ def test_an_ordinary_sender_is_never_closed(server):
             assert op != CLOSE, payload
             if op == TEXT:
                 break
+
+
+PATIENT = {"ws": {"ping_interval": "1s", "dead_after": "8s"}}  # longer than a slow machine takes to say a word
+
+
+@pytest.fixture(scope="module")
+def patient():
+    with Steward(options=PATIENT) as running:
+        running.agent_id, running.agent_token = running.agent("agent")
+        yield running
+
+
+def pause(server, seconds):
+    """The machine stands still for the server alone."""
+    server.process.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    server.process.send_signal(signal.SIGCONT)
+
+
+def is_alive(agent):
+    agent.send(frame('{"type":"none","local_id":"alive"}'))
+    while agent.json("ERROR")["local_id"] != "alive":
+        pass
+    return True
+
+
+def test_a_pause_of_the_machine_is_not_the_silence_of_its_clients(patient):
+    """What some say meanwhile waits in the kernel; others could say nothing, as their machine was paused, too."""
+    agents = [Raw(patient, patient.agent_token) for _ in range(10)]
+    try:
+        for agent in agents:
+            assert is_alive(agent)
+        patient.process.send_signal(signal.SIGSTOP)
+        for agent in agents[5:]:
+            agent.send(frame("", PONG), frame('{"type":"none","local_id":"meanwhile"}'))
+        time.sleep(9)
+        patient.process.send_signal(signal.SIGCONT)
+        for agent in agents:
+            assert is_alive(agent)
+    finally:
+        for agent in agents:
+            agent.sock.close()
+
+
+def test_pauses_one_after_the_other_are_not_silence_either(patient):
+    with Raw(patient, patient.agent_token) as agent:
+        for _ in range(3):
+            pause(patient, 3)
+        assert is_alive(agent)
+
+
+def test_who_is_silent_after_a_pause_is_dead_all_the_same(server):
+    with Raw(server, server.agent_token) as agent:
+        pause(server, 3)
+        while agent.read() is not None:
+            pass
