@@ -1,8 +1,9 @@
 /* WebSocket connections to other machines: libwebsockets' client on a thread of its own.
  *
  * Any thread leaves what it wants in the connection, under the lock, and wakes the service thread, still under the
- * lock: that thread ends its context only after it has seen `stopping` there. Everything else of libwebsockets, and
- * every callback of a plugin, runs on that one thread, which also frees the connections.
+ * lock: that thread ends its context only after it has seen `stopping` there. Context and thread begin with the first
+ * connection: a context reads all certificates of the system, which takes 20 ms and 5 MiB. Everything else of
+ * libwebsockets, and every callback of a plugin, runs on that one thread, which also frees the connections.
  *
  * Debian's 4.1.6 verifies chain and host name by default. Headers of a refused upgrade are read by
  * lws_hdr_custom_copy(), with names in lower case and the colon. */
@@ -70,7 +71,8 @@ typedef struct ws_connection {
 struct ws_client {
     pthread_t thread;
     pthread_mutex_t lock;
-    struct lws_context *context;
+    char *ca_file, *proxy;
+    struct lws_context *context; /* NULL before the first connection; made under the lock */
     struct lws_vhost *outside, *loopback;
     ws_connection *connections; /* under the lock; freed by the service thread alone */
     unsigned count;
@@ -80,7 +82,8 @@ struct ws_client {
 };
 
 static void *service(void *arg);
-static struct lws_context *new_context(ws_client *c, const char *ca_file, const char *proxy);
+static struct lws_context *new_context(ws_client *c);
+static bool begin(ws_client *c);
 static ws_connection *find(ws_client *c, uint64_t handle);
 static char *own_path(const char *path);
 static void connection_free(ws_connection *n);
@@ -92,13 +95,26 @@ ws_client *ws_client_start(const char *ca_file, const char *proxy)
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
-    c->context = new_context(c, ca_file, proxy);
-    if (c->context && thread_start(&c->thread, "ws-out", service, c))
+    c->ca_file = strdup(ca_file);
+    c->proxy = strdup(proxy);
+    if (c->ca_file && c->proxy)
         return c;
+    ws_client_stop(c);
+    return NULL;
+}
+
+/* Its context and its thread, unless they are there. Under the lock. */
+static bool begin(ws_client *c)
+{
+    if (c->context)
+        return true;
+    c->context = new_context(c);
+    if (c->context && thread_start(&c->thread, "ws-out", service, c))
+        return true;
     if (c->context)
         lws_context_destroy(c->context);
-    free(c);
-    return NULL;
+    c->context = NULL;
+    return false;
 }
 
 void ws_client_halt(ws_client *c)
@@ -107,9 +123,12 @@ void ws_client_halt(ws_client *c)
         return;
     pthread_mutex_lock(&c->lock);
     c->stopping = true;
-    lws_cancel_service(c->context);
+    bool runs = c->context != NULL;
+    if (runs)
+        lws_cancel_service(c->context);
     pthread_mutex_unlock(&c->lock);
-    pthread_join(c->thread, NULL);
+    if (runs)
+        pthread_join(c->thread, NULL);
     c->halted = true;
 }
 
@@ -119,6 +138,8 @@ void ws_client_stop(ws_client *c)
         return;
     ws_client_halt(c);
     pthread_mutex_destroy(&c->lock);
+    free(c->ca_file);
+    free(c->proxy);
     free(c);
 }
 
@@ -149,6 +170,8 @@ sw_status ws_client_connect(ws_client *c, const sw_ws_call *given, void *arg, ui
     pthread_mutex_lock(&c->lock);
     if (c->stopping || c->count >= CONNECTIONS_MAX) {
         status = SW_BUSY;
+    } else if (!begin(c)) {
+        status = SW_NO_MEMORY;
     } else {
         handle = n->handle = ++c->last_handle;
         *ret_handle = handle;
@@ -554,14 +577,14 @@ static const char *proxy_of_environment(void)
 
 /* Two virtual hosts: one that goes by the proxy, one for the loopback, which never does. An empty proxy address keeps
  * libwebsockets from looking at http_proxy. */
-static struct lws_context *new_context(ws_client *c, const char *ca_file, const char *proxy)
+static struct lws_context *new_context(ws_client *c)
 {
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = PROTOCOLS,
         .user = c,
         .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
-        .client_ssl_ca_filepath = *ca_file ? ca_file : NULL,
+        .client_ssl_ca_filepath = *c->ca_file ? c->ca_file : NULL,
         .ka_time = KEEPALIVE_S,
         .ka_probes = KEEPALIVE_PROBES,
         .ka_interval = KEEPALIVE_S / KEEPALIVE_PROBES,
@@ -572,7 +595,7 @@ static struct lws_context *new_context(ws_client *c, const char *ca_file, const 
     if (!context)
         return NULL;
     info.vhost_name = "outside";
-    info.http_proxy_address = *proxy ? proxy : proxy_of_environment();
+    info.http_proxy_address = *c->proxy ? c->proxy : proxy_of_environment();
     c->outside = lws_create_vhost(context, &info);
     info.vhost_name = "loopback";
     info.http_proxy_address = "";
