@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -127,6 +129,51 @@ static bool secret_input(const char *what, char *out, size_t size, const char **
     return good;
 }
 
+/* ---- who asks, for the log ---- */
+
+static const char *name_of_user(uid_t uid)
+{
+    const struct passwd *user = getpwuid(uid);
+    return user ? user->pw_name : NULL;
+}
+
+/* Who signed in to this machine, whatever user they have become since; -1 when nobody knows. */
+static long signed_in(void)
+{
+    char text[32] = "";
+    FILE *in = fopen("/proc/self/loginuid", "re");
+    if (in && !fgets(text, sizeof text, in))
+        text[0] = '\0';
+    if (in)
+        fclose(in);
+    return text[0] >= '0' && text[0] <= '9' && strtoul(text, NULL, 10) < UINT32_MAX ? strtol(text, NULL, 10) : -1;
+}
+
+/* "root", or "root for alice" after sudo or su. Found out before the process becomes another user. */
+static char asker[OPERATOR_BY_MAX];
+
+static void find_asker(void)
+{
+    const char *sudo = getenv("SUDO_USER");
+    char own[64], number[16];
+    snprintf(number, sizeof number, "%lu", (unsigned long)getuid());
+    const char *name = name_of_user(getuid());
+    snprintf(own, sizeof own, "%s", name ? name : number);
+    const char *behind = sudo && *sudo ? sudo : signed_in() >= 0 ? name_of_user((uid_t)signed_in()) : NULL;
+    if (behind && strcmp(behind, own) != 0)
+        snprintf(asker, sizeof asker, "%s for %.64s", own, behind);
+    else
+        snprintf(asker, sizeof asker, "%s", own);
+}
+
+/* No server runs that could log it: the system's own log for such things does. */
+static void note(const char *name)
+{
+    openlog("steward", LOG_PID, LOG_AUTHPRIV);
+    syslog(LOG_NOTICE, "the password of %s was changed by %s", name, asker);
+    closelog();
+}
+
 /* ---- while no server runs ---- */
 
 static int tell(const char *name)
@@ -156,7 +203,10 @@ static int change_here(server *s, const char *name, const char *password)
     if (operator_set_password(&s->rt, name, password, on_done, &o))
         latch_wait(&o.done);
     latch_done(&o.done);
-    return o.status == SW_OK ? tell(name) : cli_fail(COMMAND, "%s", *o.text ? o.text : "it failed");
+    if (o.status != SW_OK)
+        return cli_fail(COMMAND, "%s", *o.text ? o.text : "it failed");
+    note(name);
+    return tell(name);
 }
 
 /* The store, its writer and the plugins auth and users, without a network. The configuration is read as the caller, who
@@ -192,6 +242,7 @@ static sw_status ask_server(const place *p, const char *name, const char *passwo
     sw_json_object_begin(&order, NULL);
     sw_json_text(&order, "name", name);
     sw_json_text(&order, "password", password);
+    sw_json_text(&order, "by", asker);
     sw_json_object_end(&order);
     sw_status status = operator_ask(p->data_dir, "/user/passwd", &order, text, size);
     json_done(&order);
@@ -222,6 +273,7 @@ int cli_user_passwd(const cli_args *args)
     int code = CLI_FAILED;
     if (strlen(name) >= OPERATOR_NAME_MAX)
         return cli_fail(COMMAND, "there is no user named %s", name);
+    find_asker();
     if (place_find(&p, COMMAND, args->config)) {
         struct stat about;
         if (!p.exists || (stat(p.store_path, &about) != 0 && errno == ENOENT))

@@ -18,6 +18,8 @@
 /* Made by start(), freed by stop(). */
 typedef struct {
     sw_host *host;
+    int64_t removed; /* by retention since the last line that said so; the writer's */
+    int64_t removed_said_ms;
     const sw_users_service *users;
     void *users_self;
     struct cache *cache;        /* threads/conversation.c  */

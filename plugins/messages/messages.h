@@ -25,6 +25,8 @@ typedef struct {
     int64_t index_ns_per_kib; /* CPU time that indexing took lately, 0 when not known yet */
     bool index_began;         /* a step began, and did not come to its end */
     int64_t latest_ms;        /* no row has a later time */
+    int64_t removed;          /* by retention since the last line that said so */
+    int64_t removed_said_ms;
 } messages_state;
 
 /* A message. Its texts are NUL-ended and live as long as the request. */

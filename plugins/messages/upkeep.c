@@ -181,7 +181,8 @@ sw_status search_index_step(sw_tx *tx, bool *ret_more)
 enum {
     STEP_ROWS = 400,
     STEP_BYTES = 16 * 1024, /* of content */
-    STEP_KEYS = 200
+    STEP_KEYS = 200,
+    SAID_EVERY_MS = 60 * 1000
 };
 
 /* The id up to which rows are too many, 0 when there are not too many. The newest row always stays, so that no id is
@@ -194,18 +195,30 @@ static int64_t surplus(const sw_host *host, int64_t last)
 }
 
 /* Removes rows up to `to_id` from the table and from the search index. */
-static sw_status remove_rows(sw_tx *tx, int64_t to_id, int64_t indexed_to)
+static sw_status remove_rows(sw_tx *tx, int64_t to_id, int64_t indexed_to, int64_t *ret_count)
 {
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[UNINDEX], NULL, "i", to_id < indexed_to ? to_id : indexed_to));
-    return sw_tx_exec(tx, &STATEMENTS[REMOVE], NULL, "i", to_id);
+    return sw_tx_exec(tx, &STATEMENTS[REMOVE], ret_count, "i", to_id);
+}
+
+/* One line for a whole run, and one a minute at the most. */
+static void say_removed(messages_state *state, int64_t count, int64_t to_id, int64_t now, bool more)
+{
+    state->removed += count;
+    if (more || now - state->removed_said_ms < SAID_EVERY_MS)
+        return;
+    sw_log(state->host, SW_LOG_INFO, "retention removed %lld messages, up to id %lld", (long long)state->removed,
+           (long long)to_id);
+    state->removed = 0;
+    state->removed_said_ms = now;
 }
 
 sw_status retention_step(sw_tx *tx, bool *ret_more)
 {
-    const messages_state *state = sw_tx_state(tx);
+    messages_state *state = sw_tx_state(tx);
     int64_t days = sw_option_int(state->host, "retention_days");
     int64_t oldest_ms = days > 0 ? sw_tx_now(tx) - days * 24 * 60 * 60 * 1000 : INT64_MIN;
-    int64_t last, last_at, indexed_to, end = 0, bytes = 0, seen = 0;
+    int64_t last, last_at, indexed_to, end = 0, bytes = 0, seen = 0, removed = 0;
     bool stopped = false;
     sw_rows *rows;
 
@@ -227,9 +240,10 @@ sw_status retention_step(sw_tx *tx, bool *ret_more)
     SW_TRY(sw_rows_done(rows));
     if (end == 0)
         return SW_OK;
-    SW_TRY(remove_rows(tx, end, indexed_to));
+    SW_TRY(remove_rows(tx, end, indexed_to, &removed));
     SW_TRY(merge(tx, bytes));
     *ret_more = !stopped && (bytes >= STEP_BYTES || seen == STEP_ROWS);
+    say_removed(state, removed, end, sw_tx_now(tx), *ret_more);
     return SW_OK;
 }
 

@@ -1,11 +1,12 @@
 """What the configuration says is checked, and obeyed; and the one that is shipped is current."""
 import json
 import os
+import re
 import sqlite3
 import subprocess
 
 import pytest
-from support.steward import ADMIN_PASSWORD, BINARY, ROOT, Steward, outer_environment, run_steward
+from support.steward import ADMIN_PASSWORD, BINARY, BUILD, ROOT, Steward, outer_environment, run_steward
 
 
 def test_check_prints_every_error(tmp_path):
@@ -77,6 +78,19 @@ def test_the_annotated_configuration_is_current(tmp_path):
     path = tmp_path / "steward.conf"
     path.write_text(made, encoding="utf-8")
     assert run_steward("check", "-c", str(path), cwd=tmp_path).stderr.count("\n") == run_steward("check", cwd=tmp_path).stderr.count("\n")
+
+
+def test_the_manual_lists_every_option(tmp_path):
+    with open(os.path.join(BUILD, "packaging/man/steward.conf.5"), encoding="utf-8") as file:
+        page = file.read()
+    shown = {}
+    for section, items in re.findall(r"^\.SS (\S+)\n(.*?)(?=^\.S[SH] )", page, re.S | re.M):
+        shown[section.replace("\\-", "-").strip("[]")] = re.findall(r"^\.TP\n\.B (\S+)\n.+\n\.br\n\(.+\)\n\.br\nDefault: .", items, re.M)
+    wanted = {}
+    for name in re.findall(r"^(\S+) = ", run_steward("options", cwd=tmp_path).stdout, re.M):
+        section, _, key = name.rpartition(".")
+        wanted.setdefault(section, []).append(key)
+    assert {s: sorted(keys) for s, keys in shown.items()} == {s: sorted(keys) for s, keys in wanted.items()}
 
 
 def test_the_admin_password_may_come_from_the_config(server):

@@ -1,13 +1,15 @@
 """steward user passwd: for whoever is locked out, with the server running or not; by the rules of the API."""
 import os
 import pathlib
+import pwd
+import re
 import shutil
 import sqlite3
 
 import pytest
 from support.passwords import NEW, hashes, passwd, signs_in
 from support.sockets import Socket
-from support.steward import ADMIN_PASSWORD, Steward
+from support.steward import ADMIN_PASSWORD, Steward, eventually
 
 
 @pytest.fixture(params=["running", "stopped"])
@@ -35,6 +37,15 @@ def test_a_human_gets_another_password_and_the_old_one_is_void(target):
     target.up()
     assert signs_in(target, "mia", NEW) and not signs_in(target, "mia", "member password")
     assert signs_in(target, "admin", ADMIN_PASSWORD)
+
+
+def test_the_log_says_whose_password_was_changed_and_by_whom(fresh):
+    fresh.member("mia")
+    assert passwd(fresh, "MIA").returncode == 0
+    user = pwd.getpwuid(os.getuid()).pw_name
+    eventually(lambda: re.search(rf"info operator the password of MIA \(user \d+\) was changed by {user}( for \S+)?$", fresh.log(), re.M),
+               what="the line about it")
+    assert NEW not in fresh.log()
 
 
 def test_names_are_found_in_any_case_as_at_the_login(target):
@@ -134,7 +145,7 @@ def test_nothing_else_in_the_store_changes(fresh):
     def dump():
         db = sqlite3.connect(fresh.database())
         tables = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name <> 'messages_fts'")
-        found = {(name, row) for name, _ in tables.fetchall() for row in db.execute(f'SELECT * FROM "{name}"')}
+        found = {(name, row) for name, _ in tables.fetchall() for row in db.execute(f'SELECT * FROM "{name}"') if row[0] != "clock"}
         db.close()
         return found
     before = dump()

@@ -209,6 +209,29 @@ def test_removing_keeps_data_a_reinstallation_finds_it_and_purging_deletes_it(ro
     assert root.run("getent passwd steward")  # files elsewhere may still be its own
 
 
+def test_purging_keeps_the_backups_and_the_key_that_they_need(root, packages):
+    root.install(packages["steward"])
+    any_port(root)
+    with Service(root) as service:
+        service.login(service.initial_password())
+    key = root.path(f"{DATA}/master.key").read_bytes()
+    root.run("steward db backup -c /etc/steward/steward.conf")
+    kept = backups(root)
+    assert len(kept) == 1
+    said = root.run("apt-get purge -y -q steward")
+    assert f"{DATA}/backups stays" in said
+    assert os.listdir(root.path(DATA)) == ["backups"]
+    left = sorted(os.listdir(root.path(f"{DATA}/backups")))
+    assert len(left) == 2 and left[0].startswith("master.key-")
+    assert root.path(f"{DATA}/backups/{left[0]}").read_bytes() == key
+
+    root.install(packages["steward"])  # begins anew: the key of before is not in its place
+    any_port(root)
+    with Service(root) as service:
+        assert service.login(service.initial_password())
+    assert root.path(f"{DATA}/master.key").read_bytes() != key
+
+
 def test_plugin_packages_need_the_servers_abi_and_run_once_named(root, packages):
     plugins = [packages["steward-plugin-feishu"], packages["steward-plugin-dev-mock"]]
     alone = root.install(*plugins, check=False)

@@ -21,6 +21,7 @@ PACKAGING = debian.ROOT / "packaging"
 
 FILES = {
     "steward": {
+        "/etc/logrotate.d/steward": 0o644,
         "/etc/steward/steward.conf": 0o644,
         "/lib/systemd/system/steward.service": 0o644,
         "/usr/bin/steward": 0o755,
@@ -112,8 +113,9 @@ def test_plugins_depend_on_the_servers_abi_and_the_server_provides_it(packages):
         assert any(row.split()[0] == library for row in libraries), library
 
 
-def test_the_configuration_is_the_only_conffile_and_changes_two_lines_of_the_template(packages, unpacked):
-    assert (unpacked / "steward" / "DEBIAN" / "conffiles").read_text(encoding="ascii") == "/etc/steward/steward.conf\n"
+def test_the_configuration_is_a_conffile_and_changes_two_lines_of_the_template(packages, unpacked):
+    conffiles = (unpacked / "steward" / "DEBIAN" / "conffiles").read_text(encoding="ascii").split()
+    assert sorted(conffiles) == ["/etc/logrotate.d/steward", "/etc/steward/steward.conf"]
     for name in NAMES[1:]:
         assert not (unpacked / name / "DEBIAN" / "conffiles").exists()
     shipped = (unpacked / "steward" / "etc" / "steward" / "steward.conf").read_text(encoding="utf-8")

@@ -94,6 +94,7 @@ def test_the_server_s_package_has_the_server_four_plugins_the_unit_and_the_confi
         "/usr/bin/steward": ("-rwxr-xr-x", "root", "root"),
         "/usr/lib64/steward": FOLDER, rpms.PLUGINS: FOLDER,
         **{f"{rpms.PLUGINS}/{name}.so": FILE for name in ("auth", "users", "messages", "chat")},
+        "/etc/logrotate.d/steward": FILE,
         "/etc/steward": ("drwxr-x---", "root", "steward"),
         "/etc/steward/conf.d": ("drwxr-x---", "root", "steward"),
         "/etc/steward/steward.conf": ("-rw-r-----", "root", "steward"),
@@ -127,12 +128,12 @@ def test_the_development_package_has_every_header_and_what_finds_them(built):
     assert not [path for path in listed if path.startswith(("/etc", "/var", "/usr/bin", rpms.PLUGINS))]
 
 
-def test_the_configuration_is_the_only_one_and_is_not_replaced(built):
+def test_the_configuration_is_not_replaced(built):
     for name, file in built.items():
-        expected = ["/etc/steward/steward.conf"] if name == "steward" else []
-        assert rpms.run("rpm", "-qpc", file).split() == expected
+        expected = ["/etc/logrotate.d/steward", "/etc/steward/steward.conf"] if name == "steward" else []
+        assert sorted(rpms.run("rpm", "-qpc", file).split()) == expected
     flags = rpms.query(built["steward"], "[%{FILENAMES} %{FILEFLAGS:fflags}\n]")
-    assert "/etc/steward/steward.conf cn\n" in flags
+    assert "/etc/steward/steward.conf cn\n" in flags and "/etc/logrotate.d/steward cn\n" in flags
 
 
 def test_the_configuration_is_the_server_s_template_with_the_packaged_plugins_in_production(unpacked):

@@ -111,6 +111,7 @@ typedef struct {
     void *self;
     int64_t id;
     bool first_admin;
+    char by[OPERATOR_BY_MAX]; /* for the log */
     char name[OPERATOR_NAME_MAX], password[OPERATOR_PASSWORD_MAX], hash[HASH_MAX];
     void (*finish)(sw_request *req, sw_status status); /* of the request, when the change is done */
     operator_done done;                                /* of a task */
@@ -119,17 +120,19 @@ typedef struct {
 
 static sw_status begin(sw_request *req, change *c);
 
-/* POST /user/passwd {"name","password"}: gives a human another password, by the rules of the plugin that keeps the
+/* POST /user/passwd {"name","password","by"}: gives a human another password, by the rules of the plugin that keeps the
  * users. Every token from before is void, and the first admin's initial password is forgotten. 204. */
 static sw_status post_user_passwd(sw_request *req)
 {
     change *c = sw_alloc(req, 1, sizeof *c);
     const char *name = sw_body_text(req, "name", 0, OPERATOR_NAME_MAX - 1);
     const char *password = sw_body_text(req, "password", 0, OPERATOR_PASSWORD_MAX - 1);
+    const char *by = sw_body_text_or(req, "by", OPERATOR_BY_MAX - 1, "an operator of this machine");
     SW_TRY(sw_check(req));
     if (!c)
         return SW_NO_MEMORY;
     *c = (change){0};
+    snprintf(c->by, sizeof c->by, "%s", by);
     snprintf(c->name, sizeof c->name, "%s", name);
     snprintf(c->password, sizeof c->password, "%s", password);
     return begin(req, c);
@@ -187,7 +190,8 @@ static void concluded(sw_request *req, sw_status status)
     change *c = req->kept;
     bool forget = status == SW_OK && c->first_admin;
     if (status == SW_OK)
-        log_info("operator", "an operator of this machine has changed the password of user %lld", (long long)c->id);
+        log_info("operator", "the password of %s (user %lld) was changed by %s", c->name, (long long)c->id,
+                 *c->by ? c->by : "an operator of this machine");
     crypto_wipe(c->password, sizeof c->password);
     crypto_wipe(c->hash, sizeof c->hash);
     req->finish = c->finish;

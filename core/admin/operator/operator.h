@@ -6,7 +6,7 @@
 #include "core/plugin/registry.h"
 #include <sys/un.h>
 
-enum { OPERATOR_NAME_MAX = 256, OPERATOR_PASSWORD_MAX = 1024, OPERATOR_TEXT_MAX = 200 };
+enum { OPERATOR_NAME_MAX = 256, OPERATOR_PASSWORD_MAX = 1024, OPERATOR_BY_MAX = 160, OPERATOR_TEXT_MAX = 200 };
 
 /* ---- operator.c, of a server ---- */
 

@@ -201,7 +201,7 @@ static sw_status newest_id(sw_db *db, int64_t *ret)
  * oldest go first, a few in each housekeeping step, and how far it went is remembered for recoveries. Rows of the last
  * day stay, because repeats are recognised by them. Approvals stay, because they are the record of who allowed what. */
 
-enum { AT_ONCE = 100 };
+enum { AT_ONCE = 100, SAID_EVERY_MS = 60 * 1000 };
 
 /* The last id of the oldest `limit` rows that are older than `before_ms` or up to `up_to_id`; 0 when there is none.
  * Never one younger than `keep_ms`. */
@@ -225,18 +225,30 @@ static sw_status prunable(sw_db *db, int64_t limit, int64_t before_ms, int64_t u
     return SW_OK;
 }
 
-static sw_status prune(sw_tx *tx, int64_t to)
+static sw_status prune(sw_tx *tx, int64_t to, int64_t *ret_count)
 {
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[PRUNE_ROWS], NULL, "i", to));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[PRUNE_ROWS], ret_count, "i", to));
     SW_TRY(copies_prune(tx, to));
     return sw_tx_exec(tx, &STATEMENTS[PRUNE_NOTE], NULL, "i", to);
 }
 
+/* One line for a whole run, and one a minute at the most. */
+static void say_removed(chat *c, int64_t count, int64_t to, int64_t now, bool more)
+{
+    c->removed += count;
+    if (more || now - c->removed_said_ms < SAID_EVERY_MS)
+        return;
+    sw_log(c->host, SW_LOG_INFO, "retention removed %lld stored frames, up to id %lld", (long long)c->removed,
+           (long long)to);
+    c->removed = 0;
+    c->removed_said_ms = now;
+}
+
 sw_status retention_prune(sw_tx *tx, bool *ret_more)
 {
-    const chat *c = sw_tx_state(tx);
+    chat *c = sw_tx_state(tx);
     int64_t days = sw_option_int(c->host, "retention_days"), keep = sw_option_int(c->host, "retention_count");
-    int64_t now = sw_tx_now(tx), newest = 0, to = 0, count = 0;
+    int64_t now = sw_tx_now(tx), newest = 0, to = 0, count = 0, removed = 0;
 
     *ret_more = false;
     if (!days && !keep)
@@ -248,7 +260,8 @@ sw_status retention_prune(sw_tx *tx, bool *ret_more)
     SW_TRY(prunable(sw_tx_db(tx), AT_ONCE, before_ms, up_to_id, now - CHAT_REPEAT_MS, &to, &count));
     if (!to)
         return SW_OK;
-    SW_TRY(prune(tx, to));
+    SW_TRY(prune(tx, to, &removed));
     *ret_more = count == AT_ONCE;
+    say_removed(c, removed, to, now, *ret_more);
     return SW_OK;
 }

@@ -22,6 +22,7 @@
 /* Made by start(), freed by stop(). */
 struct feishu {
     sw_host *host;
+    int64_t removed; /* by retention since the last line that said so; the writer's */
     const sw_users_service *users;
     const sw_chat_service *chat;
     const sw_approvals_service *approvals;

@@ -38,6 +38,12 @@ sw_status retention_step(sw_tx *tx, bool *ret_more)
     SW_TRY(sw_tx_exec(tx, &RETENTION[LOGS], &logs, "ii", now - keep_logs, (int64_t)AT_ONCE));
     SW_TRY(sw_tx_exec(tx, &RETENTION[OUTBOX], &outbox, "ii", now - keep, (int64_t)AT_ONCE));
     *ret_more = inbound == AT_ONCE || logs == AT_ONCE || outbox == AT_ONCE;
+    f->removed += inbound + logs + outbox;
+    if (!*ret_more && f->removed > 0) {
+        sw_log(f->host, SW_LOG_INFO, "retention removed %lld rows of events, sent messages and logs",
+               (long long)f->removed);
+        f->removed = 0;
+    }
     return SW_OK;
 }
 

@@ -133,6 +133,7 @@ def test_retention_prunes_old_rows_and_recovery_says_so():
         house.tokens.clear()
         house.start()
         eventually(lambda: len(house.get("/api/chat/updates?limit=500").json()) == 20, 90)
+        eventually(lambda: "info chat retention removed 230 stored frames, up to id" in house.log(), what="a line of the log that says so")
         with Socket(house, house.admin(), query=f"&since_id={ids[100]}") as admin:
             frames = everything(admin)
             assert frames[0]["payload"]["recovered"] is False and frames[0]["payload"]["last_id"] == ids[249]

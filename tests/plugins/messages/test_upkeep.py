@@ -112,6 +112,7 @@ def test_retention_by_count_keeps_the_newest():
         assert [m["content"].split(" z")[0] for m in server.get("/api/messages?limit=3&q=row").json()] == [
             "row 1499", "row 1498", "row 1497"]
         assert server.get("/api/messages", params={"q": "row 100 z"}).json() == []
+        eventually(lambda: "info messages retention removed " in server.log(), what="a line of the log that says so")
 
 
 def test_everything_too_old_still_leaves_the_newest_row():
