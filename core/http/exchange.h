@@ -26,6 +26,7 @@ struct exchange {
     bool token_in_protocol;
     bool tree_read;
     uint32_t present; /* HAS_… */
+    uint32_t slot;    /* of the client's address, see rate.h */
     sw_status outcome;
     int status;         /* the HTTP status of a refusal that no sw_status stands for, else 0 */
     sw_str path, query; /* in evhttp's copy of the target, encoded; query.at is NULL when there is none */

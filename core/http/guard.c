@@ -31,6 +31,7 @@ static bool module_serves(exchange *x);
 static void admit(exchange *x);
 static auth_answer auth_begin(exchange *x);
 static sw_status auth_role(exchange *x);
+static void answer_failure(exchange *x);
 static sw_status auth_then_handle(sw_request *req);
 static const char *type_refused(exchange *x);
 static bool is_foreign_form(const exchange *x);
@@ -69,11 +70,11 @@ static void guard(exchange *x)
     const http_server *h = x->home->server;
     const route_set *set;
     const http_door *door = x->conn->by->door;
-    uint32_t slot = client_find(x);
+    x->slot = client_find(x);
     if (!door && (x->present & HAS_ORIGIN))
         exchange_take_origin(x, header(x, "Origin"));
     x->route = find_route(x, &set);
-    if (!door && !rates_request(h->rates, slot, x->home->clock.mono_ms)) {
+    if (!door && !rates_request(h->rates, x->slot, x->home->clock.mono_ms)) {
         exchange_fail(x, SW_RATE_LIMITED, NULL, "too many requests");
         return;
     }
@@ -184,7 +185,7 @@ static void admit(exchange *x)
     if (answer == AUTH_REFUSED)
         return;
     if (answer == AUTH_DECIDED && auth_role(x) != SW_OK) {
-        exchange_fail(x, x->req.failure.status, x->req.failure.code, x->req.failure.text);
+        answer_failure(x);
         return;
     }
     const char *why = type_refused(x);
@@ -214,6 +215,22 @@ static bool bearer_token(const char *value, sw_str *ret)
         return false;
     *ret = str_trim((sw_str){s.at + 7, s.len - 7});
     return ret->len > 0;
+}
+
+/* Who sends one bad token after the other hears no more than that. A good one is looked up all the same, so that it
+ * works, whoever else has its address. Any thread. */
+static sw_status bad_token(exchange *x, const char *code, const char *text)
+{
+    int retry_s = x->conn->by->door ? 0 : rates_bad_token(x->home->server->rates, x->slot, sw_monotonic_ms());
+    if (retry_s == 0)
+        return sw_fail(&x->req, SW_UNAUTHENTICATED, code, "%s", text);
+    sw_fail_retry_after(&x->req, retry_s);
+    return sw_fail(&x->req, SW_RATE_LIMITED, NULL, "too many bad tokens from this address");
+}
+
+static void answer_failure(exchange *x)
+{
+    exchange_fail(x, x->req.failure.status, x->req.failure.code, x->req.failure.text);
 }
 
 /* Looks x->token up in the cache. PRINCIPAL_UNKNOWN: ask. */
@@ -249,9 +266,11 @@ static auth_answer auth_begin(exchange *x)
     case PRINCIPAL_UNKNOWN:
         return AUTH_ASK;
     default:
-        if (!open)
-            exchange_fail(x, SW_UNAUTHENTICATED, NULL, "invalid token");
-        return open ? AUTH_DECIDED : AUTH_REFUSED;
+        if (open)
+            return AUTH_DECIDED;
+        (void)bad_token(x, NULL, "invalid token");
+        answer_failure(x);
+        return AUTH_REFUSED;
     }
 }
 
@@ -350,7 +369,7 @@ static sw_status auth_then_handle(sw_request *req)
     if (slow)
         return sw_move(req, SW_LANE_SLOW, auth_then_handle);
     if (!open && status == SW_UNAUTHENTICATED)
-        return sw_fail(req, SW_UNAUTHENTICATED, NULL, "invalid token");
+        return bad_token(x, NULL, "invalid token");
     if (!open && status != SW_OK)
         return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
     SW_TRY(auth_role(x));
@@ -449,8 +468,9 @@ static bool token_in_protocols(exchange *x)
 
 static sw_status ask_for_upgrade(sw_request *req)
 {
+    exchange *x = exchange_of(req);
     bool slow;
-    sw_status status = auth_ask(exchange_of(req), &slow);
+    sw_status status = auth_ask(x, &slow);
     if (slow)
         return sw_move(req, SW_LANE_SLOW, ask_for_upgrade);
     if (status == SW_OK) {
@@ -458,7 +478,7 @@ static sw_status ask_for_upgrade(sw_request *req)
         return SW_OK;
     }
     if (status == SW_UNAUTHENTICATED)
-        return sw_fail(req, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
+        return bad_token(x, "invalid_credentials", "invalid credentials");
     return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
 }
 
@@ -488,6 +508,7 @@ static void upgrade_begin(exchange *x)
         exchange_submit(x, x->home->server->authenticate_lane, ask_for_upgrade);
         break;
     default:
-        exchange_fail(x, SW_UNAUTHENTICATED, "invalid_credentials", "invalid credentials");
+        (void)bad_token(x, "invalid_credentials", "invalid credentials");
+        answer_failure(x);
     }
 }

@@ -35,7 +35,8 @@ typedef struct {
     uint32_t connections, connections_per_address;
     bool per_address_loopback;
     size_t memory;
-    uint32_t rate; /* requests a second of one address, 0: off */
+    uint32_t rate;       /* requests a second of one address, 0: off */
+    uint32_t bad_tokens; /* a minute of one address, 0: any number */
     bool access_log;
     bool check_origin; /* of WebSockets */
     bool health_unavailable;

@@ -119,7 +119,7 @@ static bool read_settings(http_server *h, char *error, size_t error_size)
         return false;
     cors_rules *rules = cors_rules_new(h->rt->config, error, error_size);
     h->cors = rules;
-    h->rates = rates_new(h->settings.rate);
+    h->rates = rates_new(h->settings.rate, h->settings.bad_tokens);
     h->health.modules_ok = true;
     return rules && h->rates;
 }
@@ -376,6 +376,7 @@ static bool settings_read(http_settings *s, const config *c, char *error, size_t
         .per_address_loopback = config_bool(c, "limits.per_address_loopback"),
         .memory = (size_t)config_int(c, "limits.memory"),
         .rate = (uint32_t)config_int(c, "limits.requests_per_second_per_address"),
+        .bad_tokens = (uint32_t)config_int(c, "limits.bad_tokens_per_address"),
         .access_log = config_bool(c, "log.access"),
         .check_origin = config_bool(c, "ws.check_origin"),
         .health_unavailable = config_bool(c, "server.health_unavailable"),

@@ -6,31 +6,47 @@
 #include <steward/host.h>
 #include <string.h>
 
-enum { SLOTS = 65536, TOKEN = 1000 };
+enum { SLOTS = 65536, ONE = 1000 };
+
+/* How many of something an address may do in `period_ms`; its buckets hold the time of the last visit in ms (low 40
+ * bits), and what is left in thousandths of one (high 24). 0: full. */
+typedef struct {
+    uint32_t count; /* 0: as many as it likes, and there are no buckets */
+    uint32_t period_ms;
+    _Atomic uint64_t *buckets;
+} rule;
 
 struct rates {
     uint64_t seed[2];
-    uint32_t per_second;
+    rule requests, bad_tokens;
     _Atomic uint32_t connections[SLOTS];
-    /* Buckets, present with per_second: the time of the last visit in ms (low 40 bits), and what is left in thousandths
-     * of a request (high 24). 0: full. */
-    _Atomic uint64_t buckets[];
 };
 
-rates *rates_new(uint32_t per_second)
+static bool rule_open(rule *r, uint32_t count, uint32_t period_ms)
 {
-    rates *r = calloc(1, sizeof *r + (per_second ? SLOTS * sizeof(uint64_t) : 0));
-    if (r && sw_random(r->seed, sizeof r->seed) != SW_OK) {
-        free(r);
+    *r = (rule){.count = count < 16000 ? count : 16000, .period_ms = period_ms}; /* so many fit 24 bits */
+    r->buckets = count ? calloc(SLOTS, sizeof *r->buckets) : NULL;
+    return !count || r->buckets;
+}
+
+rates *rates_new(uint32_t requests_per_second, uint32_t bad_tokens_per_minute)
+{
+    rates *r = calloc(1, sizeof *r);
+    if (!r)
         return NULL;
-    }
-    if (r)
-        r->per_second = per_second < 16000 ? per_second : 16000; /* a second's worth fits 24 bits */
-    return r;
+    if (rule_open(&r->requests, requests_per_second, 1000) && rule_open(&r->bad_tokens, bad_tokens_per_minute, 60000) &&
+        sw_random(r->seed, sizeof r->seed) == SW_OK)
+        return r;
+    rates_free(r);
+    return NULL;
 }
 
 void rates_free(rates *r)
 {
+    if (!r)
+        return;
+    free(r->requests.buckets);
+    free(r->bad_tokens.buckets);
     free(r);
 }
 
@@ -65,29 +81,43 @@ void rates_disconnect(rates *r, uint32_t slot)
     atomic_fetch_sub_explicit(&r->connections[slot], 1, memory_order_relaxed);
 }
 
-bool rates_request(rates *r, uint32_t slot, int64_t mono_ms)
+/* Takes one of that slot's bucket; false: it is empty. */
+static bool take(rule *r, uint32_t slot, int64_t mono_ms)
 {
-    if (r->per_second == 0)
+    if (r->count == 0)
         return true;
-    const uint64_t full = (uint64_t)r->per_second * TOKEN, time_mask = (1ull << 40) - 1;
-    uint64_t now = (uint64_t)mono_ms & time_mask, old = atomic_load_explicit(&r->buckets[slot], memory_order_relaxed);
+    const uint64_t full = (uint64_t)r->count * ONE, time_mask = (1ull << 40) - 1;
+    _Atomic uint64_t *bucket = &r->buckets[slot];
+    uint64_t now = (uint64_t)mono_ms & time_mask, old = atomic_load_explicit(bucket, memory_order_relaxed);
     uint64_t left;
     do {
         uint64_t last = old & time_mask;
         left = old == 0 ? full : old >> 40;
         /* Loops differ by a few milliseconds: time never goes back here. */
         if (now > last) {
-            uint64_t passed = now - last < 1000 ? now - last : 1000;
-            left += passed * r->per_second;
+            uint64_t passed = now - last < r->period_ms ? now - last : r->period_ms;
+            left += passed * full / r->period_ms;
         } else {
             now = last;
         }
         if (left > full)
             left = full;
-        if (left < TOKEN)
+        if (left < ONE)
             return false;
-        left -= TOKEN;
-    } while (!atomic_compare_exchange_weak_explicit(&r->buckets[slot], &old, left << 40 | now, memory_order_relaxed,
+        left -= ONE;
+    } while (!atomic_compare_exchange_weak_explicit(bucket, &old, left << 40 | now, memory_order_relaxed,
                                                     memory_order_relaxed));
     return true;
+}
+
+bool rates_request(rates *r, uint32_t slot, int64_t mono_ms)
+{
+    return take(&r->requests, slot, mono_ms);
+}
+
+int rates_bad_token(rates *r, uint32_t slot, int64_t mono_ms)
+{
+    if (take(&r->bad_tokens, slot, mono_ms))
+        return 0;
+    return (int)((60 + r->bad_tokens.count - 1) / r->bad_tokens.count);
 }

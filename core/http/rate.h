@@ -7,14 +7,17 @@
 
 typedef struct rates rates;
 
-/* `per_second` 0: no limit of requests. */
-rates *rates_new(uint32_t per_second);
+/* 0: no limit. */
+rates *rates_new(uint32_t requests_per_second, uint32_t bad_tokens_per_minute);
 void rates_free(rates *r);
 uint32_t rates_slot(const rates *r, const address *a);
 /* One more connection of that slot; false: it has `limit` already. */
 bool rates_connect(rates *r, uint32_t slot, uint32_t limit);
 void rates_disconnect(rates *r, uint32_t slot);
-/* Takes a token of that slot's bucket, which holds those of one second. */
+/* One more request of that slot; false: too many within a second. */
 bool rates_request(rates *r, uint32_t slot, int64_t mono_ms);
+/* One more bad token of that slot. 0, or when there were too many in a minute after how many seconds the next one will
+ * be told that it is bad. */
+int rates_bad_token(rates *r, uint32_t slot, int64_t mono_ms);
 
 #endif

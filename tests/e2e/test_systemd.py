@@ -1,10 +1,11 @@
 """What a service manager and the server tell one another: readiness, the watchdog, sockets that are passed on."""
+import os
 import socket
 import sys
 
 import pytest
 import requests
-from support.steward import Steward
+from support.steward import ROOT, Steward
 
 # Becomes the server with a listening socket as file 3, as systemd.socket(5) does; writes its port to the first argument.
 PASS_SOCKET = """
@@ -61,3 +62,8 @@ def test_a_socket_passed_to_another_process_is_not_taken(tmp_path):
     with passed(tmp_path, pid_offset=1) as server:
         assert server.port != int((tmp_path / "port").read_text())
         assert server.get("/api/ping").status_code == 200
+
+
+def test_the_unit_makes_no_core_dumps_that_would_hold_secrets():
+    with open(os.path.join(ROOT, "packaging/systemd/steward.service"), encoding="utf-8") as unit:
+        assert "LimitCORE=0" in unit.read().splitlines()

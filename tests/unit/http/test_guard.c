@@ -257,6 +257,29 @@ START_TEST(requests_are_limited_per_address)
 }
 END_TEST
 
+START_TEST(bad_tokens_are_limited_per_address_and_good_ones_go_on)
+{
+    static const char *const OPTIONS[] = {"STEWARD_LIMITS_BAD_TOKENS_PER_ADDRESS=5",
+                                          "STEWARD_SERVER_TRUSTED_PROXIES=127.0.0.1", NULL};
+    char text[256];
+    with(OPTIONS);
+    for (int i = 0; i < 12; i++) { /* one that the cache knows, one that it does not, and those of sockets */
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad%d\r\n\r\n",
+                 i % 3 == 2 ? "/api/ws" : "/p/signed", i % 2 ? 0 : i);
+        ck_assert_int_eq(ask(text), i < 5 ? 401 : 429);
+        if (i >= 5) {
+            HAS("\"error\":\"too many bad tokens from this address\",\"code\":\"rate_limited\"");
+            ck_assert(test_has_header(&c, "Retry-After: 12"));
+        }
+        ck_assert_int_eq(ask(GET("/p/signed", "Authorization: Bearer admin\r\n")), 200);
+        ck_assert_int_eq(ask(GET("/p/echo", "Authorization: Bearer bad0\r\n")), 200); /* anybody's */
+    }
+    ck_assert_int_eq(ask(GET("/p/signed", "Authorization: Bearer member\r\n")), 200); /* seen for the first time */
+    ck_assert_int_eq(ask(GET("/p/signed", "")), 401);
+    ck_assert_int_eq(ask(GET("/p/signed", "X-Forwarded-For: 1.2.3.4\r\nAuthorization: Bearer bad0\r\n")), 401);
+}
+END_TEST
+
 START_TEST(a_full_lane_is_503)
 {
     static test_client many[80];
@@ -345,6 +368,7 @@ static void add(TCase *tests)
     ADD(any_origin_never_goes_with_credentials);
     ADD(only_trusted_proxies_name_the_client);
     ADD(requests_are_limited_per_address);
+    ADD(bad_tokens_are_limited_per_address_and_good_ones_go_on);
     ADD(a_full_lane_is_503);
     ADD(health_says_more_to_admins);
     ADD(draining_answers_503_and_closes);

@@ -4,7 +4,7 @@
 
 START_TEST(a_bucket_holds_one_second)
 {
-    rates *r = rates_new(5);
+    rates *r = rates_new(5, 0);
     for (int i = 0; i < 5; i++)
         ck_assert(rates_request(r, 7, 1000));
     ck_assert(!rates_request(r, 7, 1000));
@@ -23,7 +23,7 @@ END_TEST
 
 START_TEST(connections_are_counted_by_slot)
 {
-    rates *r = rates_new(0);
+    rates *r = rates_new(0, 0);
     address a, b, c;
     ck_assert(address_parse("10.1.2.3", &a) && address_parse("2001:db8::1", &b) && address_parse("2001:db8::2", &c));
     ck_assert_uint_eq(rates_slot(r, &b), rates_slot(r, &c)); /* one /64 */
@@ -37,9 +37,26 @@ START_TEST(connections_are_counted_by_slot)
 }
 END_TEST
 
+START_TEST(bad_tokens_have_a_bucket_of_their_own)
+{
+    rates *r = rates_new(1, 30);
+    for (int i = 0; i < 30; i++)
+        ck_assert_int_eq(rates_bad_token(r, 7, 1000), 0);
+    ck_assert_int_eq(rates_bad_token(r, 7, 1000), 2);
+    ck_assert_int_eq(rates_bad_token(r, 8, 1000), 0);
+    ck_assert(rates_request(r, 7, 1000));
+    for (int ms = 1001; ms < 3000; ms++) /* asking again and again does not lengthen it */
+        ck_assert_int_ne(rates_bad_token(r, 7, ms), 0);
+    ck_assert_int_eq(rates_bad_token(r, 7, 3000), 0);
+    ck_assert_int_ne(rates_bad_token(r, 7, 3000), 0);
+    rates_free(r);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     ADD(a_bucket_holds_one_second);
+    ADD(bad_tokens_have_a_bucket_of_their_own);
     ADD(connections_are_counted_by_slot);
 }
 
