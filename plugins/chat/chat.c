@@ -66,6 +66,7 @@ static const sw_statement STATEMENTS[] = {
     {.name = "clear_rows", .sql = "DELETE FROM chat"},
     {.name = "clear_pruned", .sql = "DELETE FROM chat_pruned"},
     {.name = "clear_threads", .sql = "DELETE FROM chat_threads"},
+    {.name = "clear_guests", .sql = "DELETE FROM chat_guests"},
     {.name = "clear_pairs", .sql = "DELETE FROM chat_pairs"},
     {.name = "clear_copies", .sql = "DELETE FROM chat_copies"},
     {.name = "clear_approvals", .sql = "DELETE FROM chat_approvals"},

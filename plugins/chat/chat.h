@@ -22,7 +22,7 @@ typedef struct {
     int64_t removed_said_ms;
     const sw_users_service *users;
     void *users_self;
-    struct cache *cache;        /* threads/conversation.c  */
+    struct cache *cache;        /* threads/memory.c  */
     struct delivery *delivery;  /* approvals/delivery.c    */
     struct rules *rules;        /* rules/rules_store.c     */
     _Atomic uint64_t questions; /* internal questions that were relayed, see talk/post.c */

@@ -1,18 +1,15 @@
 /* Where a frame goes. First who may write to whom: humans and Butler to anybody, an agent to humans and Butler. Then
  * which thread it belongs to: the one that was given when it is right, else the one where the human spoke last, else
- * the pair's default thread.
+ * the pair's default thread. An agent has no place in the thread of another, but as a guest: Butler wrote to it there.
  *
  * The same question is answered on three threads: on the loop from memory alone (conversation_remembered), on a worker
  * from the store (conversation_read), and in a write step, which also makes the thread (conversation_settle). So here
- * are the rules, the rows of threads and pairs, and what memory keeps of them for stream pieces. */
+ * are the rules, and the rows of threads, pairs and guests; memory.c keeps what stream pieces need of them. */
 #include "threads/threads.h"
-
-#include <pthread.h>
-#include <stdlib.h>
 
 /* ---- the tables: reading works on any connection, writing in a write step ---- */
 
-enum { THREAD_ADD, THREAD_GET, THREAD_TOUCH, PAIR_GET, PAIR_SET };
+enum { THREAD_ADD, THREAD_GET, THREAD_TOUCH, PAIR_GET, PAIR_SET, GUEST_GET, GUEST_ADD };
 
 static const sw_statement STATEMENTS[] = {
     [THREAD_ADD] =
@@ -29,6 +26,8 @@ static const sw_statement STATEMENTS[] = {
          .sql =
              "INSERT INTO chat_pairs (owner_id, peer_id, default_thread_id, latest_thread_id) VALUES (?1, ?2, ?3, ?4)"
              " ON CONFLICT (owner_id, peer_id) DO UPDATE SET default_thread_id = ?3, latest_thread_id = ?4"},
+    [GUEST_GET] = {.name = "guest_get", .sql = "SELECT 1 FROM chat_guests WHERE thread_id = ?1 AND agent_id = ?2"},
+    [GUEST_ADD] = {.name = "guest_add", .sql = "INSERT INTO chat_guests (thread_id, agent_id) VALUES (?1, ?2)"},
 };
 
 const sw_table THREAD_STATEMENTS = SW_TABLE(STATEMENTS);
@@ -110,194 +109,18 @@ static sw_status pair_set(sw_tx *tx, int64_t owner_id, int64_t peer_id, int64_t 
     return sw_tx_exec(tx, &STATEMENTS[PAIR_SET], NULL, "iiii", owner_id, peer_id, default_thread, latest);
 }
 
-/* ---- memory: which role a user has, whose a thread is, and which thread a pair talks in ----
- *
- * It is a fixed table of sets with a few places each, so its size is bounded, and a miss costs one read on a worker.
- * Changes are made at the commit, before the reply leaves, and raise the set's version. A worker that read the store
- * before such a change finds another version and does not fill. Any thread; locks are held for a few instructions. */
-
-enum { SETS = 2048, PLACES = 4, LOCKS = 64 };
-
-typedef enum { CACHE_USER = 1, CACHE_THREAD, CACHE_PAIR } cache_kind;
-
-/* USER (id, 0): role, 0. THREAD (id, 0): owner, peer. PAIR (human, peer): default thread, latest thread. */
-typedef struct {
-    cache_kind kind;
-    int64_t a, b;
-} cache_key;
-
-typedef struct {
-    cache_key key; /* kind 0: the place is free */
-    int64_t values[2];
-} place;
-
-typedef struct {
-    place places[PLACES];
-    uint64_t version;
-    unsigned next; /* the place that is given away next */
-} set;
-
-struct cache {
-    pthread_mutex_t locks[LOCKS]; /* lock N guards the sets whose number is N modulo LOCKS */
-    set sets[SETS];
-};
-
-cache *cache_new(void)
+static sw_status guest_get(sw_db *db, int64_t thread_id, int64_t agent_id, bool *ret)
 {
-    cache *c = calloc(1, sizeof *c);
-    if (!c)
-        return NULL;
-    for (unsigned i = 0; i < LOCKS; i++)
-        pthread_mutex_init(&c->locks[i], NULL);
-    return c;
+    sw_rows *rows = NULL;
+
+    SW_TRY(sw_db_query(db, &STATEMENTS[GUEST_GET], 0, &rows, "ii", thread_id, agent_id));
+    *ret = sw_rows_next(rows);
+    return sw_rows_done(rows);
 }
 
-void cache_free(cache *c)
+static sw_status guest_add(sw_tx *tx, int64_t thread_id, int64_t agent_id)
 {
-    if (!c)
-        return;
-    for (unsigned i = 0; i < LOCKS; i++)
-        pthread_mutex_destroy(&c->locks[i]);
-    free(c);
-}
-
-static unsigned set_of(cache_key key)
-{
-    uint64_t h = (uint64_t)key.a * 0x9e3779b97f4a7c15u ^ (uint64_t)key.b * 0xc2b2ae3d27d4eb4fu ^ (uint64_t)key.kind;
-    h ^= h >> 29;
-    h *= 0xbf58476d1ce4e5b9u;
-    return (unsigned)(h >> 40) % SETS;
-}
-
-static set *enter(cache *c, unsigned index)
-{
-    pthread_mutex_lock(&c->locks[index % LOCKS]);
-    return &c->sets[index];
-}
-
-static void leave(cache *c, unsigned index)
-{
-    pthread_mutex_unlock(&c->locks[index % LOCKS]);
-}
-
-static place *place_of(set *s, cache_key key)
-{
-    for (unsigned i = 0; i < PLACES; i++) {
-        place *p = &s->places[i];
-        if (p->key.kind == key.kind && p->key.a == key.a && p->key.b == key.b)
-            return p;
-    }
-    return NULL;
-}
-
-static bool cache_find(cache *c, cache_key key, int64_t ret_values[2])
-{
-    unsigned index = set_of(key);
-    const place *p = place_of(enter(c, index), key);
-
-    if (p) {
-        ret_values[0] = p->values[0];
-        ret_values[1] = p->values[1];
-    }
-    leave(c, index);
-    return p != NULL;
-}
-
-/* Taken before the store is read; cache_fill() does nothing when something changed meanwhile. */
-static uint64_t cache_ticket(cache *c, cache_key key)
-{
-    unsigned index = set_of(key);
-    uint64_t version = enter(c, index)->version;
-
-    leave(c, index);
-    return version;
-}
-
-static void place_set(set *s, cache_key key, int64_t first, int64_t second)
-{
-    place *p = place_of(s, key);
-    if (!p) {
-        p = &s->places[s->next];
-        s->next = (s->next + 1) % PLACES;
-    }
-    *p = (place){key, {first, second}};
-}
-
-static void cache_fill(cache *c, cache_key key, int64_t first, int64_t second, uint64_t ticket)
-{
-    unsigned index = set_of(key);
-    set *s = enter(c, index);
-
-    if (s->version == ticket)
-        place_set(s, key, first, second);
-    leave(c, index);
-}
-
-/* ---- at the commit ---- */
-
-typedef struct {
-    cache *cache;
-    cache_key key;
-    int64_t values[2];
-    bool forget;
-} change;
-
-static void change_apply(void *state, void *arg)
-{
-    (void)state;
-    const change *ch = arg;
-    unsigned index = set_of(ch->key);
-    set *s = enter(ch->cache, index);
-
-    s->version++;
-    if (ch->forget) {
-        place *p = place_of(s, ch->key);
-        if (p)
-            *p = (place){.key = {.kind = 0}};
-    } else {
-        place_set(s, ch->key, ch->values[0], ch->values[1]);
-    }
-    leave(ch->cache, index);
-}
-
-static sw_status change_later(sw_tx *tx, change what)
-{
-    change *ch = sw_tx_alloc(tx, 1, sizeof *ch);
-    if (!ch)
-        return SW_NO_MEMORY;
-    *ch = what;
-    sw_tx_on_commit(tx, change_apply, ch);
-    return SW_OK;
-}
-
-static sw_status cache_put_later(cache *c, sw_tx *tx, cache_key key, int64_t first, int64_t second)
-{
-    return change_later(tx, (change){.cache = c, .key = key, .values = {first, second}});
-}
-
-sw_status cache_forget_user_later(cache *c, sw_tx *tx, int64_t user_id)
-{
-    return change_later(tx, (change){.cache = c, .key = {CACHE_USER, user_id, 0}, .forget = true});
-}
-
-static void clear_apply(void *state, void *arg)
-{
-    (void)state;
-    cache *c = arg;
-
-    for (unsigned i = 0; i < SETS; i++) {
-        set *s = enter(c, i);
-        for (unsigned n = 0; n < PLACES; n++)
-            s->places[n] = (place){.key = {.kind = 0}};
-        s->version++;
-        leave(c, i);
-    }
-}
-
-sw_status cache_clear_later(cache *c, sw_tx *tx)
-{
-    sw_tx_on_commit(tx, clear_apply, c);
-    return SW_OK;
+    return sw_tx_exec(tx, &STATEMENTS[GUEST_ADD], NULL, "ii", thread_id, agent_id);
 }
 
 /* ---- the rules ---- */
@@ -341,22 +164,41 @@ static bool threaded(const envelope *e, int64_t *ret_human, int64_t *ret_peer)
     return false;
 }
 
-/* Between Butler and an agent, a thread is right when one of the two takes part in it: the human's wish came from
- * there. */
-static bool thread_fits(const envelope *e, int64_t owner_id, int64_t peer_id)
+/* What a given thread is to a frame. Between Butler and an agent, or two agents, a thread is right when one of the two
+ * takes part in it, since the human's wish came from there: the sender's own in any case, and then the agent that hears
+ * of it becomes a guest there. Butler may write in the target's. An agent may do so only as a guest: else it could
+ * write into any human's thread with Butler whose number it guesses. */
+typedef enum { THREAD_WRONG, THREAD_RIGHT, THREAD_INVITES, THREAD_FOR_GUESTS } thread_place;
+
+static thread_place place_in(const envelope *e, int64_t owner_id, int64_t peer_id)
 {
     int64_t human, peer;
 
     if (threaded(e, &human, &peer))
-        return owner_id == human && peer_id == peer;
-    if (role_system(e->sender_role) && role_system(e->target_role))
-        return peer_id == e->sender_id || peer_id == e->target_id;
-    return false;
+        return owner_id == human && peer_id == peer ? THREAD_RIGHT : THREAD_WRONG;
+    if (!role_system(e->sender_role) || !role_system(e->target_role))
+        return THREAD_WRONG;
+    if (peer_id == e->sender_id)
+        return e->target_role == SW_ROLE_AGENT ? THREAD_INVITES : THREAD_RIGHT;
+    if (peer_id != e->target_id)
+        return THREAD_WRONG;
+    return e->sender_role == SW_ROLE_BUTLER ? THREAD_RIGHT : THREAD_FOR_GUESTS;
+}
+
+/* The agent of whom it matters whether it is a guest; 0: of nobody. */
+static int64_t guest_of(const envelope *e, thread_place place)
+{
+    return place == THREAD_INVITES ? e->target_id : place == THREAD_FOR_GUESTS ? e->sender_id : 0;
 }
 
 static cache_key key_of_thread(int64_t id)
 {
     return (cache_key){CACHE_THREAD, id, 0};
+}
+
+static cache_key key_of_guest(int64_t thread, int64_t agent)
+{
+    return (cache_key){CACHE_GUEST, thread, agent};
 }
 
 static cache_key key_of_pair(int64_t human, int64_t peer)
@@ -372,6 +214,22 @@ static int64_t unasked(const envelope *e, int64_t default_thread, int64_t latest
 
 /* ---- from memory ---- */
 
+/* Of guests only those that are some are remembered. */
+static bool asked_remembered(const chat *c, envelope *e, fault *ret_fault)
+{
+    int64_t v[2];
+
+    if (!cache_find(c->cache, key_of_thread(e->asked), v))
+        return false;
+    thread_place place = place_in(e, v[0], v[1]);
+    if (guest_of(e, place) && !cache_find(c->cache, key_of_guest(e->asked, guest_of(e, place)), v))
+        return false;
+    if (place == THREAD_WRONG)
+        *ret_fault = FAULT_CONVERSATION;
+    e->conversation_id = e->asked;
+    return true;
+}
+
 bool conversation_remembered(const chat *c, envelope *e, fault *ret_fault)
 {
     int64_t human, peer, v[2];
@@ -386,14 +244,8 @@ bool conversation_remembered(const chat *c, envelope *e, fault *ret_fault)
     *ret_fault = envelope_check(c, e);
     if (*ret_fault)
         return true;
-    if (e->asked) {
-        if (!cache_find(c->cache, key_of_thread(e->asked), v))
-            return false;
-        if (!thread_fits(e, v[0], v[1]))
-            *ret_fault = FAULT_CONVERSATION;
-        e->conversation_id = e->asked;
-        return true;
-    }
+    if (e->asked)
+        return asked_remembered(c, e, ret_fault);
     if (!threaded(e, &human, &peer))
         return true;
     if (!cache_find(c->cache, key_of_pair(human, peer), v))
@@ -419,20 +271,43 @@ static sw_status read_user(const chat *c, sw_db *db, int64_t id, sw_role *ret)
     return SW_OK;
 }
 
-static sw_status read_asked(const chat *c, sw_db *db, envelope *e, fault *ret_fault)
+/* The place of the thread that was given; `ret->id` stays 0 when there is none. */
+static sw_status asked_get(sw_db *db, const envelope *e, thread_row *ret, thread_place *ret_place)
+{
+    sw_status found = thread_get(db, e->asked, ret);
+
+    *ret_place = found == SW_OK ? place_in(e, ret->owner_id, ret->peer_id) : THREAD_WRONG;
+    return found == SW_NOT_FOUND ? SW_OK : found;
+}
+
+static bool asked_is_right(thread_place place, bool guest)
+{
+    return place == THREAD_RIGHT || place == THREAD_INVITES || (place == THREAD_FOR_GUESTS && guest);
+}
+
+/* *ret_missing: right, but its target is no guest yet. */
+static sw_status read_asked(const chat *c, sw_db *db, envelope *e, fault *ret_fault, bool *ret_missing)
 {
     uint64_t ticket = cache_ticket(c->cache, key_of_thread(e->asked));
-    thread_row t;
-    sw_status found = thread_get(db, e->asked, &t);
+    thread_row t = {.id = 0};
+    thread_place place = THREAD_WRONG;
+    bool guest = false;
 
-    if (found == SW_OK)
+    SW_TRY(asked_get(db, e, &t, &place));
+    if (t.id)
         cache_fill(c->cache, key_of_thread(t.id), t.owner_id, t.peer_id, ticket);
-    else if (found != SW_NOT_FOUND)
-        return found;
-    if (found == SW_OK && thread_fits(e, t.owner_id, t.peer_id))
+    if (guest_of(e, place)) {
+        cache_key key = key_of_guest(t.id, guest_of(e, place));
+        ticket = cache_ticket(c->cache, key);
+        SW_TRY(guest_get(db, t.id, guest_of(e, place), &guest));
+        if (guest)
+            cache_fill(c->cache, key, 1, 0, ticket);
+    }
+    if (asked_is_right(place, guest))
         e->conversation_id = e->asked;
     else
         *ret_fault = FAULT_CONVERSATION;
+    *ret_missing = place == THREAD_INVITES && !guest;
     return SW_OK;
 }
 
@@ -448,7 +323,7 @@ sw_status conversation_read(const chat *c, sw_db *db, envelope *e, fault *ret_fa
     if (*ret_fault)
         return SW_OK;
     if (e->asked)
-        return read_asked(c, db, e, ret_fault);
+        return read_asked(c, db, e, ret_fault, ret_missing);
     if (!threaded(e, &human, &peer))
         return SW_OK;
     uint64_t ticket = cache_ticket(c->cache, key_of_pair(human, peer));
@@ -505,24 +380,35 @@ static sw_role peer_role(const envelope *e, int64_t human)
     return human == e->sender_id ? e->target_role : e->sender_role;
 }
 
+static sw_status settle_asked(const chat *c, sw_tx *tx, envelope *e, fault *ret_fault)
+{
+    thread_row t = {.id = 0};
+    thread_place place = THREAD_WRONG;
+    bool guest = false;
+
+    SW_TRY(asked_get(sw_tx_db(tx), e, &t, &place));
+    if (guest_of(e, place))
+        SW_TRY(guest_get(sw_tx_db(tx), t.id, guest_of(e, place), &guest));
+    if (!asked_is_right(place, guest)) {
+        *ret_fault = FAULT_CONVERSATION;
+        return SW_OK;
+    }
+    e->conversation_id = e->asked;
+    if (place != THREAD_INVITES || guest)
+        return SW_OK;
+    SW_TRY(guest_add(tx, e->asked, e->target_id));
+    return cache_put_later(c->cache, tx, key_of_guest(e->asked, e->target_id), 1, 0);
+}
+
 sw_status conversation_settle(const chat *c, sw_tx *tx, envelope *e, fault *ret_fault)
 {
     sw_db *db = sw_tx_db(tx);
     int64_t human, peer, first = 0, latest = 0;
-    thread_row t;
 
     *ret_fault = FAULT_NONE;
     e->conversation_id = 0;
-    if (e->asked) {
-        sw_status found = thread_get(db, e->asked, &t);
-        if (found != SW_OK && found != SW_NOT_FOUND)
-            return found;
-        if (found == SW_OK && thread_fits(e, t.owner_id, t.peer_id))
-            e->conversation_id = e->asked;
-        else
-            *ret_fault = FAULT_CONVERSATION;
-        return SW_OK;
-    }
+    if (e->asked)
+        return settle_asked(c, tx, e, ret_fault);
     if (!threaded(e, &human, &peer))
         return SW_OK;
     SW_TRY(pair_get(db, human, peer, &first, &latest));

@@ -28,9 +28,10 @@ typedef struct {
 fault envelope_check(const chat *c, const envelope *e);
 /* On the loop: false when memory does not know (then ask the store). */
 bool conversation_remembered(const chat *c, envelope *e, fault *ret_fault);
-/* On a worker; fills the memory. *ret_missing: the pair has no default thread yet. */
+/* On a worker; fills the memory. *ret_missing: the pair has no default thread yet, or the agent is no guest yet in the
+ * one that was given. */
 sw_status conversation_read(const chat *c, sw_db *db, envelope *e, fault *ret_fault, bool *ret_missing);
-/* In a write step: also makes the default thread. */
+/* In a write step: also makes the default thread, or the agent a guest. */
 sw_status conversation_settle(const chat *c, sw_tx *tx, envelope *e, fault *ret_fault);
 /* The pair's default thread, made now if there is none. */
 sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64_t peer_id, sw_role peer_role,
@@ -41,13 +42,26 @@ sw_status conversation_latest(const chat *c, sw_tx *tx, int64_t human_id, int64_
 /* A stored frame lies in this thread now; `by_owner`: the pair's answers go there from now on. */
 sw_status conversation_touch(const chat *c, sw_tx *tx, const envelope *e, bool by_owner);
 
-/* ---- what is remembered in memory (conversation.c) ---- */
+/* ---- what is remembered in memory (memory.c) ---- */
 
 typedef struct cache cache;
+typedef enum { CACHE_USER = 1, CACHE_THREAD, CACHE_PAIR, CACHE_GUEST } cache_kind;
+
+/* USER (id, 0): role, 0. THREAD (id, 0): owner, peer. PAIR (human, peer): default thread, latest thread.
+ * GUEST (thread, agent): 1, 0 when it is one. */
+typedef struct {
+    cache_kind kind;
+    int64_t a, b;
+} cache_key;
 
 cache *cache_new(void);
 void cache_free(cache *c);
+bool cache_find(cache *c, cache_key key, int64_t ret_values[2]);
+/* Taken before the store is read; cache_fill() does nothing when something changed meanwhile. */
+uint64_t cache_ticket(cache *c, cache_key key);
+void cache_fill(cache *c, cache_key key, int64_t first, int64_t second, uint64_t ticket);
 /* At the commit of `tx`, before any reply leaves. */
+sw_status cache_put_later(cache *c, sw_tx *tx, cache_key key, int64_t first, int64_t second);
 sw_status cache_forget_user_later(cache *c, sw_tx *tx, int64_t user_id);
 sw_status cache_clear_later(cache *c, sw_tx *tx);
 
