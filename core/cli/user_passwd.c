@@ -149,10 +149,14 @@ static long signed_in(void)
     return text[0] >= '0' && text[0] <= '9' && strtoul(text, NULL, 10) < UINT32_MAX ? strtol(text, NULL, 10) : -1;
 }
 
-/* "root", or "root for alice" after sudo or su. Found out before the process becomes another user. */
-static char asker[OPERATOR_BY_MAX];
+/* What is wanted, and by whom: "root", or "root for alice" after sudo or su, found out before the process becomes
+ * another user. */
+typedef struct {
+    const char *name, *password;
+    char by[OPERATOR_BY_MAX];
+} wish;
 
-static void find_asker(void)
+static void find_asker(wish *w)
 {
     const char *sudo = getenv("SUDO_USER");
     char own[64], number[16];
@@ -161,16 +165,16 @@ static void find_asker(void)
     snprintf(own, sizeof own, "%s", name ? name : number);
     const char *behind = sudo && *sudo ? sudo : signed_in() >= 0 ? name_of_user((uid_t)signed_in()) : NULL;
     if (behind && strcmp(behind, own) != 0)
-        snprintf(asker, sizeof asker, "%s for %.64s", own, behind);
+        snprintf(w->by, sizeof w->by, "%s for %.64s", own, behind);
     else
-        snprintf(asker, sizeof asker, "%s", own);
+        snprintf(w->by, sizeof w->by, "%s", own);
 }
 
 /* No server runs that could log it: the system's own log for such things does. */
-static void note(const char *name)
+static void note(const wish *w)
 {
     openlog("steward", LOG_PID, LOG_AUTHPRIV);
-    syslog(LOG_NOTICE, "the password of %s was changed by %s", name, asker);
+    syslog(LOG_NOTICE, "the password of %s was changed by %s", w->name, w->by);
     closelog();
 }
 
@@ -196,22 +200,22 @@ static void on_done(void *arg, sw_status status, const char *text)
     latch_open(&o->done);
 }
 
-static int change_here(server *s, const char *name, const char *password)
+static int change_here(server *s, const wish *w)
 {
     outcome o = {.status = SW_BUSY};
     latch_init(&o.done);
-    if (operator_set_password(&s->rt, name, password, on_done, &o))
+    if (operator_set_password(&s->rt, w->name, w->password, on_done, &o))
         latch_wait(&o.done);
     latch_done(&o.done);
     if (o.status != SW_OK)
         return cli_fail(COMMAND, "%s", *o.text ? o.text : "it failed");
-    note(name);
-    return tell(name);
+    note(w);
+    return tell(w->name);
 }
 
 /* The store, its writer and the plugins auth and users, without a network. The configuration is read as the caller, who
  * may see more of it; the rest is done as the owner of the data folder. */
-static int in_place_of_server(const place *p, const cli_args *args, const char *password)
+static int in_place_of_server(const place *p, const cli_args *args, const wish *w)
 {
     server *s = malloc(sizeof *s);
     if (!s)
@@ -227,7 +231,7 @@ static int in_place_of_server(const place *p, const cli_args *args, const char *
     else if (!place_become_owner(p))
         cli_fail(COMMAND, "cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
     else if (server_open(s, INITIAL_PASSWORD_FILE))
-        code = change_here(s, args->words[0], password);
+        code = change_here(s, w);
     server_close(s);
     free(s);
     return code;
@@ -235,14 +239,14 @@ static int in_place_of_server(const place *p, const cli_args *args, const char *
 
 /* ---- by the server that runs ---- */
 
-static sw_status ask_server(const place *p, const char *name, const char *password, char *text, size_t size)
+static sw_status ask_server(const place *p, const wish *w, char *text, size_t size)
 {
     sw_json order;
     json_init(&order, ORDER_MAX);
     sw_json_object_begin(&order, NULL);
-    sw_json_text(&order, "name", name);
-    sw_json_text(&order, "password", password);
-    sw_json_text(&order, "by", asker);
+    sw_json_text(&order, "name", w->name);
+    sw_json_text(&order, "password", w->password);
+    sw_json_text(&order, "by", w->by);
     sw_json_object_end(&order);
     sw_status status = operator_ask(p->data_dir, "/user/passwd", &order, text, size);
     json_done(&order);
@@ -251,7 +255,7 @@ static sw_status ask_server(const place *p, const char *name, const char *passwo
 
 /* ---- which of the two ---- */
 
-static int change(const place *p, const cli_args *args, const char *password)
+static int change(const place *p, const cli_args *args, const wish *w)
 {
     char text[OPERATOR_TEXT_MAX] = "";
     struct stat about;
@@ -259,10 +263,10 @@ static int change(const place *p, const cli_args *args, const char *password)
         return cli_fail(COMMAND, "cannot act as the owner of %s: %s", p->data_dir, strerror(errno));
     if (stat(p->store_path, &about) != 0)
         return cli_fail(COMMAND, "%s: %s", p->store_path, strerror(errno));
-    sw_status status = ask_server(p, args->words[0], password, text, sizeof text);
+    sw_status status = ask_server(p, w, text, sizeof text);
     if (status == SW_NOT_FOUND)
-        return in_place_of_server(p, args, password);
-    return status == SW_OK ? tell(args->words[0]) : cli_fail(COMMAND, "%s", text);
+        return in_place_of_server(p, args, w);
+    return status == SW_OK ? tell(w->name) : cli_fail(COMMAND, "%s", text);
 }
 
 int cli_user_passwd(const cli_args *args)
@@ -270,10 +274,11 @@ int cli_user_passwd(const cli_args *args)
     place p;
     char password[OPERATOR_PASSWORD_MAX];
     const char *why = "", *name = args->words[0];
+    wish w = {.name = name, .password = password};
     int code = CLI_FAILED;
     if (strlen(name) >= OPERATOR_NAME_MAX)
         return cli_fail(COMMAND, "there is no user named %s", name);
-    find_asker();
+    find_asker(&w);
     if (place_find(&p, COMMAND, args->config)) {
         struct stat about;
         if (!p.exists || (stat(p.store_path, &about) != 0 && errno == ENOENT))
@@ -283,7 +288,7 @@ int cli_user_passwd(const cli_args *args)
         else if (!secret_input("new password", password, sizeof password, &why))
             code = cli_fail(COMMAND, "no password was read: %s", why);
         else
-            code = change(&p, args, password);
+            code = change(&p, args, &w);
     }
     explicit_bzero(password, sizeof password);
     place_done(&p);

@@ -91,7 +91,6 @@ static void connection_free(ws_connection *n);
 ws_client *ws_client_start(const char *ca_file, const char *proxy)
 {
     ws_client *c = calloc(1, sizeof *c);
-
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
@@ -190,7 +189,6 @@ bool ws_client_send(ws_client *c, uint64_t handle, bool binary, const void *data
 {
     ws_outgoing *m = malloc(sizeof *m + LWS_PRE + len);
     bool queued = false;
-
     if (!m)
         return false;
     *m = (ws_outgoing){.binary = binary, .len = len};
@@ -239,7 +237,6 @@ static char *own_path(const char *path)
     size_t len = strlen(path);
     bool bare = path[0] == '?';
     char *own = malloc(len + 2);
-
     if (own) {
         own[0] = '/';
         memcpy(own + (bare ? 1 : 0), path, len + 1);
@@ -418,7 +415,6 @@ static void reap(ws_client *c)
 static void *service(void *arg)
 {
     ws_client *c = arg;
-
     for (;;) {
         pthread_mutex_lock(&c->lock);
         bool stopping = c->stopping;
@@ -569,7 +565,6 @@ static const struct lws_protocols PROTOCOLS[] = {
 static const char *proxy_of_environment(void)
 {
     const char *proxy = getenv("https_proxy");
-
     if (!proxy)
         proxy = getenv("HTTPS_PROXY");
     return proxy ? proxy : "";
