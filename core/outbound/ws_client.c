@@ -2,7 +2,7 @@
  *
  * Any thread leaves what it wants in the connection, under the lock, and wakes the service thread, still under the
  * lock: that thread ends its context only after it has seen `stopping` there. Context and thread begin with the first
- * connection: a context reads all certificates of the system, which takes 20 ms and 5 MiB. Everything else of
+ * connection: a context reads all certificates of the system, which takes 20 ms and 1 MiB. Everything else of
  * libwebsockets, and every callback of a plugin, runs on that one thread, which also frees the connections.
  *
  * Debian's 4.1.6 verifies chain and host name by default. Headers of a refused upgrade are read by
@@ -148,7 +148,6 @@ sw_status ws_client_connect(ws_client *c, const sw_ws_call *given, void *arg, ui
     sw_ws_call call;
     sw_status status = SW_OK;
     uint64_t handle = 0;
-
     if (!struct_read(&call, sizeof call, given, STRUCT_THROUGH(sw_ws_call, ended)))
         return SW_INTERNAL;
     if (!outbound_url_parse(call.url, "wss", "ws", &url))
@@ -309,7 +308,6 @@ static void end_without_timer(ws_connection *n, const char *error)
 static void too_late(lws_sorted_usec_list_t *timer)
 {
     ws_connection *n = lws_container_of(timer, ws_connection, timer);
-
     n->late = !n->opened;
     if (n->wsi && (!n->opened || n->closing))
         lws_set_timeout(n->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
@@ -319,7 +317,6 @@ static void dial(ws_client *c, ws_connection *n)
 {
     char host[300];
     bool v6 = strchr(n->url.host, ':') != NULL;
-
     snprintf(host, sizeof host, v6 ? "[%s]:%d" : "%s:%d", n->url.host, n->url.port);
     struct lws_client_connect_info info = {
         .context = c->context,
@@ -334,7 +331,6 @@ static void dial(ws_client *c, ws_connection *n)
         .pwsi = &n->wsi,
     };
     int timeout = n->call.timeout_ms > 0 ? n->call.timeout_ms : OPEN_TIMEOUT_MS;
-
     n->dialled = true;
     lws_sul_schedule(c->context, 0, &n->timer, too_late, (lws_usec_t)timeout * 1000);
     if (!lws_client_connect_via_info(&info))
@@ -439,7 +435,6 @@ static void *service(void *arg)
 static void copy_header(struct lws *wsi, const char *name, char *out, int size)
 {
     int len = (int)strlen(name);
-
     out[0] = '\0';
     if (lws_hdr_custom_length(wsi, name, len) > 0 && lws_hdr_custom_copy(wsi, out, size, name, len) < 0)
         out[0] = '\0';
