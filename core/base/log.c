@@ -3,7 +3,7 @@
 
 #include "core/base/files.h"
 #include "core/base/json.h"
-#include "core/common/utf8.h"
+#include "core/common/visible_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,31 +128,13 @@ void log_raw(const char *bytes, size_t len)
     (void)write_whole(out.fd, bytes, len);
 }
 
-/* Adds a message so that it stays on its line: control characters (C0, DEL, C1) and broken UTF-8 as \xNN. */
-static void add_visible(buf *line, const char *message, size_t len)
-{
-    for (size_t i = 0; i < len;) {
-        unsigned char c = (unsigned char)message[i];
-        size_t n = utf8_sequence(message + i, len - i);
-        bool control = n == 0 || c < 0x20 || c == 0x7F || (c == 0xC2 && (unsigned char)message[i + 1] < 0xA0);
-        if (c == '\n')
-            buf_add(line, "\\n", 2);
-        else if (control)
-            for (size_t k = 0; k < (n == 0 ? 1 : n); k++)
-                buf_printf(line, "\\x%02x", (unsigned char)message[i + k]);
-        else
-            buf_add(line, message + i, n);
-        i += n == 0 ? 1 : n;
-    }
-}
-
 /* `priority`: of the journal, which knows the time as well; or "". */
 static void text_line(buf *line, const char *priority, const char *level, const char *part, sw_str message)
 {
     char time[25];
     sw_time_format(sw_now_ms(), time);
     buf_printf(line, "%s%s%s%s %s ", priority, *priority ? "" : time, *priority ? "" : " ", level, part);
-    add_visible(line, message.at, message.len);
+    buf_add(line, message.at, message.len);
     buf_add(line, "\n", 1);
 }
 
@@ -172,21 +154,26 @@ static void json_line(buf *line, const char *priority, const char *level, const 
     json_done(&j);
 }
 
-static void write_line(sw_log_level level, const char *part, sw_str message)
+/* The message may hold what anybody has sent: it stays on its line, and all of it can be seen. */
+static void write_line(sw_log_level level, const char *part, sw_str text)
 {
     const char *name = level >= SW_LOG_ERROR && level <= SW_LOG_DEBUG ? LEVELS[level] : "info";
-    buf line;
+    buf line, shown;
     buf_init(&line, 0);
+    buf_init(&shown, 0);
+    visible_text(text.at, text.len, VISIBLE_ONE_LINE, &shown);
+    sw_str message = {shown.len ? shown.at : "", shown.len};
     if (log_current_format() == LOG_JSON)
         json_line(&line, log_priority(level), name, part, message);
     else
         text_line(&line, log_priority(level), name, part, message);
-    if (!line.failed) {
+    if (!line.failed && !shown.failed) {
         log_raw(line.at, line.len);
         if (level == SW_LOG_ERROR && out.path && atomic_load_explicit(&out.starts, memory_order_relaxed))
             (void)write_whole(STDERR_FILENO, line.at, line.len);
     }
     buf_done(&line);
+    buf_done(&shown);
 }
 
 void log_complain(const char *lines)

@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/base/nearest.h"
+#include "core/common/visible_text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -78,15 +79,40 @@ const char *cli_config_file(const char *given)
     return absent ? NULL : DEFAULT_CONFIG;
 }
 
+static void put_line(FILE *to, const char *format, va_list args) SW_PRINTF(2, 0);
+
+static void put_line(FILE *to, const char *format, va_list args)
+{
+    char *text = NULL;
+    int len = vasprintf(&text, format, args);
+    buf shown;
+    buf_init(&shown, 0);
+    if (len > 0)
+        visible_text(text, (size_t)len, VISIBLE_ONE_LINE, &shown);
+    if (shown.len && !shown.failed)
+        fwrite(shown.at, 1, shown.len, to);
+    fputc('\n', to);
+    buf_done(&shown);
+    if (len >= 0)
+        free(text);
+}
+
 int cli_fail(const char *command, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     fprintf(stderr, "steward %s: ", command);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    put_line(stderr, format, args);
     va_end(args);
     return CLI_FAILED;
+}
+
+void cli_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(stdout, format, args);
+    va_end(args);
 }
 
 /* ---- help ---- */

@@ -50,6 +50,9 @@ extern const size_t CLI_COMMAND_COUNT;
 int cli_main(int argc, char **argv);
 /* "steward COMMAND: " and why, in one line to stderr. Always CLI_FAILED. */
 int cli_fail(const char *command, const char *format, ...) SW_PRINTF(2, 3);
+/* Says one line to stdout. It may hold texts of anybody's (names, plugins, a store that is looked at): they stay on the
+ * line, and all of them can be seen. */
+void cli_say(const char *format, ...) SW_PRINTF(1, 2);
 /* The config file to read: `given`, else /etc/steward/steward.conf unless there is none, else NULL. */
 const char *cli_config_file(const char *given);
 

@@ -31,7 +31,7 @@ static void problem(void *arg, const char *text)
 {
     check *c = arg;
     c->problems++;
-    printf("  wrong: %s\n", text);
+    cli_say("  wrong: %s", text);
 }
 
 /* false when a signal came. */
@@ -78,14 +78,15 @@ static void compare_key(check *c)
     printf("key: %s\n", status == SW_OK ? "that of master.key" : "see above");
 }
 
-/* What this build would do to a plugin's tables at the next start. */
-static void compare_plugin(check *c, const char *name)
+/* What this build would do to a plugin's tables at the next start: the end of the sentence about them. */
+static void compare_plugin(check *c, const char *name, char *ret_end, size_t size)
 {
     char error[256];
     unsigned missing = 0;
     const sw_host *m = c->plugins && c->plugins->plugins ? registry_find(c->plugins->plugins, name) : NULL;
+    *ret_end = '\0';
     if (!m || m->status == MODULE_QUARANTINED) {
-        printf(", of a plugin that is not loaded");
+        snprintf(ret_end, size, ", of a plugin that is not loaded");
         return;
     }
     sw_status status =
@@ -93,14 +94,14 @@ static void compare_plugin(check *c, const char *name)
     if (status != SW_OK)
         problem(c, error);
     else if (missing)
-        printf(", %u more at the next start", missing);
+        snprintf(ret_end, size, ", %u more at the next start", missing);
 }
 
 static void tell_plugin(void *arg, const char *plugin, int64_t count, const char *latest)
 {
-    printf("tables of %s: %" PRId64 " migrations, the latest is %s", plugin, count, latest);
-    compare_plugin(arg, plugin);
-    putchar('\n');
+    char end[64];
+    compare_plugin(arg, plugin, end, sizeof end);
+    cli_say("tables of %s: %" PRId64 " migrations, the latest is %s%s", plugin, count, latest, end);
 }
 
 static int examine(check *c)

@@ -33,13 +33,12 @@ static void print_option(void *arg, const char *section, const sw_option *o, con
         return;
     }
     to->any = true;
-    printf("%s = %s\n    %s", name, value, option_type_name(o->type));
-    if (o->type == SW_OPTION_ENUM)
-        printf(" %s", o->choices);
-    printf(", default %s%s", *o->default_value ? o->default_value : "empty", o->flags & SW_OPTION_LIVE ? ", live" : "");
-    if (o->env)
-        printf(", also %s", o->env);
-    printf("\n    %s\n", o->summary);
+    bool choices = o->type == SW_OPTION_ENUM;
+    cli_say("%s = %s", name, value);
+    cli_say("    %s%s%s, default %s%s%s%s", option_type_name(o->type), choices ? " " : "", choices ? o->choices : "",
+            *o->default_value ? o->default_value : "empty", o->flags & SW_OPTION_LIVE ? ", live" : "",
+            o->env ? ", also " : "", o->env ? o->env : "");
+    cli_say("    %s", o->summary);
 }
 
 static int print_found(const config *c, const char *wanted)

@@ -20,57 +20,62 @@ static const char *or_dash(const char *text)
 
 static void print_head(const sw_plugin *p)
 {
-    printf("name        %s\nversion     %s\nabi         %u.%u\nlicense     %s\nsummary     %s\n", p->name, p->version,
-           (unsigned)p->abi_major, (unsigned)p->abi_minor, or_dash(p->license), or_dash(p->summary));
+    cli_say("name        %s", p->name);
+    cli_say("version     %s", p->version);
+    cli_say("abi         %u.%u", (unsigned)p->abi_major, (unsigned)p->abi_minor);
+    cli_say("license     %s", or_dash(p->license));
+    cli_say("summary     %s", or_dash(p->summary));
     const sw_provided *provided = p->provides.rows;
     for (uint32_t i = 0; i < p->provides.count; i++)
-        printf("provides    %s\n", provided[i].name);
+        cli_say("provides    %s", provided[i].name);
     const sw_need *needs = p->needs.rows;
     for (uint32_t i = 0; i < p->needs.count; i++)
-        printf("needs       %s%s\n", needs[i].name, needs[i].optional ? " (optional)" : "");
+        cli_say("needs       %s%s", needs[i].name, needs[i].optional ? " (optional)" : "");
 }
 
 static void print_tables(const sw_plugin *p)
 {
     const sw_option *options = p->options.rows;
     for (uint32_t i = 0; i < p->options.count; i++)
-        printf("option      %s (%s, default \"%s\") %s\n", options[i].name, option_type_name(options[i].type),
-               options[i].default_value, options[i].summary);
+        cli_say("option      %s (%s, default \"%s\") %s", options[i].name, option_type_name(options[i].type),
+                options[i].default_value, options[i].summary);
     const sw_route *routes = p->routes.rows;
     for (uint32_t i = 0; i < p->routes.count; i++)
-        printf("route       %s %s (%s, %s lane) %s\n", http_method_name(routes[i].method), routes[i].path,
-               access_name(routes[i].access), lane_name(routes[i].lane), or_dash(routes[i].summary));
+        cli_say("route       %s %s (%s, %s lane) %s", http_method_name(routes[i].method), routes[i].path,
+                access_name(routes[i].access), lane_name(routes[i].lane), or_dash(routes[i].summary));
     const sw_frame_handler *frames = p->frames.rows;
     for (uint32_t i = 0; i < p->frames.count; i++) {
         if (frames[i].roles == 0) {
-            printf("frame       %s (made here) %s\n", frames[i].type, or_dash(frames[i].summary));
+            cli_say("frame       %s (made here) %s", frames[i].type, or_dash(frames[i].summary));
             continue;
         }
-        printf("frame       %s (", frames[i].type);
+        char roles[64] = "";
         for (sw_role role = SW_ROLE_ADMIN; role <= SW_ROLE_BUTLER; role++)
             if (frames[i].roles & SW_ROLE_BIT(role))
-                printf("%s ", sw_role_name(role));
-        printf("on the %s lane) %s\n", lane_name(frames[i].lane), or_dash(frames[i].summary));
+                snprintf(roles + strlen(roles), sizeof roles - strlen(roles), "%s ", sw_role_name(role));
+        cli_say("frame       %s (%son the %s lane) %s", frames[i].type, roles, lane_name(frames[i].lane),
+                or_dash(frames[i].summary));
     }
     const sw_subscription *events = p->subscriptions.rows;
     for (uint32_t i = 0; i < p->subscriptions.count; i++)
-        printf("event       %s (%s)\n", events[i].event,
-               events[i].in_tx && events[i].after ? "in_tx, after"
-               : events[i].in_tx                  ? "in_tx"
-                                                  : "after");
+        cli_say("event       %s (%s)", events[i].event,
+                events[i].in_tx && events[i].after ? "in_tx, after"
+                : events[i].in_tx                  ? "in_tx"
+                                                   : "after");
     const sw_housekeeping *work = p->housekeeping.rows;
     for (uint32_t i = 0; i < p->housekeeping.count; i++)
-        printf("housekeeping %s (every %lld ms)\n", work[i].name, (long long)work[i].every_ms);
+        cli_say("housekeeping %s (every %lld ms)", work[i].name, (long long)work[i].every_ms);
     const sw_timer *timers = p->timers.rows;
     for (uint32_t i = 0; i < p->timers.count; i++)
-        printf("timer       %s (every %lld ms)\n", timers[i].name, (long long)timers[i].every_ms);
+        cli_say("timer       %s (every %lld ms)", timers[i].name, (long long)timers[i].every_ms);
     const sw_migration *migrations = p->migrations.rows;
     for (uint32_t i = 0; i < p->migrations.count; i++)
-        printf("migration   %s\n", migrations[i].name);
+        cli_say("migration   %s", migrations[i].name);
     unsigned statements = p->statements.count;
     for (unsigned i = 0; p->statement_tables && p->statement_tables[i]; i++)
         statements += p->statement_tables[i]->count;
-    printf("statements  %u\nrecovery    %s\n", statements, p->recovery ? "yes" : "no");
+    cli_say("statements  %u", statements);
+    cli_say("recovery    %s", p->recovery ? "yes" : "no");
 }
 
 /* ---- would it run? What its rows say alone is known by now ---- */

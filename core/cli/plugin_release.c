@@ -14,7 +14,7 @@ static const char COMMAND[] = "plugin release";
 
 static int nothing_to_release(const char *name)
 {
-    printf("plugin %s has no crash on record: nothing keeps it from starting\n", name);
+    cli_say("plugin %s has no crash on record: nothing keeps it from starting", name);
     return CLI_OK;
 }
 
@@ -28,8 +28,8 @@ static int run(const place *p, const char *name)
         return cli_fail(COMMAND, "%s", error);
     if (count == 0)
         return nothing_to_release(name);
-    printf("plugin %s is released: %d crash%s no longer count%s; it starts with the next start of the server\n", name,
-           count, count == 1 ? "" : "es", count == 1 ? "s" : "");
+    cli_say("plugin %s is released: %d crash%s no longer count%s; it starts with the next start of the server", name,
+            count, count == 1 ? "" : "es", count == 1 ? "s" : "");
     return CLI_OK;
 }
 

@@ -9,8 +9,8 @@
 
 static void print_route(void *module_name, const sw_route *r)
 {
-    printf("%-7s %-44s %-10s %-9s %s\n", http_method_name(r->method), r->path, (const char *)module_name,
-           access_name(r->access), r->summary ? r->summary : "");
+    cli_say("%-7s %-44s %-10s %-9s %s", http_method_name(r->method), r->path, (const char *)module_name,
+            access_name(r->access), r->summary ? r->summary : "");
 }
 
 static void print_module(const sw_host *m)

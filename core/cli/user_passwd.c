@@ -182,7 +182,7 @@ static void note(const wish *w)
 
 static int tell(const char *name)
 {
-    printf("the password of %s is changed; whoever was signed in by the old one has to sign in again\n", name);
+    cli_say("the password of %s is changed; whoever was signed in by the old one has to sign in again", name);
     return CLI_OK;
 }
 

@@ -33,10 +33,30 @@ typedef struct {
 
 static bool next_shown(reader *r, shown *ret);
 
+size_t visible_plain(const char *text, size_t len)
+{
+    size_t n = 0;
+    while (n < len && text[n] >= ' ' && text[n] <= '~' && text[n] != '<')
+        n++;
+    return n;
+}
+
+/* Adds what stands there as it is, and is read by a glance at each byte. */
+static void add_plain(reader *r, buf *out)
+{
+    size_t n = visible_plain(r->at, (size_t)(r->end - r->at));
+    if (n == 0)
+        return;
+    buf_add(out, r->at, n);
+    r->at += n;
+    r->marks = 0;
+}
+
 void visible_text(const char *text, size_t len, unsigned flags, buf *out)
 {
     reader r = {.at = text, .end = text + len, .flags = flags};
-    for (shown s; next_shown(&r, &s);) {
+    add_plain(&r, out);
+    for (shown s; next_shown(&r, &s); add_plain(&r, out)) {
         if (s.marked)
             buf_printf(out, "<U+%04X>", (unsigned)s.code);
         else

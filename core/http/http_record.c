@@ -7,11 +7,12 @@
 
 #include "core/base/log.h"
 #include "core/common/utf8.h"
+#include "core/common/visible_text.h"
 #include <string.h>
 
 /* ---- the access log: never a query string (tokens stand there), never a body ---- */
 
-enum { PATH_MAX_LOGGED = 512, LINE_MAX = 2 * PATH_MAX_LOGGED + 1024 };
+enum { PATH_MAX_LOGGED = 512, SHOWN_MAX = 2 * PATH_MAX_LOGGED, LINE_MAX = 2 * (SHOWN_MAX + 512) };
 
 /* Milliseconds with three places. */
 static char *put_ms(char *at, int64_t ns)
@@ -25,16 +26,28 @@ static char *put_ms(char *at, int64_t ns)
     return at;
 }
 
-/* Without what could end a JSON text; control characters cannot come this far, but a name might hold anything. */
-static char *put_safe(char *at, const char *text, size_t len, bool json)
+static char *put_escaped(char *at, const char *text, size_t len)
 {
-    len = utf8_cut(text, len, PATH_MAX_LOGGED);
     for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (json && (c == '"' || c == '\\'))
+        if (text[i] == '"' || text[i] == '\\')
             *at++ = '\\';
-        *at++ = (unsigned char)c < 32 || c == 127 ? '?' : c;
+        *at++ = text[i];
     }
+    return at;
+}
+
+/* What a stranger sends, or an agent is called, can be seen whole, and ends neither its line nor a JSON text. */
+static char *put_visible(char *at, sw_str text, bool json)
+{
+    size_t len = utf8_cut(text.at, text.len, PATH_MAX_LOGGED);
+    if (visible_plain(text.at, len) == len)
+        return json ? put_escaped(at, text.at, len) : put(at, text.at, len);
+    buf shown;
+    buf_init(&shown, 0);
+    visible_text(text.at, len, VISIBLE_ONE_LINE, &shown);
+    len = shown.failed ? 0 : utf8_cut(shown.at, shown.len, SHOWN_MAX);
+    at = json ? put_escaped(at, shown.at, len) : put(at, shown.at, len);
+    buf_done(&shown);
     return at;
 }
 
@@ -57,13 +70,13 @@ static char *write_text(char *at, const loop_clock *clock, const entry *e)
     const char *priority = log_priority(SW_LOG_INFO); /* the journal's: it knows the time */
     at = *priority ? PUT(put_text(at, priority), "info access ") : PUT(put(at, clock->stamp, 24), " info access ");
     at = PUT(put_text(at, method_of(e->x)), " ");
-    at = PUT(put_safe(at, e->path.at, e->path.len, false), " ");
+    at = PUT(put_visible(at, e->path, false), " ");
     at = PUT(put_number(at, (uint64_t)e->status), " ");
     at = PUT(put_number(at, e->bytes), " ");
     at = PUT(put_ms(at, e->took_ns), " ");
     at = PUT(put_text(at, e->address), " ");
     at = PUT(put(at, e->x->id, e->x->id_len), " ");
-    return PUT(put_safe(at, e->user.at, e->user.len, false), "\n");
+    return PUT(put_visible(at, e->user, false), "\n");
 }
 
 static char *write_json(char *at, const loop_clock *clock, const entry *e)
@@ -71,13 +84,13 @@ static char *write_json(char *at, const loop_clock *clock, const entry *e)
     at = put_text(at, log_priority(SW_LOG_INFO));
     at = put(PUT(at, "{\"time\":\""), clock->stamp, 24);
     at = put_text(PUT(at, "\",\"level\":\"info\",\"part\":\"access\",\"method\":\""), method_of(e->x));
-    at = put_safe(PUT(at, "\",\"path\":\""), e->path.at, e->path.len, true);
+    at = put_visible(PUT(at, "\",\"path\":\""), e->path, true);
     at = put_number(PUT(at, "\",\"status\":"), (uint64_t)e->status);
     at = put_number(PUT(at, ",\"bytes\":"), e->bytes);
     at = put_ms(PUT(at, ",\"ms\":"), e->took_ns);
     at = put_text(PUT(at, ",\"address\":\""), e->address);
     at = put(PUT(at, "\",\"request_id\":\""), e->x->id, e->x->id_len);
-    at = put_safe(PUT(at, "\",\"user\":\""), e->user.at, e->user.len, true);
+    at = put_visible(PUT(at, "\",\"user\":\""), e->user, true);
     return PUT(at, "\"}\n");
 }
 

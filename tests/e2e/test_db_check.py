@@ -95,3 +95,13 @@ def test_a_wrong_configuration_of_plugins_does_not_stop_a_check(fresh):
     result = db(fresh.config, "check")
     assert result.returncode == 0 and "integrity: ok" in result.stdout
     assert "the plugins' tables are not compared" in result.stderr
+
+
+def test_names_in_a_strange_store_stay_on_their_line_and_can_be_seen(fresh):
+    path = backup(fresh.config)
+    change(path, "INSERT INTO steward_migrations (plugin, name, sha256, applied_ms) "
+                 "VALUES ('x' || char(10) || 'integrity: ok' || char(0x202E, 0x9B) || '1m', '1' || char(27) || '[31m', x'00', 1)")
+    result = db(fresh.config, "check", path)
+    line = next(line for line in result.stdout.split("\n") if line.startswith("tables of x"))
+    assert "tables of x<U+000A>integrity: ok<U+202E><U+009B>1m: 1 migrations, the latest is 1<U+001B>[31m" in line
+    assert not set("\x1b\x9b\u202e") & set(result.stdout + result.stderr)

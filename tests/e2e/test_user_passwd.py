@@ -75,7 +75,8 @@ def test_tokens_from_before_are_void_at_the_next_start_too(fresh):
 
 
 @pytest.mark.parametrize("name, said", [("scout", "AGENT"), ("Butler", "BUTLER"), ("nobody", "no user named nobody"),
-                                        ("", "no user named"), ("x" * 300, "no user named")])
+                                        ("", "no user named"), ("x" * 300, "no user named"),
+                                        ("mi\u200ba", "no user named mi<U+200B>a"), ("a\n\u202eb", "a<U+000A><U+202E>b")])
 def test_agents_butler_and_strangers_are_refused(target, name, said):
     before = hashes(target)
     result = passwd(target, name)

@@ -1,10 +1,11 @@
 """What holds for every route: methods, errors, request ids, CORS, HEAD, pipelining, content types."""
+import json
 import re
 
 import pytest
 
 from support.raw_http import Raw, once
-from support.steward import Steward
+from support.steward import Steward, eventually
 
 ORIGIN = "http://localhost:3000"
 
@@ -200,6 +201,22 @@ def test_the_token_of_a_socket_is_never_logged(server):
         assert raw.answer().status == 401
         raw.send(b"GET /api/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sekret-bearer\r\n\r\n")
         assert raw.answer().status == 401
-    from support.steward import eventually
     eventually(lambda: server.log().count("access GET /api/ws 401") >= 2, what="the access log")
     assert "sekret" not in server.log()
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_nothing_that_a_stranger_sends_is_unseen_in_the_access_log(kind):
+    hidden = "\u202e\u200b\u009b\U000e0061\u2800\u00ad"
+    with Steward({"log": {"format": kind}}) as server:
+        with Raw(server) as raw:
+            raw.send(f"GET /shown{hidden}/\u4e2d HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert raw.answer().status == 404
+            raw.send(f"GET /long{hidden * 40} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert raw.answer().status == 404
+        eventually(lambda: "/long" in server.log(), what="the access log")
+        assert "/shown<U+202E><U+200B><U+009B><U+E0061><U+2800><U+00AD>/\u4e2d" in server.log()
+        assert not set(hidden) & set(server.log())
+        if kind == "json":
+            lines = [json.loads(line) for line in server.log().splitlines()]
+            assert any(line.get("path", "").startswith("/shown<U+202E>") for line in lines)

@@ -51,8 +51,21 @@ START_TEST(a_message_cannot_forge_a_line)
     open_log(LOG_TEXT, SW_LOG_INFO);
     log_warn("http", "a\nb\r\x1b[31m\x7f\xC2\x9B"
                      "c\xFF\xE4\xB8");
-    ck_assert_str_eq(content() + 24, " warn http a\\nb\\x0d\\x1b[31m\\x7f\\xc2\\x9bc\\xff\\xe4\\xb8\n");
+    ck_assert_str_eq(content() + 24, " warn http a<U+000A>b<U+000D><U+001B>[31m<U+007F><U+009B>c<U+FFFD><U+FFFD>\n");
     end_log();
+}
+END_TEST
+
+START_TEST(nothing_in_a_message_is_unseen_or_turns_the_line)
+{
+    static const char *const SHOWN = "x\xE2\x80\xAEy\xE2\x80\x8B\xF3\xA0\x81\xA1<U+202E>",
+                             *const EXPECTED = "x<U+202E>y<U+200B><U+E0061><U+003C>U+202E>";
+    for (log_format format = LOG_TEXT; format <= LOG_JSON; format++) {
+        open_log(format, SW_LOG_INFO);
+        log_info("ws", "%s", SHOWN);
+        ck_assert_msg(strstr(content(), EXPECTED) != NULL, "%s", content());
+        end_log();
+    }
 }
 END_TEST
 
@@ -64,7 +77,7 @@ START_TEST(json_lines_are_json)
     ck_assert_int_eq(line[strlen(line) - 1], '\n');
     ck_assert(json_valid(line, strlen(line) - 1));
     ck_assert_ptr_nonnull(
-        strstr(line, "\"level\":\"error\",\"part\":\"db\",\"message\":\"a \\\"b\\\"\\n\xEF\xBF\xBD\"}"));
+        strstr(line, "\"level\":\"error\",\"part\":\"db\",\"message\":\"a \\\"b\\\"<U+000A><U+FFFD>\"}"));
     ck_assert_int_eq(log_current_format(), LOG_JSON);
     end_log();
 }
@@ -150,6 +163,7 @@ static void add(TCase *tests)
 {
     ADD(a_line_has_time_level_part_and_message);
     ADD(a_message_cannot_forge_a_line);
+    ADD(nothing_in_a_message_is_unseen_or_turns_the_line);
     ADD(json_lines_are_json);
     ADD(the_level_holds_lines_back_and_changes_live);
     ADD(long_messages_are_cut_but_end_their_line);
