@@ -2,26 +2,45 @@
 #include "core/base/crypto.h"
 
 #include <crypt.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { BCRYPT_DEFAULT = 12, YESCRYPT_DEFAULT = 5 };
+enum { BCRYPT_DEFAULT = 12, YESCRYPT_DEFAULT = 5, MEMORY_TRIES = 500 };
 
-/* crypt(3) with its 32 KiB of state on the heap, wiped. NULL for a bad setting, a password over 512 bytes, and when
- * there is no memory. */
-static bool hash_with(const char *password, const char *setting, char out[PASSWORD_HASH_SIZE])
+/* crypt(3) with its 32 KiB of state on the heap, wiped. false for a bad setting and a password over 512 bytes; errno is
+ * ENOMEM when there was no memory. */
+static bool try_hash(const char *password, const char *setting, char out[PASSWORD_HASH_SIZE])
 {
     struct crypt_data *data = calloc(1, sizeof *data);
     if (!data)
         return false;
+    errno = 0;
     const char *made = crypt_rn(password, setting, data, (int)sizeof *data);
+    int why = errno;
     size_t len = !made ? 0 : strlen(made);
     bool good = made && made[0] != '*' && len < PASSWORD_HASH_SIZE;
     if (good)
         memcpy(out, made, len + 1);
     crypto_wipe(data, sizeof *data);
     free(data);
+    errno = why;
     return good;
+}
+
+/* A password that was not looked at must not pass for a wrong one: without memory it waits, as this lane may. */
+static bool hash_with(const char *password, const char *setting, char out[PASSWORD_HASH_SIZE])
+{
+    static const struct timespec A_WHILE = {.tv_nsec = 20000000};
+    for (int i = 0; i < MEMORY_TRIES; i++) {
+        if (try_hash(password, setting, out))
+            return true;
+        if (errno != ENOMEM)
+            return false;
+        nanosleep(&A_WHILE, NULL);
+    }
+    return false;
 }
 
 sw_status password_hash(password_method method, int cost, const char *password, char out[PASSWORD_HASH_SIZE])

@@ -2,14 +2,10 @@
  * each character by itself, already decomposed. */
 #include "core/common/confusable.h"
 
-#include "core/common/buf.h"
 #include "core/common/utf8.h"
 #include "core/common/visible_text.h"
 
 #include <string.h>
-
-/* A name of 255 bytes, each character of which looks like a dozen others. */
-enum { SKELETON_MAX = 16 * 1024 };
 
 typedef struct {
     uint32_t code;
@@ -38,55 +34,66 @@ static const confusable_row *find(uint32_t code)
     return NULL;
 }
 
-static void lower(char *at, size_t len)
+static unsigned char lower(unsigned char c)
 {
-    for (size_t i = 0; i < len; i++)
-        if (at[i] >= 'A' && at[i] <= 'Z')
-            at[i] = (char)(at[i] + 'a' - 'A');
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 'a' - 'A') : c;
 }
 
-/* ASCII letters in lower case, before what they look like is put in their place, and after: a capital I looks like an
- * l. */
-static void add_looks(const char *name, size_t len, bool lower_first, buf *out)
+/* A name, read as what it looks like: byte by byte, so that it takes no memory. */
+typedef struct {
+    const char *at, *end;
+    bool lower_first;
+    const unsigned char *looks, *looks_end; /* of the character before `at`; in `own`, or in the tables */
+    unsigned char own[4];
+} looker;
+
+/* The next character, which may look like nothing: then looks == looks_end. */
+static void look(looker *l)
 {
-    for (const char *at = name, *end = name + len; at < end;) {
-        size_t step = utf8_sequence(at, (size_t)(end - at));
-        if (step == 0) {
-            step = utf8_broken(at, (size_t)(end - at));
-            buf_add_text(out, "\xEF\xBF\xBD");
-            at += step;
-            continue;
-        }
-        char letter = at[0];
-        if (lower_first)
-            lower(&letter, 1);
-        uint32_t code = step == 1 ? (unsigned char)letter : utf8_code(at, step);
-        const confusable_row *row = find(code);
-        bool space = row && row->len == 1 && CONFUSABLE_TEXTS[row->place] == ' ';
-        if (visible_hidden(code) && !space)
-            ; /* nothing to see */
-        else if (row)
-            buf_add(out, CONFUSABLE_TEXTS + row->place, row->len);
-        else
-            buf_add(out, step == 1 ? &letter : at, step);
-        at += step;
+    size_t left = (size_t)(l->end - l->at), step = utf8_sequence(l->at, left);
+    if (step == 0) {
+        l->at += utf8_broken(l->at, left);
+        memcpy(l->own, "\xEF\xBF\xBD", 3);
+        l->looks = l->own;
+        l->looks_end = l->own + 3;
+        return;
     }
-    if (!out->failed && out->at)
-        lower(out->at, out->len);
+    memcpy(l->own, l->at, step);
+    if (l->lower_first && step == 1)
+        l->own[0] = lower(l->own[0]);
+    uint32_t code = step == 1 ? l->own[0] : utf8_code(l->at, step);
+    l->at += step;
+    const confusable_row *row = find(code);
+    bool space = row && row->len == 1 && CONFUSABLE_TEXTS[row->place] == ' ';
+    if (visible_hidden(code) && !space)
+        step = 0; /* nothing to see */
+    l->looks = step > 0 && row ? CONFUSABLE_TEXTS + row->place : l->own;
+    l->looks_end = l->looks + (step > 0 && row ? row->len : step);
+}
+
+/* The next byte, -1 at the end. ASCII letters in lower case after what they look like is put in their place, and
+ * before, if so asked: a capital I looks like an l. */
+static int next_byte(looker *l)
+{
+    while (l->looks == l->looks_end) {
+        if (l->at == l->end)
+            return -1;
+        look(l);
+    }
+    return lower(*l->looks++);
 }
 
 static bool same_looks(const char *name, const char *other, bool lower_first)
 {
-    buf one, two;
-    buf_init(&one, SKELETON_MAX);
-    buf_init(&two, SKELETON_MAX);
-    add_looks(name, strlen(name), lower_first, &one);
-    add_looks(other, strlen(other), lower_first, &two);
-    bool same =
-        one.failed || two.failed || (one.len == two.len && (one.len == 0 || memcmp(one.at, two.at, one.len) == 0));
-    buf_done(&one);
-    buf_done(&two);
-    return same;
+    looker one = {.at = name, .end = name + strlen(name), .lower_first = lower_first};
+    looker two = {.at = other, .end = other + strlen(other), .lower_first = lower_first};
+    for (;;) {
+        int a = next_byte(&one), b = next_byte(&two);
+        if (a != b)
+            return false;
+        if (a < 0)
+            return true;
+    }
 }
 
 bool confusable(const char *name, const char *other)

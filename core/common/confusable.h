@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* Both NUL-ended. Without memory the answer is true: a name is refused rather than mistaken. */
+/* Both NUL-ended. Takes no memory. */
 bool confusable(const char *name, const char *other);
 
 #endif

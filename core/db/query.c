@@ -512,7 +512,11 @@ sw_str sw_rows_view(const sw_rows *rows, int column)
         return (sw_str){NULL, 0};
     const void *bytes =
         type == SQLITE_BLOB ? sqlite3_column_blob(stmt, column) : (const void *)sqlite3_column_text(stmt, column);
-    if (!bytes) /* an empty blob, or no memory for a number's text */
+    if (!bytes && (type != SQLITE_BLOB || sqlite3_column_bytes(stmt, column) > 0)) {
+        rows->db->arena_failed = true; /* no memory for the text: sw_rows_done() tells */
+        rows->db->memory->lacking = true;
+    }
+    if (!bytes) /* an empty blob, too */
         return (sw_str){"", 0};
     return (sw_str){bytes, (size_t)sqlite3_column_bytes(stmt, column)};
 }

@@ -217,6 +217,12 @@ static void finished(sw_request *req, sw_status status)
 
 void exchange_fail(exchange *x, sw_status status, const char *code, const char *text)
 {
+    sw_status sound = request_sound(&x->req, status);
+    if (sound != status && failure_http_status(status) < 500) {
+        status = sound; /* what could not be read for want of memory is not the client's mistake */
+        code = text = NULL;
+        x->status = 0;
+    }
     x->req.failure.status = status;
     x->req.failure.code = code;
     x->req.failure.text = text;
@@ -245,6 +251,11 @@ void exchange_answer(exchange *x)
     r.body = r.owned = buf_take(&req->reply.out, &r.len);
     if (!r.body)
         r.len = 0;
+    if (!r.body && r.status >= 400) {
+        static const char NO_MEMORY[] = "{\"error\":\"internal error\",\"code\":\"internal\"}";
+        r = (reply){.status = 500, .content_type = "application/json", .lines = x->lines, .body = NO_MEMORY};
+        r.len = sizeof NO_MEMORY - 1;
+    }
     reply_send(x, &r);
 }
 

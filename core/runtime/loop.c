@@ -1,6 +1,6 @@
 /* Event loops: one event_base and one thread each, woken by the mailbox alone. */
 #include "core/base/log.h"
-#include "core/runtime/runtime.h"
+#include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
 
 #include <errno.h>
@@ -99,6 +99,7 @@ static void on_clock(evutil_socket_t fd, short what, void *arg)
 
 static struct event_base *new_base(void)
 {
+    event_memory_begin();
     struct event_config *how = event_config_new();
     if (!how)
         return NULL;

@@ -4,6 +4,11 @@
 
 #include "core/runtime/runtime.h"
 
+/* ---- the memory of libevent (event_memory.c) ---- */
+
+/* Before anything else of libevent is called; again is no harm. */
+void event_memory_begin(void);
+
 /* ---- answers that come later (defers.c) ---- */
 
 /* After the handler that called sw_defer() returned SW_OK: the request waits, or goes on if it was completed by now. */

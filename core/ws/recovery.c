@@ -34,6 +34,7 @@ static void next_step(ws_socket *s);
 static void go_live(ws_socket *s);
 static void on_answer(ws_socket *s, recovery_task *t);
 static bool failed(ws_socket *s, const recovery_task *t);
+static void try_again(ws_socket *s, const char *why);
 static void take_answer(ws_socket *s, recovery_task *t);
 static void on_hello(ws_socket *s, const recovery_task *t);
 static void on_page(ws_socket *s, recovery_task *t);
@@ -126,7 +127,7 @@ static void next_step(ws_socket *s)
         return;
     recovery_task *t = recovery_task_new(s, KINDS[r->state.phase], on_answer, budget);
     if (!t) {
-        socket_retry(s, RETRY_MS);
+        try_again(s, "no memory");
         return;
     }
     t->hello = s->hello;
@@ -198,19 +199,25 @@ static void on_answer(ws_socket *s, recovery_task *t)
 /* After an answer that failed: once more, a little later; in the end the client may come again. */
 static bool failed(ws_socket *s, const recovery_task *t)
 {
-    recovery *r = s->recovery;
     if (t->status == SW_OK) {
-        r->tries = 0;
+        s->recovery->tries = 0;
         return false;
     }
     if (t->status == SW_UNAUTHENTICATED)
         output_close(s, 4003, "token revoked");
-    else if (++r->tries > TRIES_MAX) {
-        log_warn("ws", "recovery of user %lld failed: %s", (long long)s->who.user_id, t->req.failure.text);
-        output_close(s, 1011, "recovery failed");
-    } else
-        socket_retry(s, RETRY_MS);
+    else
+        try_again(s, t->req.failure.text);
     return true;
+}
+
+static void try_again(ws_socket *s, const char *why)
+{
+    if (++s->recovery->tries <= TRIES_MAX) {
+        socket_retry(s, RETRY_MS);
+        return;
+    }
+    log_warn("ws", "recovery of user %lld failed: %s", (long long)s->who.user_id, why);
+    output_close(s, 1011, "recovery failed");
 }
 
 static void take_answer(ws_socket *s, recovery_task *t)

@@ -41,6 +41,7 @@ MUTABLE_ALLOWED = {
     "core/testhost/testhost_inside.c": "so is the clock, in a program that tests a plugin",
     "core/testhost/testhost_open.c": "that there is one host at a time",
     "core/crash/crash_handler.c": "a signal handler gets no argument",
+    "core/runtime/event_memory.c": "libevent has one allocator for the process",
 }
 
 # Paths of a machine that a file was written on. In pieces, so that this file does not hold them.
