@@ -61,6 +61,7 @@ static const sw_subscription SUBSCRIPTIONS[] = {
 static const sw_need NEEDS[] = {
     {.name = "users/1", .optional = false},
     {.name = "chat/1", .optional = true},
+    {.name = "approvals/1", .optional = true},
     {.name = "feishu/1", .optional = true},
 };
 

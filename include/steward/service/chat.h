@@ -15,6 +15,9 @@ typedef struct {
     const char *payload;     /* raw JSON text */
     size_t payload_len;
     const char *source; /* raw JSON object; may be NULL */
+    /* Since 1.2. A local_id that its sender used for something else is no conflict, but begins a new message, as that
+     * of an agent that has been started again. */
+    bool local_id_anew;
 } sw_chat_post;
 
 typedef struct {
@@ -60,6 +63,12 @@ typedef struct {
                         const char *responder_name, const char *channel, sw_decision *ret_decision, sw_approval *ret);
     /* SW_NOT_FOUND when there is none. */
     sw_status (*find)(void *self, sw_db *db, const char *action_id, sw_approval *ret);
+    /* Since 1.2; look at `size` first. Asks a human, exactly as if Butler had sent the AUTH_REQUEST: `request` has
+     * Butler as its sender, and as its payload the object of such a frame, or a JSON string with it. *ret_chat_id is
+     * the row of the request. SW_FORBIDDEN: the sender is not Butler, or the target no human. SW_NOT_FOUND: the sender,
+     * the target or the agent is not known. SW_INVALID: something of the request is wrong. SW_CONFLICT: its action_id
+     * was used for another command. */
+    sw_status (*ask)(void *self, sw_tx *tx, const sw_chat_post *request, int64_t *ret_chat_id);
 } sw_approvals_service;
 
 SW_END_DECLS

@@ -104,6 +104,7 @@ const char *approval_status(const approval *a, int64_t steady_ms);
 /* ask.c */
 extern const sw_table ASK_STATEMENTS;
 sw_status on_auth_request(sw_request *req);
+sw_status ask_for(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_chat_id); /* of approvals/1 */
 /* decide.c */
 extern const sw_table DECIDE_STATEMENTS;
 sw_status on_auth_response(sw_request *req);

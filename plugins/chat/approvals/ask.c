@@ -1,5 +1,6 @@
-/* AUTH_REQUEST: Butler asks a human. A worker checks the form; in the write step ask_approval() the request is stored
- * PENDING with the hash of the exact command, then announced. */
+/* AUTH_REQUEST: Butler asks a human. The form of a frame is checked on a worker; in the write step ask_approval() the
+ * request is stored PENDING with the hash of the exact command, then announced. Another plugin can ask in Butler's
+ * name, by approvals/1. */
 #include "approvals/approvals.h"
 
 #include <string.h>
@@ -50,12 +51,21 @@ static sw_status refuse(asking *ask, fault f)
     return fault_status(f);
 }
 
+/* What came of it is told a frame's socket alone. */
+static void asked(sw_tx *tx, asking *ask, const approval *a)
+{
+    ask->frame.id = a->chat_id;
+    ask->frame.at_ms = a->requested_ms;
+    if (ask->frame.by_frame)
+        sw_tx_ack(tx, a->chat_id, a->requested_ms);
+}
+
 /* Asked again: the first ACK once more. A decision that Butler has heard is told that socket once more as well; one
  * that it has not heard is on its way. */
-static sw_status asked_before(const chat *c, sw_tx *tx, const approval *known)
+static sw_status asked_before(const chat *c, sw_tx *tx, asking *ask, const approval *known)
 {
-    sw_tx_ack(tx, known->chat_id, known->requested_ms);
-    if (!known->response_id || (!known->delivered && !delivery_noted(c->delivery, known->id)))
+    asked(tx, ask, known);
+    if (!ask->frame.by_frame || !known->response_id || (!known->delivered && !delivery_noted(c->delivery, known->id)))
         return SW_OK;
     sw_frame *frame = sw_frame_new_tx(tx);
     if (!frame)
@@ -77,16 +87,16 @@ static sw_status known_action(const chat *c, sw_tx *tx, asking *ask, bool *ret_k
         return found == SW_NOT_FOUND ? SW_OK : found;
     if (strcmp(known.command, ask->command) != 0 || known.target_agent_id != ask->target_agent_id)
         return refuse(ask, FAULT_ACTION_CONFLICT);
-    return asked_before(c, tx, &known);
+    return asked_before(c, tx, ask, &known);
 }
 
 /* The same for one without an action_id, which is known by its local_id. */
-static sw_status repeated(const chat *c, sw_tx *tx, int64_t chat_id)
+static sw_status repeated(const chat *c, sw_tx *tx, asking *ask, int64_t chat_id)
 {
     chat_row row;
 
     SW_TRY(row_get(sw_tx_db(tx), chat_id, &row));
-    return row.approval ? asked_before(c, tx, row.approval) : SW_INTERNAL;
+    return row.approval ? asked_before(c, tx, ask, row.approval) : SW_INTERNAL;
 }
 
 static sw_status find_target(const chat *c, sw_tx *tx, asking *ask)
@@ -188,7 +198,7 @@ static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     if (p->local_id.at) {
         SW_TRY(repeat_find(tx, p, TYPE_REQUEST, digest, &first));
         if (first)
-            return repeated(c, tx, first);
+            return repeated(c, tx, ask, first);
         if (p->fault)
             return fault_status(p->fault);
     }
@@ -202,32 +212,19 @@ static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     SW_TRY(store(tx, ask, p->local_id.at ? digest : NULL, &a));
     SW_TRY(conversation_touch(c, tx, &p->envelope, false));
     SW_TRY(announce_request(c, tx, &a));
-    sw_tx_ack(tx, a.chat_id, a.requested_ms);
+    asked(tx, ask, &a);
     return SW_OK;
 }
 
-/* ---- the frame, on a worker ---- */
-
-static sw_status store_frame(sw_tx *tx, void *arg)
-{
-    asking *ask = arg;
-    sw_status status = ask_approval(sw_tx_state(tx), tx, ask);
-
-    return ask->frame.fault ? fault_fail(sw_tx_request(tx), ask->frame.fault) : status;
-}
-
-static sw_status wrong(sw_request *req, const char *text)
-{
-    return sw_fail(req, SW_INVALID, "invalid_frame", "%s", text);
-}
+/* ---- the form of a request, on any thread. Each part gives what is wrong with it, or NULL ---- */
 
 /* A text without NUL, at most as long as the option says; NULL for anything else. */
-static const char *text_of(sw_request *req, const sw_value *value, const char *max_option)
+static const char *text_of(const chat *c, const sw_value *value, const char *max_option)
 {
     size_t len = 0;
     const char *text = sw_value_text(value, &len);
 
-    if (!text || strlen(text) != len || len > (size_t)sw_option_int(sw_request_host(req), max_option))
+    if (!text || strlen(text) != len || len > (size_t)sw_option_int(c->host, max_option))
         return NULL;
     return text;
 }
@@ -245,51 +242,62 @@ static const sw_value *member(const sw_value *object, const char *key)
     return sw_value_type(value) == SW_JSON_NULL ? NULL : value;
 }
 
-static sw_status read_action(sw_request *req, const sw_value *payload, asking *ask)
+static const char *read_action(const sw_value *payload, asking *ask)
 {
     const sw_value *value = member(payload, "action_id");
     size_t len = 0;
 
     if (!value)
-        return SW_OK;
+        return NULL;
     ask->action_id = sw_value_text(value, &len);
     if (!ask->action_id || !action_valid(ask->action_id, len))
-        return wrong(req, "action_id must have 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'");
-    return SW_OK;
+        return "action_id must have 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'";
+    return NULL;
 }
 
-static sw_status read_expiry(sw_request *req, const sw_value *payload, asking *ask)
+static const char *read_expiry(const chat *c, const sw_value *payload, asking *ask)
 {
     const sw_value *value = member(payload, "expires_in_s");
     int64_t seconds = sw_value_int(value, 0);
 
-    ask->expires_ms = sw_option_int(sw_request_host(req), "approval_expiry");
+    ask->expires_ms = sw_option_int(c->host, "approval_expiry");
     if (!value)
-        return SW_OK;
+        return NULL;
     if (sw_value_type(value) != SW_JSON_INT || seconds < CHAT_EXPIRES_MIN_S || seconds > CHAT_EXPIRES_MAX_S)
-        return wrong(req, "expires_in_s must be a number from 10 to 604800");
+        return "expires_in_s must be a number from 10 to 604800";
     ask->expires_ms = seconds * 1000;
-    return SW_OK;
+    return NULL;
 }
 
-static sw_status read_payload(sw_request *req, asking *ask)
+static const char *read_payload(const chat *c, const sw_value *payload, asking *ask)
 {
-    const sw_value *payload = sw_frame_payload_object(req);
     const sw_value *reason = member(payload, "reason");
 
     if (!payload)
-        return wrong(req, "payload must be an object");
-    SW_TRY(read_action(req, payload, ask));
+        return "payload must be an object";
+    const char *why = read_action(payload, ask);
+    if (why)
+        return why;
     ask->target_agent_id = sw_value_int(member(payload, "target_agent_id"), 0);
     if (ask->target_agent_id <= 0)
-        return wrong(req, "target_agent_id is required");
-    ask->command = text_of(req, member(payload, "command"), "command_max");
+        return "target_agent_id is required";
+    ask->command = text_of(c, member(payload, "command"), "command_max");
     if (!ask->command || !*ask->command)
-        return wrong(req, "command is required, a text of at most 16 KiB");
-    ask->reason = text_of(req, reason ? reason : member(payload, "reasoning"), "reason_max");
+        return "command is required, a text of at most 16 KiB";
+    ask->reason = text_of(c, reason ? reason : member(payload, "reasoning"), "reason_max");
     if (!ask->reason)
-        return wrong(req, "reason is required, a text of at most 8 KiB");
-    return read_expiry(req, payload, ask);
+        return "reason is required, a text of at most 8 KiB";
+    return read_expiry(c, payload, ask);
+}
+
+/* ---- the frame, on a worker ---- */
+
+static sw_status store_frame(sw_tx *tx, void *arg)
+{
+    asking *ask = arg;
+    sw_status status = ask_approval(sw_tx_state(tx), tx, ask);
+
+    return ask->frame.fault ? fault_fail(sw_tx_request(tx), ask->frame.fault) : status;
 }
 
 sw_status on_auth_request(sw_request *req)
@@ -301,6 +309,39 @@ sw_status on_auth_request(sw_request *req)
     SW_TRY(posting_of_frame(req, &ask->frame));
     if (!ask->frame.payload.at)
         return payload_missing(req);
-    SW_TRY(read_payload(req, ask));
+    const char *why = read_payload(sw_request_state(req), sw_frame_payload_object(req), ask);
+    if (why)
+        return sw_fail(req, SW_INVALID, "invalid_frame", "%s", why);
     return sw_write(req, store_frame, ask);
+}
+
+/* ---- `ask` of approvals/1, in the caller's write step. `self` is chat's state, since the step may be another plugin's
+ * ---- */
+
+/* The object, or the one that stands in a JSON string. */
+static const sw_value *object_of(sw_tx *tx, sw_str payload)
+{
+    const sw_value *value = sw_json_parse_tx(tx, payload.at, payload.len);
+    size_t len = 0;
+    const char *inner = sw_value_text(value, &len);
+
+    if (inner)
+        value = sw_json_parse_tx(tx, inner, len);
+    return sw_value_type(value) == SW_JSON_OBJECT ? value : NULL;
+}
+
+sw_status ask_for(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_chat_id)
+{
+    chat *c = self;
+    asking ask = {.action_id = NULL};
+
+    SW_TRY(posting_of_service(c, tx, what, &ask.frame));
+    if (ask.frame.envelope.sender_role != SW_ROLE_BUTLER)
+        return SW_FORBIDDEN;
+    if (read_payload(c, object_of(tx, ask.frame.payload), &ask))
+        return SW_INVALID;
+    SW_TRY(ask_approval(c, tx, &ask));
+    if (ret_chat_id)
+        *ret_chat_id = ask.frame.id;
+    return SW_OK;
 }

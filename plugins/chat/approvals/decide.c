@@ -332,6 +332,7 @@ const sw_approvals_service APPROVALS_SERVICE = {
     .size = sizeof APPROVALS_SERVICE,
     .decide = decide_for,
     .find = find,
+    .ask = ask_for,
 };
 
 /* ---- nobody answered in time, or the human or the agent is gone: EXPIRED, which is not a rejection. In the write

@@ -402,24 +402,32 @@ static sw_str str_of(const char *text)
     return (sw_str){text, text ? strlen(text) : 0};
 }
 
-static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_id, int64_t *ret_at_ms)
+sw_status posting_of_service(const chat *c, sw_tx *tx, const sw_chat_post *what, posting *ret)
 {
-    chat *c = self;
-
     if (what->size < SW_CHAT_POST_FIRST)
         return SW_INTERNAL;
-    posting p = {
+    *ret = (posting){
         .envelope = {.sender_id = what->sender_id, .target_id = what->target_id, .asked = what->conversation_id},
         .local_id = str_of(what->local_id),
         .payload = {what->payload, what->payload_len},
         .source = str_of(what->source),
+        /* Every row is older than a socket that will open then. */
+        .opened_ms = SW_HAS(what, local_id_anew) && what->local_id_anew ? INT64_MAX : 0,
     };
-    if (what->local_id && (!*what->local_id || p.local_id.len > CHAT_LOCAL_ID_MAX))
+    if (what->local_id && (!*what->local_id || ret->local_id.len > CHAT_LOCAL_ID_MAX))
         return SW_INVALID;
     if (!what->payload || what->target_id < 0)
         return SW_INVALID;
-    SW_TRY(check_payload(c, tx, &p));
-    SW_TRY(find_sender(c, tx, &p));
+    SW_TRY(check_payload(c, tx, ret));
+    return find_sender(c, tx, ret);
+}
+
+static sw_status post(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_id, int64_t *ret_at_ms)
+{
+    chat *c = self;
+    posting p;
+
+    SW_TRY(posting_of_service(c, tx, what, &p));
     SW_TRY(post_chat(c, tx, &p));
     if (ret_id)
         *ret_id = p.id;

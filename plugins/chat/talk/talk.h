@@ -44,6 +44,8 @@ typedef struct {
 /* Fills what every frame has; a fault of the envelope is answered. */
 sw_status posting_of_frame(sw_request *req, posting *ret);
 sw_status payload_missing(sw_request *req);
+/* The same for what another plugin posts in its write step. */
+sw_status posting_of_service(const chat *c, sw_tx *tx, const sw_chat_post *what, posting *ret);
 
 /* ---- the rule of repeats (repeat.c) ---- */
 

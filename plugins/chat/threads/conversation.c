@@ -7,6 +7,8 @@
  * are the rules, and the rows of threads, pairs and guests; memory.c keeps what stream pieces need of them. */
 #include "threads/threads.h"
 
+#include <string.h>
+
 /* ---- the tables: reading works on any connection, writing in a write step ---- */
 
 enum { THREAD_ADD, THREAD_GET, THREAD_TOUCH, PAIR_GET, PAIR_SET, GUEST_GET, GUEST_ADD };
@@ -342,6 +344,27 @@ static sw_status remember_pair(const chat *c, sw_tx *tx, int64_t human, int64_t 
     return cache_put_later(c->cache, tx, key_of_pair(human, peer), first, latest);
 }
 
+/* "Butler", or "NAME chat". */
+static sw_status default_title(const chat *c, sw_tx *tx, int64_t peer_id, sw_role peer_role, char **ret)
+{
+    static const char BUTLER[] = "Butler", CHAT[] = " chat";
+    sw_user peer = {.size = sizeof peer, .name = ""};
+
+    if (peer_role != SW_ROLE_BUTLER)
+        SW_TRY(c->users->by_id(c->users_self, sw_tx_db(tx), peer_id, &peer));
+    size_t len = strlen(peer.name);
+    char *title = sw_tx_alloc(tx, 1, len + sizeof BUTLER + sizeof CHAT);
+    if (!title)
+        return SW_NO_MEMORY;
+    memcpy(title, peer.name, len);
+    if (peer_role == SW_ROLE_BUTLER)
+        memcpy(title, BUTLER, sizeof BUTLER);
+    else
+        memcpy(title + len, CHAT, sizeof CHAT);
+    *ret = title;
+    return SW_OK;
+}
+
 sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64_t peer_id, sw_role peer_role,
                                int64_t *ret_thread)
 {
@@ -349,11 +372,13 @@ sw_status conversation_default(const chat *c, sw_tx *tx, int64_t human_id, int64
 
     SW_TRY(pair_get(sw_tx_db(tx), human_id, peer_id, &first, &latest));
     if (!first) {
+        char *title = NULL;
+        SW_TRY(default_title(c, tx, peer_id, peer_role, &title));
         thread_row t = {
             .owner_id = human_id,
             .peer_id = peer_id,
             .channel_kind = thread_kind_of(peer_role),
-            .title = peer_role == SW_ROLE_BUTLER ? "Butler" : "Agent conversation",
+            .title = title,
             .is_default = true,
         };
         SW_TRY(thread_add(tx, &t));

@@ -172,7 +172,7 @@ def test_default_threads_are_made_on_first_use(house):
     threads = {t["id"]: t for t in house.get("/api/chat/threads", token=house.bob).json()}
     assert set(threads) == {butler_thread, agent_thread}
     assert threads[butler_thread]["title"] == "Butler" and threads[butler_thread]["channel_kind"] == "butler_direct"
-    assert threads[agent_thread]["title"] == "Agent conversation" and threads[agent_thread]["channel_kind"] == "agent_direct"
+    assert threads[agent_thread]["title"] == "scout chat" and threads[agent_thread]["channel_kind"] == "agent_direct"
     assert all(t["is_default"] and t["last_message_at"] for t in threads.values())
 
 

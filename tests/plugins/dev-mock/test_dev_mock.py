@@ -1,4 +1,5 @@
 """dev-mock: what it offers in development, and that it is not there anywhere else."""
+import json
 import os
 import sqlite3
 
@@ -101,7 +102,7 @@ def test_a_chat_is_stored_and_delivered_as_if_sent(server):
 
 @pytest.mark.parametrize("body,error", [
     (note(sender_username="nobody"), "sender user not found"), (note(receiver_username="nobody"), "receiver user not found"),
-    (note(type="AUTH_REQUEST"), "type must be CHAT"), (note(content=""), "content is required"),
+    (note(type="AUTH_RESPONSE"), "type must be CHAT or AUTH_REQUEST"), (note(content=""), "content is required"),
     (note(sender_username=None), "sender_username is required")])
 def test_bad_chats_are_refused(server, body, error):
     answer = server.post("/api/dev/mock/chat", body)
@@ -110,12 +111,47 @@ def test_bad_chats_are_refused(server, body, error):
 
 def test_what_chat_refuses_is_named(server):
     server.agent("one"), server.agent("two")
-    server.post("/api/dev/mock/chat", note(local_id="twice"))
     for body, status, word in ((note(conversation_id=999), 400, "conversation_id"),
-                               (note(sender_username="one", receiver_username="two"), 403, "agent"),
-                               (note(local_id="twice", content="else"), 409, "local_id")):
+                               (note(sender_username="one", receiver_username="two"), 403, "agent")):
         answer = server.post("/api/dev/mock/chat", body)
         assert answer.status_code == status and word in answer.json()["error"], answer.text
+
+
+def test_a_local_id_that_was_used_for_another_message_is_taken(server):
+    first, same, other = [server.post("/api/dev/mock/chat", note(local_id="twice", content=c)) for c in ("a", "a", "b")]
+    assert [answer.status_code for answer in (first, same, other)] == [201] * 3
+    assert first.json() == same.json() != other.json()
+    rows = [r for r in server.get("/api/chat/history/2").json() if r["local_id"] == "twice"]
+    assert [(r["id"], r["payload"]) for r in rows] == [(first.json()["id"], "a"), (other.json()["id"], "b")]
+
+
+def test_an_authorization_request_is_stored_and_can_be_answered(server):
+    agent_id, _ = server.agent("worker")
+    asked = {"action_id": "mocked", "target_agent_id": agent_id, "command": "reboot", "reasoning": "stuck"}
+
+    def ask(sender="Butler", receiver="admin", **changed):
+        made = note(sender_username=sender, receiver_username=receiver, type="AUTH_REQUEST",
+                    content=json.dumps({**asked, **changed}))
+        return server.post("/api/dev/mock/chat", made)
+
+    with Socket(server, server.admin()) as page, Socket(server, server.butler_token()) as butler:
+        answer = ask()
+        assert answer.status_code == 201, answer.text
+        card = page.get("AUTH_REQUEST")
+        assert card["id"] == answer.json()["id"] and card["sender_name"] == "Butler" and card["conversation_id"]
+        assert card["payload"]["command"] == "reboot" and card["payload"]["reason"] == "stuck"
+        assert ask().json() == answer.json(), "the same is the same request"
+        assert server.post("/api/chat/auth/response", {"action_id": "mocked", "approved": True}).status_code == 200
+        assert butler.get("AUTH_RESPONSE")["payload"]["action_id"] == "mocked"
+        assert ask().json() == answer.json() and butler.drain("q") == [], "what no socket asked is told to none"
+    row = server.get("/api/chat/history/2").json()[-2]
+    assert row["id"] == answer.json()["id"] and json.loads(row["payload"])["status"] == "APPROVED"
+    for refused, status, word in ((ask(command="else"), 409, "action_id"), (ask(action_id="n", target_agent_id=1), 400, "target_agent_id"),
+                                  (ask(command=""), 400, "authorization request"), (ask(sender="admin"), 403, "Butler"),
+                                  (ask(receiver="worker", action_id="n"), 403, "human"), (ask(sender="worker"), 403, "Butler")):
+        assert refused.status_code == status and word in refused.json()["error"], refused.text
+    assert server.post("/api/dev/mock/chat", note(sender_username="Butler", receiver_username="admin",
+                                                  type="AUTH_REQUEST", content="no JSON")).status_code == 400
 
 
 def test_without_the_feishu_plugin_there_is_no_log(server):
