@@ -25,6 +25,7 @@ typedef struct {
     char from_folder[PATH_MAX], store_folder[PATH_MAX];
     char aside[PATH_MAX + 64]; /* what the store that was here is called now; "": it has not been touched */
     bool lost;                 /* there was none */
+    bool known;                /* it said which ids it had given */
     snapshot *from;
 } restore;
 
@@ -141,12 +142,15 @@ static int set_aside(restore *r)
 
 static int put_in_place(restore *r)
 {
-    char temporary[PATH_MAX], error[ERROR_MAX];
+    char temporary[PATH_MAX], error[ERROR_MAX] = "";
     int fd = backup_temporary(r->store_folder, temporary);
     if (fd < 0)
         return fail_at(r->store_folder);
     sw_status copied = snapshot_copy(r->from, temporary, signals_pending, error, sizeof error);
     int code = copied == SW_OK ? CLI_OK : cli_fail(COMMAND, "%s", error);
+    if (code == CLI_OK &&
+        (snapshot_succeed(temporary, r->place.store_path, &r->known, error, sizeof error) != SW_OK || fsync(fd) != 0))
+        code = cli_fail(COMMAND, "%s", *error ? error : strerror(errno));
     if (code == CLI_OK)
         code = set_aside(r);
     if (code == CLI_OK && rename(temporary, r->place.store_path) != 0)

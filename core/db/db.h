@@ -48,6 +48,8 @@ void store_read_faults(store *s, store_faults *ret);
  * check. `why` is "" when that went well. Any thread. */
 sw_status store_prove_read(store *s, char *why, size_t size);
 const char *store_path(const store *s);
+/* What the latest restore called it; "" when it has never been restored. */
+const char *store_epoch(const store *s);
 
 sw_db *db_open(store *s, bool writer);
 void db_close(sw_db *db);

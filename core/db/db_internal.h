@@ -26,6 +26,7 @@ typedef enum { DB_WRITER = 1, DB_READER, DB_CHECKPOINTER } db_kind;
 
 struct store {
     char *path; /* owned */
+    char epoch[33];
     bool full_sync;
     int64_t cache_bytes;
     int connections;
@@ -104,6 +105,14 @@ sw_status db_failure_quiet(sw_db *db, int code);
 
 /* db_store.c: notes a failure of the storage. `code`: SQLite's. Any thread. */
 void store_note_fault(store *s, db_kind kind, int code);
+/* What a store keeps of those that it replaced, see succession.c: the ids that each table had given up to then (above
+ * after_id and up to to_id + 1 there is no row, and none will come), and other keys. */
+#define STORE_SUCCESSION_TABLES                                                            \
+    "CREATE TABLE IF NOT EXISTS steward_gaps (name TEXT NOT NULL, to_id INTEGER NOT NULL," \
+    " after_id INTEGER NOT NULL, PRIMARY KEY (name, to_id)) STRICT, WITHOUT ROWID;"        \
+    "CREATE TABLE IF NOT EXISTS steward_before (kind TEXT NOT NULL, key TEXT NOT NULL,"    \
+    " PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;"
+
 /* db_store.c: the first column of the first row as a number; -1 when that failed. */
 int64_t store_number(sqlite3 *raw, const char *sql);
 

@@ -17,6 +17,7 @@ static const char CREATE_CORE[] =
     "PRAGMA application_id = 1398231620;"
     "PRAGMA user_version = 1;";
 static const char PUT_KEY_CHECK[] = "INSERT INTO steward_core (key, value) VALUES ('key_check', ?1)";
+static const char GET_EPOCH[] = "SELECT value FROM steward_core WHERE key = 'epoch'";
 static const char GET_KEY_CHECK[] = "SELECT value FROM steward_core WHERE key = 'key_check'";
 
 _Static_assert(STORE_APPLICATION_ID == 1398231620 && STORE_SCHEMA == 1, "CREATE_CORE says the same");
@@ -129,6 +130,24 @@ static sw_status make_file(const store_options *o, const complaint *c)
     return SW_OK;
 }
 
+/* What a restore leaves, see succession.c. Tables, because modules may look into them in any store. */
+static sw_status read_succession(store *s, sqlite3 *raw, const complaint *c)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_exec(raw, STORE_SUCCESSION_TABLES, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(raw, GET_EPOCH, -1, &stmt, NULL);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        int len = sqlite3_column_bytes(stmt, 0);
+        const char *text = sqlite3_column_blob(stmt, 0);
+        snprintf(s->epoch, sizeof s->epoch, "%.*s", len, text ? text : "");
+    }
+    sqlite3_finalize(stmt);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+        return SW_OK;
+    return complain(c, SW_UNAVAILABLE, "cannot read the store %s: %s", s->path, sqlite3_errmsg(raw));
+}
+
 static sw_status prove(store *s, const store_options *o, const complaint *c)
 {
     if (!o->path || *o->path == '\0' || strcmp(o->path, ":memory:") == 0)
@@ -141,6 +160,8 @@ static sw_status prove(store *s, const store_options *o, const complaint *c)
     if (!db)
         return complain(c, SW_UNAVAILABLE, "cannot open the store %s: %s", o->path, why);
     status = check_identity(db->raw, o, c);
+    if (status == SW_OK)
+        status = read_succession(s, db->raw, c);
     db_close(db);
     return status;
 }
@@ -208,6 +229,11 @@ sw_status store_prove_read(store *s, char *why, size_t size)
         store_note_fault(s, DB_READER, sqlite3_extended_errcode(db->raw));
     db_close(db);
     return status;
+}
+
+const char *store_epoch(const store *s)
+{
+    return s->epoch;
 }
 
 const char *store_path(const store *s)

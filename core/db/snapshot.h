@@ -28,6 +28,12 @@ sqlite3 *snapshot_raw(snapshot *s);
  * is damaged. */
 sw_status snapshot_copy(snapshot *s, const char *path, snapshot_stop stop, char *error, size_t error_size);
 
+/* Makes the copy at `path` the successor of the store at `replaced` (NULL: it is lost). It gets an epoch of its own, so
+ * that no token of before counts; ids go on behind those that the replaced store gave; and what modules show in a view
+ * NAME_before_restore (kind, key) of that store is kept in steward_before. *ret_known is false when the replaced store
+ * cannot be read or is not the one that the backup is of: then ids leap. The caller makes it durable. */
+sw_status snapshot_succeed(const char *path, const char *replaced, bool *ret_known, char *error, size_t error_size);
+
 /* ---- what is wrong with it. Changes nothing, and blocks as long as that takes ---- */
 
 /* One thing that is wrong; the text lives until it returns. */

@@ -38,6 +38,11 @@ const char *sw_host_data_dir(const sw_host *host)
     return host->rt->data_dir;
 }
 
+const char *sw_host_epoch(const sw_host *host)
+{
+    return store_epoch(host->rt->store);
+}
+
 const char *sw_host_version(const sw_host *host)
 {
     return host->rt->version;

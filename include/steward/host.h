@@ -19,6 +19,10 @@ SW_EXPORT const char *sw_host_env(const sw_host *host);
 /* The absolute path of the data folder, for files of the plugin's own. */
 SW_EXPORT const char *sw_host_data_dir(const sw_host *host);
 SW_EXPORT const char *sw_host_version(const sw_host *host);
+/* Since 1.2. What the latest `steward db restore` called the store: another one each time, and "" in a store that has
+ * never been restored. What was given to somebody outside (a token that names a user, say) under another epoch is void,
+ * since what it names may never have been. */
+SW_EXPORT const char *sw_host_epoch(const sw_host *host);
 
 SW_EXPORT int64_t sw_now_ms(void);       /* wall clock, Unix ms        */
 SW_EXPORT int64_t sw_monotonic_ms(void); /* never goes back            */

@@ -43,6 +43,7 @@ static sw_str write_claims(const auth_state *state, sw_request *req, const sw_us
     sw_json *j = sw_json_new(req);
 
     sw_json_object_begin(j, NULL);
+    sw_json_text_opt(j, "epoch", sw_host_epoch(state->host));
     sw_json_int(j, "exp", now_s + (life_s > 0 ? life_s : 1));
     sw_json_int(j, "iat", now_s);
     sw_json_text(j, "iss", ISSUER);
@@ -144,6 +145,14 @@ static claim_kind integer_claim(const sw_value *claims, const char *name, int64_
     return CLAIM_INTEGER;
 }
 
+/* A store that was restored has another epoch: whom a token of before names may be another one by now, or have another
+ * password. In a store that was never restored there is no such claim. */
+static bool epoch_fits(const auth_state *state, const sw_value *claims)
+{
+    const char *epoch = sw_host_epoch(state->host);
+    return *epoch ? is_text(claims, "epoch", epoch) : !sw_value_get(claims, "epoch");
+}
+
 static bool times_fit(const sw_value *object, jwt_claims *claims)
 {
     int64_t now_s = sw_now_ms() / 1000, exp, at;
@@ -194,7 +203,7 @@ static sw_status jwt_check(const auth_state *state, sw_db *db, const char *token
         return SW_UNAUTHENTICATED;
     SW_TRY(read_part(db, (sw_str){token, (size_t)(dot - token)}, &header));
     SW_TRY(read_part(db, (sw_str){dot + 1, (size_t)(token + signed_len - dot - 1)}, &object));
-    if (!header_fits(header) || !claims_fit(object, &claims))
+    if (!header_fits(header) || !epoch_fits(state, object) || !claims_fit(object, &claims))
         return SW_UNAUTHENTICATED;
     *ret = claims;
     return SW_OK;

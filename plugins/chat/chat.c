@@ -71,6 +71,8 @@ static const sw_statement STATEMENTS[] = {
     {.name = "clear_copies", .sql = "DELETE FROM chat_copies"},
     {.name = "clear_approvals", .sql = "DELETE FROM chat_approvals"},
     {.name = "clear_rules", .sql = "DELETE FROM chat_rules"},
+    {.name = "clear_gaps", .sql = "DELETE FROM steward_gaps WHERE name LIKE 'chat%'"},
+    {.name = "clear_before", .sql = "DELETE FROM steward_before WHERE kind = 'chat.action'"},
     {.name = "clear_ids",
      .sql = "DELETE FROM sqlite_sequence WHERE name IN ('chat', 'chat_threads', 'chat_approvals', 'chat_rules')"},
 };

@@ -5,10 +5,14 @@
 
 #include <string.h>
 
-enum { ADD, KEY_FIND, KEY_PUT };
+enum { ADD, ADD_ABOVE, KEY_FIND, KEY_PUT };
 
 static const sw_statement STATEMENTS[] = {
     [ADD] = {.name = "add", .sql = "INSERT INTO messages (agent_id, level, content, at_ms) VALUES (?1, ?2, ?3, ?4)"},
+    /* In a store that was restored: ids that its predecessor gave do not come again. */
+    [ADD_ABOVE] = {.name = "add_above",
+                   .sql = "INSERT INTO messages (id, agent_id, level, content, at_ms)"
+                          " VALUES (max(?5, coalesce((SELECT max(id) FROM messages), 0)) + 1, ?1, ?2, ?3, ?4)"},
     [KEY_FIND] = {.name = "key_find",
                   .sql = "SELECT body_hash, status, first_id, count, at_ms FROM messages_keys"
                          " WHERE user_id = ?1 AND route = ?2 AND key = ?3 AND at_ms > ?4"},
@@ -110,8 +114,9 @@ sw_status store_add(sw_tx *tx, message *m)
         SW_TRY(time_range_note_step(tx));
     else
         state->latest_ms = now;
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "tsti", m->agent_id.at, m->agent_id.len, m->level, m->content.at,
-                      m->content.len, now));
+    const sw_statement *add = &STATEMENTS[state->floor ? ADD_ABOVE : ADD];
+    SW_TRY(sw_tx_exec(tx, add, NULL, state->floor ? "tstii" : "tsti", m->agent_id.at, m->agent_id.len, m->level,
+                      m->content.at, m->content.len, now, state->floor));
     m->id = sw_tx_last_id(tx);
     m->at_ms = now;
     return SW_OK;

@@ -27,6 +27,7 @@ typedef struct {
     int64_t latest_ms;        /* no row has a later time */
     int64_t removed;          /* by retention since the last line that said so */
     int64_t removed_said_ms;
+    int64_t floor; /* ids up to it were given before a restore; 0: there was none */
 } messages_state;
 
 /* A message. Its texts are NUL-ended and live as long as the request. */
@@ -104,6 +105,7 @@ sw_status search_index_step(sw_tx *tx, bool *ret_more);
 sw_status retention_step(sw_tx *tx, bool *ret_more);
 sw_status retention_forget_keys(sw_tx *tx, bool *ret_more);
 sw_status on_store_reset(sw_tx *tx, const void *data);
+sw_status messages_prepare(sw_tx *tx);
 
 /* ---- routes/get_messages.c ---- */
 extern const sw_table TIME_STATEMENTS;

@@ -109,6 +109,6 @@ const sw_plugin sw_plugin_v1 = {
     .housekeeping = SW_TABLE(HOUSEKEEPING),
     .needs = SW_TABLE(NEEDS),
     .start = start,
-    .prepare = time_range_note_step,
+    .prepare = messages_prepare,
     .stop = free,
 };

@@ -16,6 +16,8 @@ enum { BYTES_PER_PAGE = 1280 }; /* of indexed content, for each page of the inde
 
 enum {
     SIZES,
+    FLOOR,
+    MISSING,
     INDEX,
     INDEX_NOTE,
     MERGE,
@@ -23,6 +25,7 @@ enum {
     REMOVE,
     KEYS_FORGET,
     LOCALS_FORGET,
+    CLEAR_GAPS,
     CLEAR_MESSAGES,
     CLEAR_CLOCK,
     CLEAR_INDEX,
@@ -34,6 +37,10 @@ static const sw_statement STATEMENTS[] = {
     [SIZES] = {.name = "sizes",
                .sql =
                    "SELECT id, length(CAST(content AS BLOB)), at_ms FROM messages WHERE id > ?1 ORDER BY id LIMIT ?2"},
+    [FLOOR] = {.name = "floor", .sql = "SELECT coalesce(max(to_id) + 1, 0) FROM steward_gaps WHERE name = 'messages'"},
+    [MISSING] = {.name = "missing",
+                 .sql = "SELECT coalesce(sum(min(to_id + 1, ?2) - after_id), 0) FROM steward_gaps"
+                        " WHERE name = 'messages' AND after_id < ?2 AND to_id > ?1"},
     [INDEX] = {.name = "index",
                .sql = "INSERT INTO messages_fts (rowid, text) SELECT id, " INDEXED_TEXT
                       " FROM messages WHERE id > ?1 AND id <= ?2 ORDER BY id"},
@@ -51,6 +58,7 @@ static const sw_statement STATEMENTS[] = {
         {.name = "locals_forget",
          .sql = "DELETE FROM messages_local_ids WHERE (sender_id, local_id) IN"
                 " (SELECT sender_id, local_id FROM messages_local_ids WHERE at_ms <= ?1 ORDER BY at_ms LIMIT ?2)"},
+    [CLEAR_GAPS] = {.name = "clear_gaps", .sql = "DELETE FROM steward_gaps WHERE name = 'messages'"},
     [CLEAR_MESSAGES] = {.name = "clear_messages", .sql = "DELETE FROM messages"},
     [CLEAR_CLOCK] = {.name = "clear_clock", .sql = "DELETE FROM messages_clock"},
     [CLEAR_INDEX] = {.name = "clear_index", .sql = "INSERT INTO messages_fts (messages_fts) VALUES ('delete-all')"},
@@ -64,6 +72,33 @@ const sw_table UPKEEP_STATEMENTS = SW_TABLE(STATEMENTS);
 static sw_status sizes(sw_db *db, int64_t id, int64_t limit, sw_rows **ret)
 {
     return sw_db_query(db, &STATEMENTS[SIZES], 0, ret, "ii", id, limit);
+}
+
+static sw_status number(sw_status begun, sw_rows *rows, int64_t *ret)
+{
+    SW_TRY(begun);
+    int64_t value = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    SW_TRY(sw_rows_done(rows));
+    *ret = value;
+    return SW_OK;
+}
+
+/* How many ids no row has, since they were given before a restore: of all gaps that reach above `after`, up to `to`. */
+static sw_status missing(sw_db *db, int64_t after, int64_t to, int64_t *ret)
+{
+    sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(db, &STATEMENTS[MISSING], 0, &rows, "ii", after, to);
+    return number(begun, rows, ret);
+}
+
+sw_status messages_prepare(sw_tx *tx)
+{
+    messages_state *state = sw_tx_state(tx);
+    sw_rows *rows = NULL;
+    sw_status begun = sw_db_query(sw_tx_db(tx), &STATEMENTS[FLOOR], 0, &rows, "");
+
+    SW_TRY(number(begun, rows, &state->floor));
+    return time_range_note_step(tx);
 }
 
 /* Merges as many pages of the index as `bytes` of content, added or removed, ask for. */
@@ -159,13 +194,14 @@ sw_status search_index_step(sw_tx *tx, bool *ret_more)
 {
     messages_state *state = sw_tx_state(tx);
     sw_db *db = sw_tx_db(tx);
-    int64_t indexed_to, last, last_at, end, bytes, began = thread_cpu_ns();
+    int64_t indexed_to, last, last_at, none, end, bytes, began = thread_cpu_ns();
     bool full;
 
     learn_begin(state);
     SW_TRY(store_indexed_to(db, &indexed_to));
     SW_TRY(store_last(db, &last, &last_at));
-    SW_TRY(step_end(db, indexed_to, step_bytes(state, last - indexed_to), &end, &bytes, &full));
+    SW_TRY(missing(db, indexed_to, last, &none));
+    SW_TRY(step_end(db, indexed_to, step_bytes(state, last - indexed_to - none), &end, &bytes, &full));
     if (full) {
         SW_TRY(index_rows(tx, indexed_to, end));
         SW_TRY(merge(tx, bytes));
@@ -187,11 +223,18 @@ enum {
 
 /* The id up to which rows are too many, 0 when there are not too many. The newest row always stays, so that no id is
  * given twice. */
-static int64_t surplus(const sw_host *host, int64_t last)
+static sw_status surplus(const sw_host *host, sw_db *db, int64_t last, int64_t *ret)
 {
-    int64_t keep = sw_option_int(host, "retention_count");
+    int64_t keep = sw_option_int(host, "retention_count"), to = last - keep, none = 0, before = -1;
 
-    return keep > 0 && last > keep ? last - keep : 0;
+    /* Each round looks further back, by as many ids as it found to be nobody's, and ends when it finds no more. */
+    while (keep > 0 && to > 0 && none != before) {
+        before = none;
+        SW_TRY(missing(db, to, last, &none));
+        to = last - keep - none;
+    }
+    *ret = keep > 0 && to > 0 ? to : 0;
+    return SW_OK;
 }
 
 /* Removes rows up to `to_id` from the table and from the search index. */
@@ -218,12 +261,12 @@ sw_status retention_step(sw_tx *tx, bool *ret_more)
     messages_state *state = sw_tx_state(tx);
     int64_t days = sw_option_int(state->host, "retention_days");
     int64_t oldest_ms = days > 0 ? sw_tx_now(tx) - days * 24 * 60 * 60 * 1000 : INT64_MIN;
-    int64_t last, last_at, indexed_to, end = 0, bytes = 0, seen = 0, removed = 0;
+    int64_t last, last_at, indexed_to, up_to, end = 0, bytes = 0, seen = 0, removed = 0;
     bool stopped = false;
     sw_rows *rows;
 
     SW_TRY(store_last(sw_tx_db(tx), &last, &last_at));
-    int64_t up_to = surplus(state->host, last);
+    SW_TRY(surplus(state->host, sw_tx_db(tx), last, &up_to));
     if (up_to == 0 && days == 0)
         return SW_OK;
     SW_TRY(store_indexed_to(sw_tx_db(tx), &indexed_to));
@@ -261,13 +304,16 @@ sw_status retention_forget_keys(sw_tx *tx, bool *ret_more)
 
 static sw_status clear(sw_tx *tx)
 {
-    for (int which = CLEAR_MESSAGES; which <= CLEAR_LOCALS; which++)
+    for (int which = CLEAR_GAPS; which <= CLEAR_LOCALS; which++)
         SW_TRY(sw_tx_exec(tx, &STATEMENTS[which], NULL, ""));
     return sw_tx_exec(tx, &STATEMENTS[INDEX_NOTE], NULL, "i", (int64_t)0);
 }
 
 sw_status on_store_reset(sw_tx *tx, const void *data)
 {
+    messages_state *state = sw_tx_state(tx);
+
     (void)data;
+    state->floor = 0;
     return clear(tx);
 }

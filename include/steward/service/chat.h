@@ -38,8 +38,9 @@ typedef enum {
     SW_DECIDED_SAME,      /* it was decided before, in the same way: nothing was sent */
     SW_DECIDED_OTHERWISE, /* it was decided before, in the other way */
     SW_DECISION_EXPIRED,
-    SW_DECISION_UNKNOWN,  /* there is no such request */
-    SW_DECISION_FORBIDDEN /* this user may not answer it */
+    SW_DECISION_UNKNOWN,      /* there is no such request */
+    SW_DECISION_FORBIDDEN,    /* this user may not answer it */
+    SW_DECISION_OTHER_COMMAND /* since 1.2: this id stands for another command than the one that was seen */
 } sw_decision;
 
 /* Set `size` before you call a function that fills one. */
@@ -53,6 +54,17 @@ typedef struct {
     const char *channel;
     int64_t expires_ms, decided_ms;
 } sw_approval;
+
+/* Since 1.2. An answer to an approval; see decide() below for its members. */
+typedef struct {
+    uint32_t size; /* sizeof(sw_answer) */
+    const char *action_id;
+    bool approved;
+    int64_t user_id;
+    const char *responder_name, *channel;
+    const char
+        *command_sha256; /* of the command that was shown, 64 lower-case hex digits; NULL when that is not known */
+} sw_answer;
 
 typedef struct {
     uint32_t size; /* sizeof(sw_approvals_service) */
@@ -69,6 +81,10 @@ typedef struct {
      * the target or the agent is not known. SW_INVALID: something of the request is wrong. SW_CONFLICT: its action_id
      * was used for another command. */
     sw_status (*ask)(void *self, sw_tx *tx, const sw_chat_post *request, int64_t *ret_chat_id);
+    /* Since 1.2. As decide(), for the command that was shown: after a restore an id may stand for another one, and an
+     * answer without a digest is refused when the id was known before. */
+    sw_status (*decide_command)(void *self, sw_tx *tx, const sw_answer *answer, sw_decision *ret_decision,
+                                sw_approval *ret);
 } sw_approvals_service;
 
 SW_END_DECLS

@@ -25,6 +25,7 @@ void approval_write_request(sw_json *out, const char *key, const approval *a, in
     sw_json_text(out, "reason", a->reason);
     sw_json_text(out, "status", approval_status(a, steady_ms));
     sw_json_time(out, "expires_at", a->expires_ms);
+    sw_json_text(out, "command_sha256", a->command_sha256);
     sw_json_object_end(out);
 }
 

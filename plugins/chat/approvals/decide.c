@@ -12,21 +12,32 @@ typedef struct {
     int64_t user_id;
     const char *responder_name; /* NULL: the user's own name */
     const char *channel;
-    int64_t conversation_id; /* given with the answer, 0 when none was */
-    sw_str local_id;         /* of the frame; `at` is NULL when there is none */
+    const char *command_sha256; /* of the command that was seen; NULL: an old client does not say */
+    int64_t conversation_id;    /* given with the answer, 0 when none was */
+    sw_str local_id;            /* of the frame; `at` is NULL when there is none */
     bool by_frame;
     fault fault; /* FAULT_CONVERSATION or none */
     sw_decision outcome;
     approval now; /* what is stored now, but for UNKNOWN */
 } answer;
 
-enum { DECIDE, DUE, OF_TARGET, OF_AGENT };
+enum { DECIDE, OLD_ID, DUE, OF_TARGET, OF_AGENT };
+
+/* A request is answered within this time, or never: CHAT_EXPIRES_MAX_S. */
+#define LONGEST_MS "604800000"
 
 static const sw_statement STATEMENTS[] = {
     [DECIDE] = {.name = "approval_decide",
                 .sql = "UPDATE chat_approvals SET status = ?2, decided_ms = ?3, decider_id = ?4, decider_name = ?5,"
                        " decider_role = ?6, responder_name = ?7, channel = ?8, response_conversation = ?9"
                        " WHERE id = ?1 AND status = 'PENDING' AND (?2 = 'EXPIRED' OR due_ms > ?10)"},
+    /* Was this action_id known before a restore? It may have stood for another command then. Where nobody knows,
+     * because the store that was replaced is lost, all count that were asked while a card of before may be about. */
+    [OLD_ID] = {.name = "approval_old_id",
+                .sql = "SELECT EXISTS (SELECT 1 FROM steward_gaps WHERE name = 'chat_approvals' AND to_id >= ?1)"
+                       " OR EXISTS (SELECT 1 FROM steward_before WHERE kind = 'chat.action' AND key = ?2)"
+                       " OR EXISTS (SELECT 1 FROM steward_before WHERE kind = 'unknown'"
+                       " AND CAST(key AS INTEGER) + " LONGEST_MS " > ?3)"},
     [DUE] = {.name = "approval_due",
              .sql = SELECT_APPROVAL " WHERE a.status = 'PENDING' AND a.due_ms <= ?1 ORDER BY a.due_ms LIMIT ?2"},
     [OF_TARGET] = {.name = "approval_of_target",
@@ -64,6 +75,25 @@ static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *
     if (*ret_may)
         *ret_user = user;
     return SW_OK;
+}
+
+/* Is the answer for the command that is stored? Who saw another one under the same id must not decide this one. */
+static sw_status same_command(sw_tx *tx, const answer *a, bool *ret_same)
+{
+    sw_rows *rows = NULL;
+
+    if (a->command_sha256) {
+        *ret_same = strcmp(a->command_sha256, a->now.command_sha256) == 0;
+        return SW_OK;
+    }
+    if (!*sw_host_epoch(sw_tx_host(tx))) {
+        *ret_same = true;
+        return SW_OK;
+    }
+    SW_TRY(
+        sw_db_query(sw_tx_db(tx), &STATEMENTS[OLD_ID], 0, &rows, "isi", a->now.id, a->action_id, a->now.requested_ms));
+    *ret_same = sw_rows_next(rows) && sw_rows_int(rows, 0) == 0;
+    return sw_rows_done(rows);
 }
 
 static sw_decision outcome_of_decided(const answer *a, int64_t steady_ms)
@@ -108,7 +138,7 @@ static approval decided_by(const answer *a, const sw_user *user, int64_t now_ms)
 static sw_status decide(const chat *c, sw_tx *tx, answer *a)
 {
     sw_user user = {.size = sizeof user};
-    bool may = false, done = false;
+    bool may = false, done = false, same = false;
 
     a->fault = FAULT_NONE;
     sw_status found = approval_by_action(sw_tx_db(tx), a->action_id, &a->now);
@@ -120,6 +150,11 @@ static sw_status decide(const chat *c, sw_tx *tx, answer *a)
     SW_TRY(may_answer(c, tx, a, &user, &may));
     if (!may) {
         a->outcome = SW_DECISION_FORBIDDEN;
+        return SW_OK;
+    }
+    SW_TRY(same_command(tx, a, &same));
+    if (!same) {
+        a->outcome = SW_DECISION_OTHER_COMMAND;
         return SW_OK;
     }
     int64_t steady_ms = sw_steady_ms(c->host);
@@ -149,6 +184,12 @@ static sw_status decide_refusal(sw_request *req, const answer *a)
         return sw_fail(req, SW_NOT_FOUND, frame ? "unknown_action" : NULL, "no such authorization request");
     if (a->outcome == SW_DECISION_FORBIDDEN)
         return sw_fail(req, SW_FORBIDDEN, frame ? "not_allowed" : NULL, "not allowed to answer this request");
+    if (a->outcome == SW_DECISION_OTHER_COMMAND) {
+        sw_fail_detail(req, "%s",
+                       a->command_sha256 ? "command_sha256 is not that of the command that is stored"
+                                         : "this id is from before a restore: answer with command_sha256");
+        return sw_fail(req, SW_CONFLICT, frame ? "action_conflict" : NULL, "another command under this id");
+    }
     /* The page has put its card back, so it is told the true status once the refusal has reached it. */
     delivery_status_again(c->delivery, a->user_id, a->now.id);
     if (a->outcome == SW_DECISION_EXPIRED)
@@ -172,6 +213,18 @@ static sw_status store_frame(sw_tx *tx, void *arg)
         return decide_refusal(sw_tx_request(tx), a);
     sw_tx_ack(tx, a->now.response_id, a->now.decided_ms);
     return SW_OK;
+}
+
+/* What is no text is no digest of any command. */
+static const char *sha256_of(const sw_value *object)
+{
+    const sw_value *given = sw_value_get(object, "command_sha256");
+    size_t len = 0;
+    const char *text = sw_value_text(given, &len);
+
+    if (!given || sw_value_type(given) == SW_JSON_NULL)
+        return NULL;
+    return text && strlen(text) == len ? text : "";
 }
 
 sw_status on_auth_response(sw_request *req)
@@ -202,6 +255,7 @@ sw_status on_auth_response(sw_request *req)
         .conversation_id = p.envelope.asked,
         .local_id = p.local_id,
         .by_frame = true,
+        .command_sha256 = sha256_of(payload),
     };
     return sw_write(req, store_frame, a);
 }
@@ -247,6 +301,7 @@ sw_status post_auth_response(sw_request *req)
         .approved = approved != 0,
         .user_id = sw_request_principal(req)->user_id,
         .channel = "http",
+        .command_sha256 = sha256_of(sw_body(req)),
     };
     return sw_write(req, store_answer, a);
 }
@@ -300,23 +355,45 @@ static sw_status tell_unknown(const char *action_id, sw_approval *ret)
     return give(&whole, ret);
 }
 
+static sw_status decide_command(void *self, sw_tx *tx, const sw_answer *given, sw_decision *ret_decision,
+                                sw_approval *ret)
+{
+    answer a = {
+        .action_id = given->action_id,
+        .approved = given->approved,
+        .user_id = given->user_id,
+        .responder_name = given->responder_name,
+        .channel = given->channel,
+        .command_sha256 = given->command_sha256,
+    };
+    SW_TRY(decide(self, tx, &a));
+    *ret_decision = a.outcome;
+    if (!ret)
+        return SW_OK;
+    return a.outcome == SW_DECISION_UNKNOWN ? tell_unknown(a.action_id, ret)
+                                            : tell(&a.now, ret, sw_steady_ms(sw_tx_host(tx)));
+}
+
+/* Of before 1.2: its callers do not know that an id may stand for another command, and are told that it stands for
+ * none.
+ */
 static sw_status decide_for(void *self, sw_tx *tx, const char *action_id, bool approved, int64_t user_id,
                             const char *responder_name, const char *channel, sw_decision *ret_decision,
                             sw_approval *ret)
 {
-    answer a = {
+    sw_answer given = {
+        .size = sizeof given,
         .action_id = action_id,
         .approved = approved,
         .user_id = user_id,
         .responder_name = responder_name,
         .channel = channel,
     };
-    SW_TRY(decide(self, tx, &a));
-    *ret_decision = a.outcome;
-    if (!ret)
+    SW_TRY(decide_command(self, tx, &given, ret_decision, ret));
+    if (*ret_decision != SW_DECISION_OTHER_COMMAND)
         return SW_OK;
-    return a.outcome == SW_DECISION_UNKNOWN ? tell_unknown(action_id, ret)
-                                            : tell(&a.now, ret, sw_steady_ms(sw_tx_host(tx)));
+    *ret_decision = SW_DECISION_UNKNOWN;
+    return ret ? tell_unknown(action_id, ret) : SW_OK;
 }
 
 static sw_status find(void *self, sw_db *db, const char *action_id, sw_approval *ret)
@@ -333,6 +410,7 @@ const sw_approvals_service APPROVALS_SERVICE = {
     .decide = decide_for,
     .find = find,
     .ask = ask_for,
+    .decide_command = decide_command,
 };
 
 /* ---- nobody answered in time, or the human or the agent is gone: EXPIRED, which is not a rejection. In the write

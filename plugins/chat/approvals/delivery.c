@@ -395,12 +395,13 @@ static sw_status greet_admin(sw_request *req, int64_t since, int64_t cursor, sw_
     sw_db *db = sw_request_db(req);
     sw_rows *rows = NULL;
     approval a;
-    int64_t me = sw_request_principal(req)->user_id, steady_ms = sw_steady_ms(c->host), pruned_to = 0, last = 0;
+    int64_t me = sw_request_principal(req)->user_id, steady_ms = sw_steady_ms(c->host), last = 0;
+    bool complete = false;
     int seen = 0;
 
-    SW_TRY(retention_pruned_to(db, &pruned_to));
+    SW_TRY(chat_complete_since(db, since, &complete));
     SW_TRY(chat_last_id(db, &last));
-    if (since < pruned_to || since > last)
+    if (!complete || since > last)
         since = -1; /* the answer was recovered:false, so nothing was replayed */
     *ret_more = false;
     SW_TRY(approvals_pending(db, cursor, steady_ms, GREET_AT_ONCE, &rows));

@@ -362,11 +362,7 @@ sw_status recovery_last_id(sw_request *req, int64_t *ret_id)
 
 sw_status recovery_complete_since(sw_request *req, int64_t after, bool *ret_complete)
 {
-    int64_t pruned_to = 0;
-
-    SW_TRY(retention_pruned_to(sw_request_db(req), &pruned_to));
-    *ret_complete = pruned_to <= after;
-    return SW_OK;
+    return chat_complete_since(sw_request_db(req), after, ret_complete);
 }
 
 sw_status recovery_page(sw_request *req, int64_t after, sw_replay_out *out, bool *ret_more)

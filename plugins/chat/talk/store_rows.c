@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { ROW_ADD, ROW_GET, LAST_ID, PRUNED_TO, OLDEST, NEWEST_ID, PRUNE_ROWS, PRUNE_NOTE };
+enum { ROW_ADD, ROW_GET, LAST_ID, PRUNED_TO, IN_GAP, MISSING, OLDEST, NEWEST_ID, PRUNE_ROWS, PRUNE_NOTE };
 
 static const sw_statement STATEMENTS[] = {
     [ROW_ADD] = {.name = "row_add",
@@ -22,6 +22,11 @@ static const sw_statement STATEMENTS[] = {
                      " FROM chat c LEFT JOIN chat_approvals a ON a.id = c.approval_id WHERE c.id = ?1"},
     [LAST_ID] = {.name = "last_id", .sql = "SELECT seq FROM sqlite_sequence WHERE name = 'chat'"},
     [PRUNED_TO] = {.name = "pruned_to", .sql = "SELECT pruned_to FROM chat_pruned WHERE one = 1"},
+    [IN_GAP] = {.name = "in_gap",
+                .sql = "SELECT count(*) FROM steward_gaps WHERE name = 'chat' AND ?1 > after_id AND ?1 <= to_id"},
+    [MISSING] = {.name = "missing",
+                 .sql = "SELECT coalesce(sum(min(to_id + 1, ?2) - after_id), 0) FROM steward_gaps"
+                        " WHERE name = 'chat' AND after_id < ?2 AND to_id > ?1"},
     [OLDEST] = {.name = "oldest", .sql = "SELECT id, at_ms FROM chat WHERE id > 0 ORDER BY id LIMIT ?1"},
     [NEWEST_ID] = {.name = "newest_id", .sql = "SELECT id FROM chat WHERE id > 0 ORDER BY id DESC LIMIT 1"},
     [PRUNE_ROWS] = {.name = "prune_rows", .sql = "DELETE FROM chat WHERE id <= ?1"},
@@ -188,6 +193,18 @@ sw_status retention_pruned_to(sw_db *db, int64_t *ret)
     return number(begun, rows, ret);
 }
 
+sw_status chat_complete_since(sw_db *db, int64_t after, bool *ret)
+{
+    sw_rows *rows = NULL;
+    int64_t pruned_to = 0, gaps = 0;
+
+    SW_TRY(retention_pruned_to(db, &pruned_to));
+    sw_status begun = sw_db_query(db, &STATEMENTS[IN_GAP], 0, &rows, "i", after);
+    SW_TRY(number(begun, rows, &gaps));
+    *ret = pruned_to <= after && gaps == 0;
+    return SW_OK;
+}
+
 static sw_status newest_id(sw_db *db, int64_t *ret)
 {
     sw_rows *rows = NULL;
@@ -225,6 +242,23 @@ static sw_status prunable(sw_db *db, int64_t limit, int64_t before_ms, int64_t u
     return SW_OK;
 }
 
+/* The id up to which rows are too many; 0 or less when there are not too many. Ids that were given before a restore are
+ * nobody's: each round looks further back, by as many as it found. */
+static sw_status surplus(sw_db *db, int64_t newest, int64_t keep, int64_t *ret)
+{
+    int64_t to = newest - keep, none = 0, before = -1;
+
+    while (to > 0 && none != before) {
+        sw_rows *rows = NULL;
+        before = none;
+        sw_status begun = sw_db_query(db, &STATEMENTS[MISSING], 0, &rows, "ii", to, newest);
+        SW_TRY(number(begun, rows, &none));
+        to = newest - keep - none;
+    }
+    *ret = to;
+    return SW_OK;
+}
+
 static sw_status prune(sw_tx *tx, int64_t to, int64_t *ret_count)
 {
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[PRUNE_ROWS], ret_count, "i", to));
@@ -248,15 +282,16 @@ sw_status retention_prune(sw_tx *tx, bool *ret_more)
 {
     chat *c = sw_tx_state(tx);
     int64_t days = sw_option_int(c->host, "retention_days"), keep = sw_option_int(c->host, "retention_count");
-    int64_t now = sw_tx_now(tx), newest = 0, to = 0, count = 0, removed = 0;
+    int64_t now = sw_tx_now(tx), newest = 0, up_to_id = 0, to = 0, count = 0, removed = 0;
 
     *ret_more = false;
     if (!days && !keep)
         return SW_OK;
-    if (keep)
+    if (keep) {
         SW_TRY(newest_id(sw_tx_db(tx), &newest));
+        SW_TRY(surplus(sw_tx_db(tx), newest, keep, &up_to_id));
+    }
     int64_t before_ms = days ? now - days * CHAT_REPEAT_MS : INT64_MIN;
-    int64_t up_to_id = keep ? newest - keep : 0;
     SW_TRY(prunable(sw_tx_db(tx), AT_ONCE, before_ms, up_to_id, now - CHAT_REPEAT_MS, &to, &count));
     if (!to)
         return SW_OK;

@@ -76,6 +76,8 @@ sw_status chat_last_id(sw_db *db, int64_t *ret);
 sw_status retention_prune(sw_tx *tx, bool *ret_more);
 /* The highest id that was removed, 0 when none was. */
 sw_status retention_pruned_to(sw_db *db, int64_t *ret);
+/* Are all rows after that id there: none was pruned, and the id is not one that was lost in a restore? */
+sw_status chat_complete_since(sw_db *db, int64_t after, bool *ret);
 
 /* Frames: the same text live and replayed. */
 void frame_write_chat(sw_json *out, const chat_row *row);

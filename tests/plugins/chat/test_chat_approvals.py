@@ -10,7 +10,8 @@ from support.sockets import Socket
 from support.steward import Steward, eventually
 
 REQUEST = ["type", "id", "sender_id", "sender_name", "sender_role", "target_id", "conversation_id", "payload", "timestamp"]
-ASKED = ["action_id", "target_agent_id", "target_agent_name", "command", "reason", "status", "expires_at"]
+ASKED = ["action_id", "target_agent_id", "target_agent_name", "command", "reason", "status", "expires_at",
+         "command_sha256"]
 LISTED = ["id", "action_id", "target_agent_id", "target_agent_name", "command", "command_sha256", "reason", "status",
           "requested_at", "expires_at"]
 
@@ -256,6 +257,31 @@ def test_after_a_refusal_over_http_the_callers_sockets_hear_the_truth_twice_and_
                 assert heard_status(page, "again") == {"action_id": "again", "status": "REJECTED"}
                 assert time.monotonic() - refused >= wait, "a page may put its card back after that"
         assert one.drain("q") == [] and bob.drain("q") == []
+
+
+@pytest.mark.parametrize("by", ["http", "ws"])
+def test_an_answer_that_names_another_command_decides_nothing(house, by):
+    action = f"named-{by}"
+    ask(house, action)
+    right = listed(house, action)["command_sha256"]
+    wrong = [hashlib.sha256(b"reboot now").hexdigest(), right.upper(), right[:-1], right + "0", "", 7, [right], False]
+    with Socket(house, house.admin()) as page:
+
+        def said(sha):
+            payload = {"action_id": action, "approved": True, "command_sha256": sha}
+            if by == "http":
+                refused = house.post("/api/chat/auth/response", payload)
+                return refused.status_code, refused.json().get("error")
+            page.send({"type": "AUTH_RESPONSE", "ack": True, "payload": payload})
+            while (got := page.get())["type"] not in ("ACK", "ERROR"):
+                pass
+            return (200, None) if got["type"] == "ACK" else (409, got["payload"]["error"])
+
+        for sha in wrong:
+            assert said(sha) == (409, "another command under this id"), sha
+        assert listed(house, action)["status"] == "PENDING"
+        assert said(right)[0] == 200 and said(None)[0] == 200
+        assert said(wrong[0])[0] == 409, "also when it is decided"
 
 
 @pytest.mark.parametrize("members", ['"approved":false,"approved":true', '"approved":true,"\\u0061pproved":true'])

@@ -62,6 +62,8 @@ def statements():
 @pytest.fixture(scope="module")
 def database():
     db = sqlite3.connect(":memory:")
+    core = macros_of(source(os.path.join("..", "..", "core", "db", "db_internal.h")))
+    db.executescript(literals(core["STORE_SUCCESSION_TABLES"]))
     for name in sorted(os.listdir(os.path.join(CHAT, "migrations"))):
         db.executescript(source(os.path.join("migrations", name)))
     yield db

@@ -44,7 +44,7 @@ def plan(db, sql):
 
 def test_no_statement_scans_messages(server):
     found, clauses = statements()
-    assert len(found) == 29 and len(clauses) == 4
+    assert len(found) == 33 and len(clauses) == 4
     with database(server) as db:
         for name, sql in found.items():
             if name.startswith("CLEAR_"):

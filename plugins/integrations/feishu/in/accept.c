@@ -434,9 +434,23 @@ static sw_status decide(sw_tx *tx, arrival *a, const connector *c)
         return say(tx, a, "error", "缺少 action_id");
     if (bridge_admin(f, sw_tx_db(tx), &admin) != SW_OK)
         return say(tx, a, "error", "管理员身份解析失败");
-    SW_TRY(f->approvals->decide(f->approvals_self, tx, e->action_id, e->approved, admin.id, responder(e), "feishu",
-                                &decision, &now));
+    sw_answer given = {.size = sizeof given,
+                       .action_id = e->action_id,
+                       .approved = e->approved,
+                       .user_id = admin.id,
+                       .responder_name = responder(e),
+                       .channel = "feishu",
+                       .command_sha256 = *e->command_sha256 ? e->command_sha256 : NULL};
+    if (SW_HAS(f->approvals, decide_command))
+        SW_TRY(f->approvals->decide_command(f->approvals_self, tx, &given, &decision, &now));
+    else
+        SW_TRY(f->approvals->decide(f->approvals_self, tx, given.action_id, given.approved, given.user_id,
+                                    given.responder_name, given.channel, &decision, &now));
     switch (decision) {
+    case SW_DECISION_OTHER_COMMAND:
+        SW_TRY(note(tx, c->id, "error", "ws_auth_card_decision", "Rejected action_id=%s: another command under this id",
+                    e->action_id));
+        return say(tx, a, "error", "该请求编号现在对应另一条指令，请在控制台查看");
     case SW_DECISION_UNKNOWN:
         return say(tx, a, "error", "没有这个授权请求");
     case SW_DECISION_FORBIDDEN:

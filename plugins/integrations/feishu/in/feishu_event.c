@@ -411,7 +411,8 @@ static bool read_click(event *e, const sw_value *root)
     e->approved = said_yes(sw_value_get(value, "approved"));
     return take_person(e, who) && take(e, &e->name, trimmed(who, "name")) &&
            take(e, &e->chat_id, trimmed(sw_value_get(body, "context"), "open_chat_id")) &&
-           take(e, &e->action, trimmed(value, "action")) && take(e, &e->action_id, trimmed(value, "action_id"));
+           take(e, &e->action, trimmed(value, "action")) && take(e, &e->action_id, trimmed(value, "action_id")) &&
+           take(e, &e->command_sha256, trimmed(value, "command_sha256"));
 }
 
 /* ---- the whole ---- */
@@ -437,7 +438,8 @@ bool event_read(event *ret, const sw_value *root, const sw_value *content, const
                    .text = "",
                    .name = "",
                    .action = "",
-                   .action_id = ""};
+                   .action_id = "",
+                   .command_sha256 = ""};
     if (token.len == 0)
         token = trimmed(header, "token");
     if (!take(ret, &ret->type, trimmed(header, "event_type")) ||

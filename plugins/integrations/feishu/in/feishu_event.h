@@ -25,7 +25,7 @@ typedef struct {
     bool from_bot, from_self;
     /* a click */
     const char *name; /* of the person who clicked, "" when it did not come */
-    const char *action, *action_id;
+    const char *action, *action_id, *command_sha256;
     bool approved, has_value;
     void *memory; /* what the texts live in */
 } event;

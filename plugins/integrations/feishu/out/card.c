@@ -50,7 +50,7 @@ static void markdown(sw_json *out, const char *text, size_t len)
     sw_json_object_end(out);
 }
 
-static void button(sw_json *out, const char *type, const char *text, const char *action_id, const char *approved)
+static void button(sw_json *out, const char *type, const char *text, const card_ask *ask, const char *approved)
 {
     sw_json_object_begin(out, NULL);
     sw_json_text(out, "tag", "button");
@@ -61,19 +61,20 @@ static void button(sw_json *out, const char *type, const char *text, const char 
     sw_json_object_end(out);
     sw_json_object_begin(out, "value");
     sw_json_text(out, "action", "feishu_auth_decision");
-    sw_json_text(out, "action_id", action_id);
+    sw_json_text(out, "action_id", ask->action_id);
     sw_json_text(out, "approved", approved);
+    sw_json_text(out, "command_sha256", ask->command_sha256);
     sw_json_object_end(out);
     sw_json_object_end(out);
 }
 
-static void buttons(sw_json *out, const char *action_id)
+static void buttons(sw_json *out, const card_ask *ask)
 {
     sw_json_object_begin(out, NULL);
     sw_json_text(out, "tag", "action");
     sw_json_array_begin(out, "actions");
-    button(out, "primary", "批准", action_id, "true");
-    button(out, "danger", "拒绝", action_id, "false");
+    button(out, "primary", "批准", ask, "true");
+    button(out, "danger", "拒绝", ask, "false");
     sw_json_array_end(out);
     sw_json_object_end(out);
 }
@@ -106,7 +107,7 @@ void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
     else
         markdown(out, TOO_LONG, sizeof TOO_LONG - 1);
     if (ask->buttons && whole)
-        buttons(out, ask->action_id);
+        buttons(out, ask);
     else
         markdown(out, ELSEWHERE, sizeof ELSEWHERE - 1);
     end(out);

@@ -11,6 +11,7 @@ enum { CARD_BYTES_MAX = 30 * 1024 };
 
 typedef struct {
     const char *action_id, *agent, *command, *reason;
+    const char *command_sha256; /* the buttons say for which command they are */
     int64_t expires_ms;
     bool buttons; /* without them it says 请在控制台批准 */
 } card_ask;

@@ -295,7 +295,12 @@ sw_status on_approval_requested(sw_tx *tx, const void *data)
     SW_TRY(destination_find(sw_tx_db(tx), &c, a->conversation_id, true, &to));
     if (!*to.id)
         return note(tx, c.id, "info", "ws_auth_card", "Skipped auth card: no target chat_id");
+    uint8_t hash[32];
+    char sha256[2 * sizeof hash + 1];
+    sw_sha256(a->command, strlen(a->command), hash);
+    sw_hex(hash, sizeof hash, sha256);
     card_ask ask = {.action_id = a->action_id,
+                    .command_sha256 = sha256,
                     .agent = a->target_agent_name,
                     .command = a->command,
                     .reason = a->reason,

@@ -1,4 +1,5 @@
 """Authorization by card: asked in Feishu, decided by those who may, told to everybody."""
+import hashlib
 import json
 import threading
 
@@ -40,7 +41,8 @@ def test_the_card_says_what_is_asked_and_has_two_buttons(bridge):
     assert content["header"]["template"] == "orange" and content["header"]["title"]["content"] == "授权请求"
     assert all(part in card["card_text"] for part in ("需要授权执行命令", "worker", "systemctl restart nginx", "它挂了"))
     assert card["buttons"] == [
-        {"text": text, "value": {"action": "feishu_auth_decision", "action_id": "say-all", "approved": approved}}
+        {"text": text, "value": {"action": "feishu_auth_decision", "action_id": "say-all", "approved": approved,
+                                 "command_sha256": hashlib.sha256(b"systemctl restart nginx").hexdigest()}}
         for text, approved in ((APPROVE, "true"), (REJECT, "false"))]
     bridge.logged("success", "ws_auth_card", "Sent auth request card action_id=say-all")
 
@@ -120,6 +122,16 @@ def test_who_is_not_on_the_list_byte_by_byte_decides_nothing(bridge, who):
     assert seen["answer"]["toast"]["type"] == "error"
     assert bridge.approval(action)["status"] == "PENDING"
     assert clicked(bridge, bridge.feishu.card(action), open_id="ou_x", user_id="u_deputy")["answer"]["toast"]["type"] == "success"
+
+
+def test_a_button_of_another_command_under_the_same_id_decides_nothing(bridge):
+    card = bridge.ask(bridge.home, "renamed")
+    value = card["buttons"][0]["value"]
+    seen = clicked(bridge, card, value={**value, "command_sha256": hashlib.sha256(b"ls").hexdigest()})
+    assert seen["answer"]["toast"]["type"] == "error" and bridge.approval("renamed")["status"] == "PENDING"
+    bridge.logged("error", "ws_auth_card_decision", "another command under this id")
+    old = {name: part for name, part in value.items() if name != "command_sha256"}
+    assert clicked(bridge, card, value=old)["answer"]["toast"]["type"] == "success", "a card of an older server"
 
 
 def test_a_chat_that_is_not_allowed_decides_nothing(bridge):
