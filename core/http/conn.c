@@ -1,6 +1,5 @@
-/* Connections from accept to the last byte, and what a loop does for all of its own: the time as one turn of the loop
- * sees it, and every 100 ms, while there are connections, deadlines, memory, accepting again and the access log. On
- * that loop.
+/* Connections from accept to the last byte, and what a loop does for all of its own every 100 ms, while there are any:
+ * deadlines, memory, accepting again and the access log. On that loop.
  *
  * A conn is the loop's from accept to CONN_DEAD. evhttp owns the bufferevent and the evhttp_connection, and says by
  * on_closed() that it has freed them; the struct itself is kept for the next one. */
@@ -21,6 +20,9 @@
 
 /* A reply leaves in pieces of up to this size; libevent's own bound is 16 KiB. */
 enum { WRITE_PIECE = 256 * 1024, LINGER_BYTES = 64 * 1024 * 1024 };
+
+/* How much of its next requests a client may send while it is watched; more waits in the socket. */
+enum { HELD_BYTES = 16 * 1024 };
 
 /* Less than this is not counted against limits.memory: limits.connections bounds it. */
 enum { UNCOUNTED = 4096, TURN_MS = 100 };
@@ -189,9 +191,16 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     conn *c = conn_of(bev);
     (void)arg;
-    /* While an exchange is at work nothing is read or written, so nothing can go wrong; its reply will notice. */
-    if (c && c->state != CONN_WORK && (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
+    if (!c || !(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
+        return;
+    if (c->state != CONN_WORK) {
         conn_free(c);
+        return;
+    }
+    /* While an exchange is at work nothing is read or written, unless its end is watched for. */
+    c->left = c->close_after = true;
+    if (c->on_left)
+        c->on_left(c);
 }
 
 /* The output is empty: after a 100 Continue evhttp wants to know, so that it stops waiting for that. */
@@ -216,6 +225,32 @@ conn *conn_of(struct bufferevent *bev)
 void conn_watch(conn *c, bufferevent_data_cb readable, bufferevent_data_cb drained)
 {
     bufferevent_setcb(c->bev, readable, drained, on_event, c);
+}
+
+/* What comes of the next requests stays where it is. */
+static void hold(struct bufferevent *bev, void *arg)
+{
+    (void)bev, (void)arg;
+}
+
+void conn_watch_end(conn *c, bufferevent_data_cb drained, void (*left)(conn *c))
+{
+    c->watched = true;
+    c->on_left = left;
+    conn_watch(c, hold, drained);
+    bufferevent_setwatermark(c->bev, EV_READ, 0, HELD_BYTES);
+    bufferevent_enable(c->bev, EV_READ);
+}
+
+void conn_unwatch(conn *c)
+{
+    if (!c->watched)
+        return;
+    c->watched = false;
+    c->on_left = NULL;
+    bufferevent_disable(c->bev, EV_READ);
+    bufferevent_setwatermark(c->bev, EV_READ, 0, 0);
+    conn_wrap(c);
 }
 
 static void on_readable(struct bufferevent *bev, void *arg)
@@ -254,6 +289,13 @@ size_t conn_unsent(const conn *c)
     int in_socket = 0;
     (void)ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &in_socket);
     return evbuffer_get_length(bufferevent_get_output(c->bev)) + (size_t)(in_socket > 0 ? in_socket : 0);
+}
+
+void conn_mark_unsent(conn *c)
+{
+    c->unsent_mark = conn_unsent(c);
+    c->appended = 0;
+    conn_deadline(c, DEADLINE_REPLY);
 }
 
 void conn_next(conn *c)
@@ -360,6 +402,8 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
 {
     conn *c = arg;
     (void)evcon;
+    if (c->on_closed)
+        c->on_closed(c);
     conn_deadline(c, DEADLINES);
     conn_charge(c, 0);
     if (c->paused_ms)
@@ -439,21 +483,20 @@ static void late_body(conn *c)
     c->home->server->refuse(c, 408, "invalid_request", "the body of the request took too long");
 }
 
-/* A reply must move by 1 KiB a second over the whole limit. */
+/* A reply must move by 1 KiB a second over the whole limit, or all that there was of it. */
 static void slow_reply(conn *c)
 {
     http_loop *l = c->home;
-    size_t unsent = conn_unsent(c);
+    size_t unsent = conn_unsent(c), all = c->unsent_mark + c->appended;
     size_t least = (size_t)(l->deadlines[DEADLINE_REPLY].limit_ms * 1024 / 1000);
-    size_t moved = c->unsent_mark > unsent ? c->unsent_mark - unsent : 0;
-    if (moved < least) {
+    size_t moved = all > unsent ? all - unsent : 0;
+    if (moved < least && moved < c->unsent_mark) {
         count(&l->stalled);
         conn_free(c);
         return;
     }
-    c->unsent_mark = unsent;
     conn_charge(c, evbuffer_get_length(bufferevent_get_output(c->bev)));
-    conn_deadline(c, DEADLINE_REPLY);
+    conn_mark_unsent(c);
 }
 
 static void (*const LATE[DEADLINES])(conn *c) = {
@@ -531,39 +574,4 @@ void conn_loop_close(http_loop *l)
         event_free(l->newborn);
     if (l->timer)
         event_free(l->timer);
-}
-
-/* ---- the time ---- */
-
-static void new_second(loop_clock *c, time_t second)
-{
-    struct tm utc;
-    gmtime_r(&second, &utc);
-    memcpy(c->date, "Date: ", 6);
-    int n = evutil_date_rfc1123(c->date + 6, sizeof c->date - 8, &utc);
-    if (n < 0 || (size_t)n >= sizeof c->date - 8)
-        n = 0;
-    memcpy(c->date + 6 + n, "\r\n", 2);
-    c->date_len = (size_t)n + 8;
-    sw_time_format((int64_t)second * 1000, c->stamp);
-    c->wall_s = second;
-}
-
-void tick(http_loop *l)
-{
-    loop_clock *c = &l->clock;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    int64_t mono = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    if (mono == c->mono_ms)
-        return;
-    c->mono_ms = mono;
-    c->awake_ms = mono - loop_lost_ms(l->loop, mono);
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (now.tv_sec != c->wall_s)
-        new_second(c, now.tv_sec);
-    unsigned ms = (unsigned)(now.tv_nsec / 1000000);
-    c->stamp[20] = (char)('0' + ms / 100);
-    c->stamp[21] = (char)('0' + ms / 10 % 10);
-    c->stamp[22] = (char)('0' + ms % 10);
 }

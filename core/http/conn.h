@@ -14,11 +14,18 @@ void conn_wrap(conn *c);
 /* Other callbacks for reading and writing; conn_of() still knows it. */
 void conn_watch(conn *c, bufferevent_data_cb readable, bufferevent_data_cb drained);
 
+/* While somebody else works for the client: what it sends next is left where it is, and its end is noticed. In
+ * CONN_WORK `left` is told of that, once; in other states the connection ends. `drained` may be NULL. */
+void conn_watch_end(conn *c, bufferevent_data_cb drained, void (*left)(conn *c));
+void conn_unwatch(conn *c);
+
 /* Begins (or begins anew) a time limit; DEADLINES: none. */
 void conn_deadline(conn *c, int which);
 /* Bytes of a reply that the client has not taken: ours and those in the socket, which takes more only when much of it
  * is free again. */
 size_t conn_unsent(const conn *c);
+/* Notes how much that is, and begins the time in which it must get less. */
+void conn_mark_unsent(conn *c);
 /* Its reply has left: back to waiting for a request, and on with what has come of the next one already. */
 void conn_next(conn *c);
 

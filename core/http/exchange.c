@@ -4,9 +4,11 @@
 #include "core/http/exchange.h"
 
 #include "core/base/log.h"
+#include "core/base/table.h"
 #include "core/http/conn.h"
 #include "core/http/cors.h"
 #include "core/http/put.h"
+#include "core/http/reply_stream.h"
 #include "core/runtime/thread.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +16,13 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* In the access log alone: the client did not wait for its answer. */
+enum { CLIENT_LEFT = 499 };
+
 enum { SPARE_KEPT = 64, REQUEST_MEMORY = 64 * 1024 * 1024, ERROR_BYTES = 64 * 1024 };
 
 static void finished(sw_request *req, sw_status status);
+static void waiting(sw_request *req);
 
 const char *http_header(struct evhttp_request *request, const char *name)
 {
@@ -52,6 +58,7 @@ exchange *exchange_new(conn *c, struct evhttp_request *ev)
     req->id = x->id;
     req->address = c->peer_text;
     req->finish = finished;
+    req->waiting = waiting;
     req->owner = x;
     req->home = l->loop;
     req->started_ns = x->started_ns;
@@ -189,6 +196,7 @@ static void write_failure(exchange *x)
     req->http_status = x->status ? x->status : failure_http_status(req->failure.status);
     req->content_type = NULL;
     req->headers = NULL;
+    x->stream = NULL; /* it ends with the request */
 }
 
 static void come_home(mail *m, loop *l)
@@ -207,12 +215,45 @@ static void finished(sw_request *req, sw_status status)
     x->outcome = status;
     if (status != SW_OK)
         write_failure(x);
-    if (loop_here(x->home->loop)) {
+    if (loop_here(x->home->loop) && !x->waits_mailed) {
         come_home(&req->mail, x->home->loop);
         return;
     }
     req->mail.run = come_home;
     loop_post(x->home->loop, &req->mail);
+}
+
+/* ---- while the answer is to come later, the client may leave ---- */
+
+/* Whom it was for is gone: the answer that is waited for need not come any more. */
+static void left(conn *c)
+{
+    exchange *x = c->work;
+    if (!defer_take(x->home->server->rt, atomic_load(&x->waits_for)))
+        return; /* it is just being made */
+    x->status = CLIENT_LEFT;
+    request_finish(&x->req, SW_TIMED_OUT);
+}
+
+static void watch(mail *m, loop *l)
+{
+    exchange *x = (exchange *)((char *)m - offsetof(exchange, waits));
+    (void)l;
+    x->waits_mailed = false;
+    if (x->conn->left)
+        left(x->conn);
+    else if (!x->conn->watched)
+        conn_watch_end(x->conn, NULL, left);
+}
+
+/* sw_request.waiting: on the thread that has it, before anybody else can have it. */
+static void waiting(sw_request *req)
+{
+    exchange *x = req->owner;
+    atomic_store(&x->waits_for, req->defer_handle);
+    x->waits_mailed = true;
+    x->waits.run = watch;
+    loop_post(x->home->loop, &x->waits);
 }
 
 void exchange_fail(exchange *x, sw_status status, const char *code, const char *text)
@@ -247,6 +288,7 @@ void exchange_answer(exchange *x)
         .headers = req->headers,
         .lines = x->lines,
         .retry_after = req->failure.retry_after,
+        .stream = x->stream,
     };
     r.body = r.owned = buf_take(&req->reply.out, &r.len);
     if (!r.body)
@@ -257,6 +299,33 @@ void exchange_answer(exchange *x)
         r.len = sizeof NO_MEMORY - 1;
     }
     reply_send(x, &r);
+}
+
+/* ---- an answer in pieces ---- */
+
+enum { STREAM_FIRST = STRUCT_THROUGH(sw_stream, arg) };
+
+uint64_t sw_reply_stream(sw_request *req, const sw_stream *given)
+{
+    exchange *x = exchange_of(req);
+    sw_stream how;
+    uint64_t handle = 0;
+    if (!x || !struct_read(&how, sizeof how, given, STREAM_FIRST)) {
+        log_error(req->host->name, "a reply in pieces is for an HTTP request, and its sw_stream has a size");
+        return 0;
+    }
+    const char *type = how.content_type ? how.content_type : "text/event-stream";
+    stream *s = x->stream ? NULL : stream_new(&how, req->host, x->home, !x->conn->head.http10, &handle);
+    if (!s)
+        return 0;
+    sw_reply_empty(req, how.http_status ? how.http_status : 200);
+    req->content_type = arena_strndup(&req->arena, type, strlen(type));
+    if (!req->content_type || !arena_defer(&req->arena, stream_request_ended, s)) {
+        stream_undo(s);
+        return 0;
+    }
+    x->stream = s;
+    return handle;
 }
 
 /* ---- the answer: its head ---- */
@@ -352,9 +421,11 @@ static size_t write_head(const exchange *x, const reply *r, bool close, bool kee
     const loop_clock *clock = &x->home->clock;
     bool no_body = r->status == 204 || r->status == 304;
     char *at = put_status(out, r->status);
-    if (!no_body && r->len > 0)
+    if (!no_body && (r->len > 0 || r->stream))
         at = put_header(at, "Content-Type", r->content_type);
-    if (!no_body)
+    if (r->stream && !x->conn->head.http10)
+        at = PUT(at, "Transfer-Encoding: chunked\r\n");
+    else if (!no_body && !r->stream)
         at = PUT(put_number(PUT(at, "Content-Length: "), r->len), "\r\n");
     at = put(at, clock->date, clock->date_len);
     at = put(PUT(at, "X-Request-Id: "), x->id, x->id_len);
@@ -433,9 +504,8 @@ static void queue_rest(conn *c, const char *head, size_t head_len, const reply *
         conn_free(c);
         return;
     }
-    c->unsent_mark = conn_unsent(c);
     conn_charge(c, evbuffer_get_length(out));
-    conn_deadline(c, DEADLINE_REPLY);
+    conn_mark_unsent(c);
     conn_watch(c, NULL, on_drained);
     bufferevent_disable(c->bev, EV_READ);
     bufferevent_enable(c->bev, EV_WRITE);
@@ -468,10 +538,28 @@ static void transmit(conn *c, const char *head, size_t head_len, const reply *r,
     }
 }
 
+/* The head of a reply whose body comes in pieces. */
+static void begin_stream(conn *c, const char *head, size_t head_len, stream *s, bool without_body)
+{
+    ssize_t n = send_now(c, head, head_len, NULL, 0);
+    size_t left = n < 0 ? 0 : head_len - (size_t)n;
+    if (n < 0 || (left && evbuffer_add(bufferevent_get_output(c->bev), head + n, left) != 0)) {
+        conn_free(c);
+        stream_lost(s);
+        return;
+    }
+    stream_begin(s, c, without_body, sent);
+}
+
 void reply_send(exchange *x, reply *r)
 {
     conn *c = x->conn;
     http_loop *l = x->home;
+    conn_unwatch(c);
+    if (r->stream) {
+        stream_claim(r->stream);
+        c->close_after |= c->head.http10;
+    }
     size_t body_len = x->method == HEAD_HEAD || r->status == 204 || r->status == 304 ? 0 : r->len;
     int64_t took = now_ns() - x->started_ns;
     record_exchange(x, r->status, body_len, took);
@@ -479,14 +567,20 @@ void reply_send(exchange *x, reply *r)
     char *head = bound <= sizeof l->scratch ? l->scratch : malloc(bound);
     c->close_after |= l->draining;
     size_t head_len = head ? write_head(x, r, c->close_after, c->head.http10, head) : 0;
+    bool without_body = x->method == HEAD_HEAD;
     exchange_free(x);
     c->work = NULL;
     c->state = CONN_REPLY;
-    if (head)
-        transmit(c, head, head_len, r, body_len);
-    else {
+    if (!head) {
         free(r->owned);
         conn_free(c);
+        if (r->stream)
+            stream_lost(r->stream);
+    } else if (r->stream) {
+        free(r->owned);
+        begin_stream(c, head, head_len, r->stream, without_body);
+    } else {
+        transmit(c, head, head_len, r, body_len);
     }
     if (head != l->scratch)
         free(head);

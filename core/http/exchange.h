@@ -25,8 +25,12 @@ struct exchange {
     void (*resume)(exchange *x); /* what the loop does when it has come home, instead of answering; NULL: it answers */
     bool token_in_protocol;
     bool tree_read;
-    uint32_t present; /* HAS_… */
-    uint32_t slot;    /* of the client's address, see rate.h */
+    bool waits_mailed;          /* `waits` is under way */
+    mail waits;                 /* to the loop, when the answer comes later: watch for the client's end */
+    _Atomic uint64_t waits_for; /* the handle of that answer */
+    struct stream *stream;      /* the body of the reply, NULL when it is in the request */
+    uint32_t present;           /* HAS_… */
+    uint32_t slot;              /* of the client's address, see rate.h */
     sw_status outcome;
     int status;         /* the HTTP status of a refusal that no sw_status stands for, else 0 */
     sw_str path, query; /* in evhttp's copy of the target, encoded; query.at is NULL when there is none */
@@ -80,9 +84,10 @@ typedef struct {
     size_t len;
     void *owned; /* freed when the body has left; NULL when the body is static */
     const reply_header *headers;
-    const char *lines; /* further header lines, complete; or NULL */
-    bool preflight;    /* the answer to one: exposes no headers */
-    int retry_after;   /* seconds; 0: none, but 1 with a 503 or 429 */
+    const char *lines;     /* further header lines, complete; or NULL */
+    bool preflight;        /* the answer to one: exposes no headers */
+    int retry_after;       /* seconds; 0: none, but 1 with a 503 or 429 */
+    struct stream *stream; /* the body comes in pieces instead */
 } reply;
 
 /* On the loop. Logs and counts, and ends the exchange. */

@@ -78,6 +78,17 @@ unsigned http_in_flight(const http_server *h);
 /* After loops_stop, and after the sockets that ws took over have gone. */
 void http_close(http_server *h);
 
+/* ---- replies in pieces (reply_stream.c), of the runtime's `streams` ---- */
+
+struct streams;
+/* No stream of that module takes another byte, or of any with NULL; what is queued still leaves, then the connections
+ * close. Any thread. */
+void streams_cut(struct streams *all, const sw_host *module);
+/* How many are open. Any thread. */
+unsigned streams_open(struct streams *all);
+/* Ends all at once, with their `ended`. When no loop runs any more, before the modules are stopped. */
+void streams_end(struct streams *all);
+
 /* ---- for the metrics; any thread ---- */
 
 enum { HTTP_STATUSES = 25, HTTP_BUCKETS = 12 };

@@ -54,6 +54,7 @@ typedef enum {
     CONN_BODY,    /* the head is good; its body, or the rest of it, is still to come       */
     CONN_WORK,    /* an exchange answers the request; nobody may free the connection       */
     CONN_REPLY,   /* what the socket did not take at once is being sent                    */
+    CONN_STREAM,  /* a reply in pieces goes on until its plugin ends it                    */
     CONN_LINGER,  /* answered for the last time; what still comes is thrown away           */
     CONN_TAKEN,   /* a WebSocket: ws owns it, http only counts it                          */
     CONN_DEAD     /* evhttp has freed it; the struct waits to be used again                */
@@ -101,6 +102,8 @@ struct conn {
     bool fed;          /* evhttp has had the head already (100-continue) */
     bool trusted;      /* a trusted proxy, or loopback: no caps per address */
     bool counted;      /* in the count of its address */
+    bool watched;      /* conn_watch_end() */
+    bool left;         /* CONN_WORK: the client has ended the connection */
 
     /* The request that is being read. */
     size_t checked; /* bytes of an unfinished head that are checked, of a chunked body that are followed */
@@ -113,7 +116,11 @@ struct conn {
 
     struct evhttp_request *request; /* from dispatch until its reply has left */
     exchange *work;                 /* CONN_WORK: who answers */
-    size_t unsent_mark;             /* CONN_REPLY: bytes unsent when the deadline was set */
+    struct stream *stream;          /* CONN_STREAM: what is sent */
+    size_t unsent_mark;             /* CONN_REPLY, CONN_STREAM: bytes unsent when the deadline was set */
+    size_t appended;                /* CONN_STREAM: bytes that came behind these */
+    void (*on_left)(conn *c);       /* while the end is watched for, see conn_watch_end() */
+    void (*on_closed)(conn *c);     /* NULL: nobody is to know that it ends */
     address peer;
     uint32_t slot; /* of the address, see rate.h */
     char peer_text[ADDRESS_TEXT];

@@ -11,6 +11,7 @@
 #include "core/http/exchange.h"
 #include "core/http/own_routes.h"
 #include "core/http/rate.h"
+#include "core/http/reply_stream.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,14 +141,15 @@ http_server *http_open(runtime *rt, http_authenticate authenticate, http_take_ov
         return NULL;
     event_set_log_callback(on_libevent);
     h->rt = rt;
+    rt->streams = streams_new();
     h->authenticate = authenticate;
     h->authenticate_lane = SW_LANE_WORKER;
     h->take_over = take_over;
     h->read = gate_read;
     h->refuse = gate_refuse;
     int port = 0;
-    bool fine = read_settings(h, error, error_size) && open_routes(h, error, error_size) && open_loops(h) &&
-                open_metrics(h) && listener_open(h, &port, error, error_size);
+    bool fine = rt->streams && read_settings(h, error, error_size) && open_routes(h, error, error_size) &&
+                open_loops(h) && open_metrics(h) && listener_open(h, &port, error, error_size);
     if (!fine) {
         http_close(h);
         return NULL;
@@ -314,6 +316,8 @@ void http_close(http_server *h)
     router_free(h->router);
     rates_free(h->rates);
     cors_rules_free(h->cors);
+    streams_free(h->rt->streams);
+    h->rt->streams = NULL;
     free(h);
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
+#include "core/http/http.h"
 #include "core/runtime/writer.h"
 
 #include <stdatomic.h>
@@ -79,10 +80,25 @@ unsigned registry_pending(const registry *r)
     return count;
 }
 
+/* The server stops: what the module keeps waiting for an answer ends now. Who does not say how gets 503. */
+static void drain(module *m)
+{
+    if (!m->callable)
+        return;
+    if (!m->plugin.draining) {
+        defers_refuse(m->host.rt, &m->host);
+        return;
+    }
+    crash_scope before = crash_enter(&m->host, "draining", NULL, NULL);
+    m->plugin.draining(&m->host, m->host.state);
+    crash_leave(before);
+}
+
 void registry_drain(registry *r)
 {
     for (unsigned i = r->order_count; i-- > 0;) {
         module *m = r->order[i];
+        drain(m);
         timers_remove(r->rt, &m->host);
         writer_remove_housekeeping(r->rt->writer, &m->host);
     }
@@ -151,6 +167,7 @@ sw_status registry_disable(registry *r, const char *name, char *error, size_t er
     if (atomic_compare_exchange_strong(&m->host.status, &enabled, after)) {
         log_info("plugins", "plugin %s is disabled", name);
         tell_switched(m, false);
+        streams_cut(r->rt->streams, &m->host);
     } else if (enabled == MODULE_QUARANTINED || enabled == MODULE_LOADED) {
         snprintf(error, error_size, "%s is not enabled", name);
         return SW_CONFLICT;

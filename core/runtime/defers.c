@@ -5,13 +5,14 @@
  * nothing. Any thread completes one. A parked request belongs to whoever takes it out of its slot, under `defers.lock`,
  * which guards timers and delayed tasks as well. */
 #include "core/base/log.h"
+#include "core/runtime/delays.h"
 #include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
 
 #include <stdlib.h>
 #include <steward/host.h>
 
-enum { TIMERS_MAX = 128, DEFERS_MAX = 65536, DELAYS_MAX = 1000 };
+enum { TIMERS_MAX = 128, DEFERS_MAX = 65536 };
 enum { FIRST_SLOTS = 64, DEFAULT_TIMEOUT_MS = 30000, RETRY_MS = 1000, LEAST_MS = 10 };
 static const uint32_t NOWHERE = UINT32_MAX; /* the place of a slot that is not in the heap */
 
@@ -26,6 +27,8 @@ typedef struct {
     int64_t due_ms;
     enum { DEFER_ARMED = 1, DEFER_PARKED } state; /* armed: the handler has not returned yet */
     bool completed, timed_out;                    /* while armed */
+    void *data;                                   /* of sw_complete_with(), while armed */
+    void (*data_free)(void *data);
 } defer_slot;
 
 /* A timer of a plugin. */
@@ -35,13 +38,6 @@ typedef struct {
     int64_t due_ms;
     bool running; /* its task has not finished */
 } timer_entry;
-
-/* One of sw_task_after(). */
-typedef struct {
-    sw_request *req; /* not counted as its module's work before it begins */
-    sw_lane lane;
-    int64_t due_ms;
-} delayed_task;
 
 struct defers {
     runtime *rt;
@@ -55,16 +51,13 @@ struct defers {
     uint32_t heap_count, open;
     timer_entry timers[TIMERS_MAX];
     unsigned timer_count;
-    delayed_task delays[DELAYS_MAX];
-    unsigned delay_count;
-    bool delays_held; /* none is ever due */
+    delays delays;
 };
 
 static void *clock_run(void *arg);
 static uint64_t arm(struct defers *d, sw_request *req, sw_lane lane, sw_handler next, int64_t due_ms);
 static defer_slot *find(struct defers *d, uint64_t handle);
 static void release(struct defers *d, defer_slot *slot);
-static void delays_forget(struct defers *d, const sw_host *host);
 
 struct defers *defers_start(runtime *rt)
 {
@@ -91,7 +84,7 @@ void defers_halt(struct defers *d)
     pthread_mutex_unlock(&d->lock);
     pthread_join(d->thread, NULL);
     pthread_mutex_lock(&d->lock);
-    delays_forget(d, NULL);
+    delays_forget(&d->delays, NULL);
     pthread_mutex_unlock(&d->lock);
     /* Only this thread and sw_complete() release parked requests now. */
     for (uint32_t i = 0; i < d->slot_count; i++) {
@@ -157,7 +150,14 @@ static void resume(sw_request *req, sw_lane lane, sw_handler next)
         request_finish(req, SW_BUSY);
 }
 
-bool sw_complete(sw_host *host, uint64_t handle)
+/* What the completion carries becomes the request's, which frees it at its end. false: no memory. */
+static bool hand_data(sw_request *req, void *data, void (*data_free)(void *data))
+{
+    req->completed = data;
+    return !data_free || arena_defer(&req->arena, data_free, data);
+}
+
+bool sw_complete_with(sw_host *host, uint64_t handle, void *data, void (*data_free)(void *data))
 {
     struct defers *d = host->rt->defers;
     if (!d || handle == 0)
@@ -172,44 +172,102 @@ bool sw_complete(sw_host *host, uint64_t handle)
         req = slot->req;
         lane = slot->lane;
         next = slot->next;
-        release(d, slot);
+        open = hand_data(req, data, data_free);
+        if (open)
+            release(d, slot);
     } else if (open) {
         slot->completed = true; /* defer_park() goes on with it */
+        slot->data = data;
+        slot->data_free = data_free;
     }
     pthread_mutex_unlock(&d->lock);
-    if (req)
+    if (req && open)
         resume(req, lane, next);
     return open;
+}
+
+bool sw_complete(sw_host *host, uint64_t handle)
+{
+    return sw_complete_with(host, handle, NULL, NULL);
+}
+
+void *sw_request_completed(const sw_request *req)
+{
+    return req->completed;
 }
 
 void defer_park(sw_request *req)
 {
     struct defers *d = req->host->rt->defers;
     pthread_mutex_lock(&d->lock);
-    defer_slot *slot = find(d, req->defer_handle);
-    bool completed = slot->completed, timed_out = slot->timed_out, stopping = d->stopping;
-    sw_lane lane = slot->lane;
-    sw_handler next = slot->next;
-    if (completed || timed_out || stopping)
-        release(d, slot);
-    else
+    defer_slot *slot = find(d, req->defer_handle), was = *slot;
+    const sw_plugin *plugin = req->host->plugin;
+    bool stopping = d->stopping || (d->rt->draining && !(plugin && plugin->draining));
+    bool waits = !was.completed && !was.timed_out && !stopping;
+    if (waits && req->waiting)
+        req->waiting(req);
+    if (waits)
         slot->state = DEFER_PARKED; /* from here on it is another thread's */
+    else
+        release(d, slot);
     pthread_mutex_unlock(&d->lock);
-    if (completed)
-        resume(req, lane, next);
-    else if (timed_out || stopping)
-        request_finish(req, timed_out ? SW_TIMED_OUT : SW_BUSY);
+    if (waits)
+        return;
+    if (was.completed && hand_data(req, was.data, was.data_free)) {
+        resume(req, was.lane, was.next);
+        return;
+    }
+    if (was.completed)
+        was.data_free(was.data);
+    request_finish(req, was.completed ? SW_NO_MEMORY : was.timed_out ? SW_TIMED_OUT : SW_BUSY);
 }
 
 void defer_forget(sw_request *req)
 {
     struct defers *d = req->host->rt->defers;
+    defer_slot was = {.data_free = NULL};
     pthread_mutex_lock(&d->lock);
     defer_slot *slot = find(d, req->defer_handle);
-    if (slot)
+    if (slot) {
+        was = *slot;
         release(d, slot);
+    }
     req->defer_handle = 0;
     pthread_mutex_unlock(&d->lock);
+    if (was.completed && was.data_free)
+        was.data_free(was.data);
+}
+
+bool defer_take(runtime *rt, uint64_t handle)
+{
+    struct defers *d = rt->defers;
+    if (!d || handle == 0)
+        return false;
+    pthread_mutex_lock(&d->lock);
+    defer_slot *slot = find(d, handle);
+    bool waits = slot && slot->state == DEFER_PARKED;
+    if (waits)
+        release(d, slot);
+    pthread_mutex_unlock(&d->lock);
+    return waits;
+}
+
+void defers_refuse(runtime *rt, const sw_host *host)
+{
+    struct defers *d = rt->defers;
+    bool more = d != NULL;
+    for (uint32_t i = 0; more; i++) {
+        pthread_mutex_lock(&d->lock);
+        more = i < d->slot_count;
+        sw_request *req = more && d->slots[i].state == DEFER_PARKED ? d->slots[i].req : NULL;
+        if (req && req->host != host)
+            req = NULL;
+        if (req)
+            release(d, &d->slots[i]);
+        pthread_mutex_unlock(&d->lock);
+        if (req)
+            request_finish(req, SW_BUSY);
+    }
 }
 
 uint32_t defers_open(struct defers *d)
@@ -452,11 +510,11 @@ void timers_remove(runtime *rt, sw_host *host)
     for (unsigned i = 0; i < d->timer_count; i++)
         if (d->timers[i].host == host)
             d->timers[i].host = NULL;
-    delays_forget(d, host);
+    delays_forget(&d->delays, host);
     pthread_mutex_unlock(&d->lock);
 }
 
-/* ---- delayed tasks, in no order: they are few, and the clock looks at all of them when one is due ---- */
+/* ---- delayed tasks ---- */
 
 bool sw_task_after(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag, int64_t delay_ms)
 {
@@ -465,90 +523,27 @@ bool sw_task_after(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag,
     if (!task)
         return false;
     pthread_mutex_lock(&d->lock);
-    bool room = !d->stopping && d->delay_count < DELAYS_MAX;
-    if (room) {
-        int64_t due_ms = d->delays_held ? INT64_MAX : sw_monotonic_ms() + (delay_ms > 0 ? delay_ms : 0);
-        d->delays[d->delay_count++] = (delayed_task){.req = task, .lane = lane, .due_ms = due_ms};
+    bool room = !d->stopping && delays_add(&d->delays, task, lane, delay_ms);
+    if (room)
         pthread_cond_signal(&d->wake);
-    }
     pthread_mutex_unlock(&d->lock);
     if (!room)
         task_free(task);
     return room;
 }
 
-static int64_t delays_next(const struct defers *d)
-{
-    int64_t next = INT64_MAX;
-    for (unsigned i = 0; i < d->delay_count; i++)
-        if (d->delays[i].due_ms < next)
-            next = d->delays[i].due_ms;
-    return next;
-}
-
-/* false: its module is disabled, or the lane is full. */
-static bool begin(struct defers *d, const delayed_task *t)
-{
-    sw_request *req = t->req;
-    int status = atomic_load_explicit(&req->host->status, memory_order_acquire);
-    if (status > MODULE_ENABLED)
-        return false;
-    request_count(req);
-    if (request_submit(d->rt, req, t->lane, req->handler))
-        return true;
-    atomic_fetch_sub_explicit(&req->host->in_flight, 1, memory_order_release);
-    req->counted = false;
-    return false;
-}
-
-static void delays_run(struct defers *d, int64_t now_ms)
-{
-    for (unsigned i = 0; i < d->delay_count;) {
-        delayed_task *t = &d->delays[i];
-        if (t->due_ms > now_ms) {
-            i++;
-        } else if (begin(d, t)) {
-            *t = d->delays[--d->delay_count];
-        } else {
-            t->due_ms = now_ms + RETRY_MS;
-            i++;
-        }
-    }
-}
-
 void delays_hold(runtime *rt)
 {
-    rt->defers->delays_held = true;
+    rt->defers->delays.held = true;
 }
 
 unsigned delays_begin(runtime *rt)
 {
     struct defers *d = rt->defers;
-    unsigned begun = 0;
     pthread_mutex_lock(&d->lock);
-    for (unsigned i = 0; i < d->delay_count;) {
-        if (begin(d, &d->delays[i])) {
-            d->delays[i] = d->delays[--d->delay_count];
-            begun++;
-        } else {
-            i++;
-        }
-    }
+    unsigned begun = delays_begin_all(&d->delays);
     pthread_mutex_unlock(&d->lock);
     return begun;
-}
-
-/* Drops the delayed tasks of a module; with NULL those of all modules. */
-static void delays_forget(struct defers *d, const sw_host *host)
-{
-    for (unsigned i = 0; i < d->delay_count;) {
-        if (host && d->delays[i].req->host != host) {
-            i++;
-            continue;
-        }
-        task_free(d->delays[i].req);
-        d->delays[i] = d->delays[--d->delay_count];
-    }
 }
 
 /* ---- the clock ---- */
@@ -581,10 +576,10 @@ static void *clock_run(void *arg)
         while (!d->stopping && expire_one(d, now))
             continue;
         timers_run(d, now);
-        delays_run(d, now);
+        delays_run(&d->delays, now);
         int64_t next = timers_next(d);
-        if (delays_next(d) < next)
-            next = delays_next(d);
+        if (delays_next(&d->delays) < next)
+            next = delays_next(&d->delays);
         if (heap_due(d) < next)
             next = heap_due(d);
         if (d->stopping)

@@ -5,6 +5,7 @@
 #include "core/runtime/writer.h"
 
 #include <string.h>
+#include <strings.h>
 
 static sw_json *begin(sw_request *req, int http_status)
 {
@@ -41,8 +42,23 @@ static bool clean(const char *text)
     return true;
 }
 
+/* Those that the host makes itself: a second one would contradict it. */
+static bool of_the_host(const char *name)
+{
+    static const char *const NAMES[] = {"Content-Type", "Content-Length", "Transfer-Encoding", "Connection",
+                                        "Date",         "Vary",           "X-Request-Id",      NULL};
+    for (unsigned i = 0; NAMES[i]; i++)
+        if (strcasecmp(NAMES[i], name) == 0)
+            return true;
+    return strncasecmp(name, "Access-Control-", strlen("Access-Control-")) == 0;
+}
+
 void sw_reply_header(sw_request *req, const char *name, const char *value)
 {
+    if (name && of_the_host(name)) {
+        log_warn(req->host->name, "the response header %s is the server's own, and was dropped", name);
+        return;
+    }
     if (!name || !value || *name == '\0' || strpbrk(name, ": ") || !clean(name) || !clean(value)) {
         log_warn(req->host->name, "a response header with control characters was dropped");
         return;

@@ -68,6 +68,7 @@ struct sw_request {
     int64_t ack_id, ack_at; /* sw_tx_ack */
     bool acked;
     uint64_t defer_handle;
+    void *completed; /* sw_complete_with() */
     int64_t started_ns;
     int64_t handed_ms; /* when the writer was given it, of a coarse monotonic clock */
     loop *home;        /* sw_move(SW_LANE_LOOP) goes there; NULL for loop 0 */
@@ -76,6 +77,8 @@ struct sw_request {
     /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a
      * failure (req->failure is filled). Owns the request from then on. Must not block. */
     void (*finish)(sw_request *req, sw_status status);
+    /* NULL, or told that the answer comes later (sw_defer): on the thread that has it, which is about to give it up. */
+    void (*waiting)(sw_request *req);
     void *owner; /* of finish */
 };
 

@@ -48,6 +48,11 @@ void *sw_request_kept(const sw_request *req)
     return req->kept;
 }
 
+bool sw_request_on_end(sw_request *req, void (*fn)(void *arg), void *arg)
+{
+    return arena_defer(&req->arena, fn, arg);
+}
+
 void *sw_alloc(sw_request *req, size_t count, size_t size)
 {
     size_t total;

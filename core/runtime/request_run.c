@@ -235,16 +235,54 @@ void task_free(sw_request *task)
     free(task);
 }
 
+/* false: the lane is full, and the task is still the caller's. */
+static bool run_task(sw_request *task, sw_lane lane)
+{
+    request_count(task);
+    if (request_submit(task->host->rt, task, lane, task->handler))
+        return true;
+    atomic_fetch_sub_explicit(&task->host->in_flight, 1, memory_order_release);
+    return false;
+}
+
 bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag)
 {
-    sw_request *req = task_new(host->rt, host, handler, tag);
-    if (!req)
+    sw_request *task = task_new(host->rt, host, handler, tag);
+    if (!task)
         return false;
-    request_count(req);
-    if (request_submit(host->rt, req, lane, handler))
+    if (run_task(task, lane))
         return true;
-    atomic_fetch_sub_explicit(&host->in_flight, 1, memory_order_release);
-    request_done(req);
-    free(req);
+    task_free(task);
+    return false;
+}
+
+/* Of a task with a pointer, which stays the caller's when the task cannot begin. */
+typedef struct {
+    void (*drop)(void *arg);
+    void *arg;
+} task_arg;
+
+static void drop_arg(void *task_arg_)
+{
+    const task_arg *t = task_arg_;
+    if (t->drop)
+        t->drop(t->arg);
+}
+
+bool sw_task_run_arg(sw_host *host, sw_lane lane, sw_handler handler, void *arg, void (*drop)(void *arg))
+{
+    sw_request *task = task_new(host->rt, host, handler, 0);
+    task_arg *t = task ? arena_alloc(&task->arena, sizeof *t) : NULL;
+    if (!t || !arena_defer(&task->arena, drop_arg, t)) {
+        if (task)
+            task_free(task);
+        return false;
+    }
+    task->kept = arg;
+    *t = (task_arg){drop, arg};
+    if (run_task(task, lane))
+        return true;
+    t->drop = NULL;
+    task_free(task);
     return false;
 }

@@ -50,6 +50,7 @@ struct runtime {
     struct defers *defers;
     struct storage_watch *watch; /* NULL in tests without one */
     struct outbound *outbound;   /* core/outbound's; NULL while it does not run */
+    struct streams *streams;     /* core/http's: replies in pieces */
     sw_host *modules[RUNTIME_MODULES_MAX];
     unsigned module_count;
     const char *data_dir;
@@ -104,6 +105,11 @@ lane_metrics lanes_read_metrics(struct lanes *l, sw_lane lane);
 /* ---- answers that come later, timers and delayed tasks (runtime/defers.c): one thread of their own ---- */
 /* Answers that are open now. */
 uint32_t defers_open(struct defers *d);
+/* Takes an answer that is waited for out of its place: the caller ends the request, and sw_complete() finds nothing.
+ * false: nobody waits for it, or it is just being made. Any thread. */
+bool defer_take(runtime *rt, uint64_t handle);
+/* Ends the answers that requests of that module wait for with SW_BUSY. Any thread. */
+void defers_refuse(runtime *rt, const sw_host *host);
 struct defers *defers_start(runtime *rt);
 void defers_stop(struct defers *d); /* timers end; open defers finish with SW_BUSY */
 /* Tasks of sw_task_after() wait for delays_begin() however long that takes: for tests of plugins. Before any is there.

@@ -15,7 +15,7 @@ enum { POLL_MS = 10, SOCKETS_MS = 2000, RESTART_EXPECTED_MS = 5000, LAST_REPLIES
 static bool quiet(const server *s, int64_t waited_ms)
 {
     return http_in_flight(s->http) == 0 && registry_pending(s->plugins) == 0 &&
-           (hub_open_sockets(s->rt.hub) == 0 || waited_ms >= SOCKETS_MS);
+           ((hub_open_sockets(s->rt.hub) == 0 && streams_open(s->rt.streams) == 0) || waited_ms >= SOCKETS_MS);
 }
 
 static int64_t wait_quiet(const server *s, int64_t limit_ms)
@@ -41,6 +41,8 @@ static void end_threads(server *s, int64_t limit_ms)
     if (s->http && http_in_flight(s->http))
         log_warn("server", "%u requests were never answered", http_in_flight(s->http));
     loops_stop(rt);
+    if (rt->streams)
+        streams_end(rt->streams);
     if (s->plugins)
         registry_stop(s->plugins);
     s->ended = true;
@@ -55,6 +57,7 @@ void server_stop(server *s)
     notify("STOPPING=1");
     rt->draining = true;
     registry_drain(s->plugins);
+    streams_cut(rt->streams, NULL);
     http_drain(s->http);
     hub_shutdown(rt->hub, RESTART_EXPECTED_MS);
     int64_t waited = wait_quiet(s, limit);

@@ -55,6 +55,31 @@ static long long content_length(const char *head, const char *end)
     return -1;
 }
 
+static bool is_chunked(const char *head, const char *end)
+{
+    static const char LINE[] = "\r\nTransfer-Encoding: chunked\r\n";
+    return memmem(head, (size_t)(end - head), LINE, sizeof LINE - 1) != NULL;
+}
+
+/* Puts the chunks of a body together where they lie. Its length, -1 when the last one is missing. */
+static long long join_chunks(char *body, size_t there)
+{
+    size_t at = 0, joined = 0;
+    for (;;) {
+        char *line_end = memmem(body + at, there - at, "\r\n", 2);
+        size_t len = line_end ? strtoul(body + at, NULL, 16) : 0;
+        if (!line_end || (at = (size_t)(line_end + 2 - body)) + len > there)
+            return -1;
+        if (len == 0)
+            return (long long)joined;
+        memmove(body + joined, body + at, len);
+        joined += len;
+        at += len + 2;
+        if (at > there)
+            return -1;
+    }
+}
+
 /* The whole answer once it is there, NULL before. */
 static const sw_test_reply *parse(sw_test *t, buf *in, bool head_only, bool ended)
 {
@@ -71,6 +96,10 @@ static const sw_test_reply *parse(sw_test *t, buf *in, bool head_only, bool ende
     long long length = content_length(in->at, body);
     if (head_only || status == 204 || status == 304)
         length = 0;
+    else if (is_chunked(in->at, body) && ended)
+        length = join_chunks((char *)(uintptr_t)body, there);
+    else if (is_chunked(in->at, body))
+        return NULL;
     if (length < 0 ? !ended : there < (unsigned long long)length)
         return NULL;
     size_t headers_len = end + 2 > head ? (size_t)(end + 2 - head) : 0;

@@ -94,6 +94,33 @@ SW_EXPORT void sw_reply_empty(sw_request *req, int http_status);
 /* Replies with a body that is not JSON. The bytes are copied. */
 SW_EXPORT void sw_reply_bytes(sw_request *req, int http_status, const char *content_type, const void *bytes,
                               size_t len);
+/* Since 1.2. A reply whose body comes in pieces: events, or a long file. */
+typedef struct {
+    uint32_t size;            /* sizeof(sw_stream)                         */
+    int http_status;          /* 0 means 200; it must be one with a body */
+    const char *content_type; /* NULL means text/event-stream              */
+    size_t max_queue;         /* bytes that may wait for the client; 0 means 256 KiB */
+    /* After a write said SW_BUSY: half of the queue is free again. May be NULL. */
+    void (*room)(void *arg);
+    /* Called exactly once, when the reply is over. `complete`: everything was taken by the system for the client;
+     * otherwise the client has left, was too slow (limits.reply_stall), or the server stops. May be NULL. */
+    void (*ended)(void *arg, bool complete);
+    void *arg; /* Both run on an event loop and must not block; hand on work with sw_task_run(). */
+} sw_stream;
+
+/* Begins a reply in pieces. Return SW_OK afterwards: then the head leaves, with the headers of sw_reply_header(). When
+ * the handler or step fails instead, the client gets the failure, and `ended` is called. The stream outlives the
+ * request; until it is over the connection takes no other request. The number that it returns names it, for any thread;
+ * pieces may be written at once. 0 when there is no memory, when this is no HTTP request, or when it has a stream
+ * already; then `ended` is not called. */
+SW_EXPORT uint64_t sw_reply_stream(sw_request *req, const sw_stream *how);
+/* Appends a piece, which is copied. Any thread; pieces of one thread stay in order. SW_BUSY: it would be more than
+ * max_queue, or limits.memory is used up, so try again after room(); nothing of it was taken. SW_TOO_LARGE: it is
+ * longer than max_queue by itself. SW_NOT_FOUND: the stream is over. */
+SW_EXPORT SW_MUST_USE sw_status sw_stream_write(sw_host *host, uint64_t stream, const void *data, size_t len);
+/* Ends it: what waits still leaves. Any thread; a stream that is over stays so. */
+SW_EXPORT void sw_stream_end(sw_host *host, uint64_t stream);
+
 /* Adds a response header. It cannot replace those that the server makes itself: Content-Type, Content-Length,
  * Connection, Date, Vary, X-Request-Id and those of CORS. A name or value with control characters is dropped and
  * logged. */

@@ -92,6 +92,10 @@ typedef struct {
     /* Since 1.2. More tables of sw_statement beside `statements`: an array of pointers that ends with NULL, each to an
      * SW_TABLE. So every file of a plugin can keep its statements beside the code that binds them. May be NULL. */
     const sw_table *const *statement_tables;
+    /* Since 1.2. The server stops: end now what you keep waiting, deferred answers and streams, or they are cut off
+     * when server.shutdown_timeout has passed. The deferred answers of a plugin without this function get 503 at once.
+     * It runs on the main thread and must not block. May be NULL. */
+    void (*draining)(sw_host *host, void *state);
 } sw_plugin;
 
 /* The first four members of a descriptor, in one line. C++ needs them by name instead. */

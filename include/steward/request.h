@@ -88,6 +88,22 @@ SW_EXPORT uint64_t sw_defer(sw_request *req, sw_lane lane, sw_handler next, int 
 SW_EXPORT SW_MUST_USE sw_status sw_deferred(sw_request *req); /* return sw_deferred(req) */
 SW_EXPORT bool sw_complete(sw_host *host, uint64_t handle);   /* any thread; false when it is gone */
 
+/* Since 1.2. As sw_complete(), with something for `next`, which finds it by sw_request_completed(). When it returns
+ * true, `data` belongs to the request, at whose end `data_free` is called, unless that is NULL. Any thread. */
+SW_EXPORT bool sw_complete_with(sw_host *host, uint64_t handle, void *data, void (*data_free)(void *data));
+/* What came last with sw_complete_with(); NULL before. */
+SW_EXPORT void *sw_request_completed(const sw_request *req);
+/* Since 1.2. Has fn(arg) called exactly once when the request has ended, however it ended: answered, failed, timed out,
+ * or left by a client that did not wait for a deferred answer. That client is noticed at once, and `next` is not called
+ * any more. Newest first; on any thread, where it must not block, and may not use the request. false when there is no
+ * memory: then fn is never called. */
+SW_EXPORT SW_MUST_USE bool sw_request_on_end(sw_request *req, void (*fn)(void *arg), void *arg);
+
+/* Since 1.2. Runs `handler` as a task on a lane, with a pointer that it finds by sw_request_kept(). drop(arg) is called
+ * exactly once, when the task has ended or can never run; it may be NULL. Any thread. false when the lane is full or
+ * there is no memory: then `arg` stays the caller's. */
+SW_EXPORT SW_MUST_USE bool sw_task_run_arg(sw_host *host, sw_lane lane, sw_handler handler, void *arg,
+                                           void (*drop)(void *arg));
 /* Runs `handler` as a task on a lane, later, with `tag`. Any thread. false when the lane is full. */
 SW_EXPORT bool sw_task_run(sw_host *host, sw_lane lane, sw_handler handler, int64_t tag);
 /* The same, once, `delay_ms` from now: for a retry, for example. It is not kept over a restart. While the plugin is

@@ -32,6 +32,10 @@ static const sw_route ROUTES[] = {{
      .summary = "."}},
     {{.method = SW_POST, .path = "/api/count", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = post_count,
      .summary = "."}},
+    {{.method = SW_GET, .path = "/api/watch", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = get_watch,
+     .summary = "."}},
+    {{.method = SW_POST, .path = "/api/tell", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = post_tell,
+     .summary = "."}},
     {{.method = SW_GET, .path = "/api/name", .access = SW_PUBLIC, .lane = SW_LANE_WORKER, .handle = get_name, .summary = "."}},
 }};
 static const sw_migration MIGRATIONS[] = {{
@@ -70,6 +74,17 @@ static sw_status get_name(sw_request *req)
     sw_json_text(out, "name", name);
     sw_json_text(out, "thing", thing);
     sw_json_object_end(out);
+    return SW_OK;
+}
+"""
+
+TELL_ROUTE = """
+static sw_status post_tell(sw_request *req)
+{
+    uint64_t stream = watched;
+    SW_TRY(tell(sw_request_host(req), "data: hi\\n\\n"));
+    sw_stream_end(sw_request_host(req), stream);
+    sw_reply_empty(req, 204);
     return SW_OK;
 }
 """
@@ -118,6 +133,12 @@ static void the_other_pieces(sw_test *t)
     CHECK(strcmp(sw_test_outbound_call(t, 0)->method, "HEAD") == 0);
     CHECK(sw_test_timer(t, "pieces", "look") == SW_OK && sw_test_logged(t, "looking around") == 1);
 
+    sw_test_asked *watch = sw_test_begin(t, NULL, "GET", "/api/watch", NULL, NULL);
+    while (sw_test_post(t, NULL, "/api/tell", NULL)->status != 204)
+        continue;
+    r = sw_test_finish(watch);
+    CHECK(r->status == 200 && strcmp(r->body, "data: hi\\n\\n") == 0);
+
     sw_test_socket *ann = sw_test_ws_open(t, &ANN, NULL), *bob = sw_test_ws_open(t, &BOB, NULL);
     CHECK(ann && bob);
     CHECK(sw_test_ws_send(ann, "{\\"type\\":\\"NUDGE\\",\\"target_id\\":2,\\"payload\\":{\\"text\\":\\"hello\\"}}"));
@@ -152,8 +173,8 @@ int main(void)
 
 def build_pieces(author, folder, statements):
     fragments = [text for kind, _, text in man_page.blocks(PAGE) if kind == "fragment"]
-    assert len(fragments) == 7
-    fragments += [NAME_ROUTE, COUNT_ROUTE.format(piece=textwrap.indent(named("lines", "required"), "    "))]
+    assert len(fragments) == 8
+    fragments += [NAME_ROUTE, TELL_ROUTE, COUNT_ROUTE.format(piece=textwrap.indent(named("lines", "required"), "    "))]
     (folder / "pieces.c").write_text(PIECES.format(fragments="\n".join(fragments), statements=statements), encoding="utf-8")
     # The page's own test opens a host with the plugin alone; this one needs somebody to provide users/1.
     test = named("test", "outbound").replace("{&sw_plugin_v1, NULL}", "{&STAND_IN, &sw_plugin_v1, NULL}")
