@@ -3,6 +3,8 @@
  * name, by approvals/1. */
 #include "approvals/approvals.h"
 
+#include "core/common/visible_text.h"
+
 #include <string.h>
 
 /* A request that was checked in its form. */
@@ -284,6 +286,8 @@ static const char *read_payload(const chat *c, const sw_value *payload, asking *
     ask->command = text_of(c, member(payload, "command"), "command_max");
     if (!ask->command || !*ask->command)
         return "command is required, a text of at most 16 KiB";
+    if (visible_blank(ask->command, strlen(ask->command)))
+        return "command is blank: there is nothing in it that can be seen";
     ask->reason = text_of(c, reason ? reason : member(payload, "reasoning"), "reason_max");
     if (!ask->reason)
         return "reason is required, a text of at most 8 KiB";

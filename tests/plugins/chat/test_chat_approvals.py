@@ -16,6 +16,10 @@ LISTED = ["id", "action_id", "target_agent_id", "target_agent_name", "command", 
           "requested_at", "expires_at"]
 
 
+# Nothing can be seen in them.
+BLANKS = [" ", "\n\n\t", "\u3164", "\u2800 \u200b", "\u00a0\u3000", "\U000e0061\U000e0062", "\u202e\n\u2066", "\ufe0f"]
+
+
 @pytest.fixture(scope="module")
 def house():
     with Steward() as server:
@@ -69,7 +73,8 @@ def test_without_a_target_the_first_admin_is_asked_where_it_spoke_last(house):
     ({"target_agent_id": None}, "invalid_frame"), ({"target_agent_id": "3"}, "invalid_frame"),
     ({"target_agent_id": 4711}, "unknown_target"), ({"target_agent_id": 1}, "unknown_target"),
     ({"target_agent_id": 2}, "unknown_target"),
-    ({"command": None}, "invalid_frame"), ({"command": ""}, "invalid_frame"), ({"command": 7}, "invalid_frame"),
+    ({"command": None}, "invalid_frame"), ({"command": ""}, "invalid_frame"), *[({"command": blank}, "invalid_frame") for blank in BLANKS],
+    ({"command": 7}, "invalid_frame"),
     ({"command": "c" * 16385}, "invalid_frame"), ({"command": "a\0b"}, "invalid_frame"),
     ({"reason": None}, "invalid_frame"), ({"reason": "r" * 8193}, "invalid_frame"), ({"reason": ["x"]}, "invalid_frame"),
     ({"action_id": ""}, "invalid_frame"), ({"action_id": "a" * 65}, "invalid_frame"), ({"action_id": "a b"}, "invalid_frame"),

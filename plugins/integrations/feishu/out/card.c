@@ -1,12 +1,15 @@
 /* Writes the cards, and escapes the text of others in them. See card.h. Pure: any thread. */
 #include "out/card.h"
 
+#include "core/common/shown_command.h"
 #include "core/common/visible_text.h"
 
 #include <string.h>
 #include <time.h>
 
 enum { TIME_SIZE = 32 };
+
+static void escape_seen(buf *out, const char *text);
 
 /* Local time, as people read it. */
 static void time_text(int64_t at_ms, char out[TIME_SIZE])
@@ -79,39 +82,99 @@ static void buttons(sw_json *out, const card_ask *ask)
     sw_json_object_end(out);
 }
 
-static void line(buf *out, const char *label, const char *text)
+/* ---- the request. What somebody else wrote stands in an element of its own, line by line, so that nothing in it
+ * passes for a line of the card ---- */
+
+#define WORDS                                                                                                       \
+    .empty_before = "（", .empty_after = " 个空行）", .more_before = "（还有 ", .more_between = " 个字符，直到第 ", \
+    .more_after = " 行，没有显示）"
+
+static const command_form COMMAND = {.numbers = true, WORDS}, REASON = {.numbers = false, WORDS};
+
+/* An element's text: at most `max` bytes of it as they are shown. */
+static command_shown show(const char *text, command_form form, size_t max, buf *out)
 {
-    buf_printf(out, "\n- %s: ", label);
-    escape_markdown(out, text);
+    buf seen = {.at = NULL};
+
+    form.max = max;
+    command_shown shown = command_show(text, strlen(text), &form, &seen);
+    buf_add(&seen, "", 1);
+    if (seen.failed)
+        out->failed = true;
+    else
+        escape_seen(out, seen.at);
+    buf_done(&seen);
+    return shown;
 }
 
-void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
+/* A character takes more bytes in JSON inside JSON. */
+static bool fits_card(const buf *command, const buf *reason)
 {
-    static const char TOO_LONG[] = "需要授权执行命令。\n指令太长，无法在此完整显示。";
-    static const char ELSEWHERE[] = "请在控制台批准";
     enum { FRAME = 2048 };
+    size_t len = command->len + reason->len;
+    return len + len / 4 + FRAME < CARD_BYTES_MAX;
+}
+
+typedef struct {
+    buf command, reason;
+    bool whole; /* both are shown to their end */
+    size_t lines;
+} shown_ask;
+
+/* Whole when there is room; else as much of both as there is. */
+static void show_ask(const card_ask *ask, shown_ask *ret)
+{
+    size_t max = CARD_BYTES_MAX;
+
+    do {
+        buf_clear(&ret->command);
+        buf_clear(&ret->reason);
+        command_shown command = show(ask->command, COMMAND, max, &ret->command);
+        command_shown reason = show(ask->reason, REASON, max / 2, &ret->reason);
+        ret->whole = command.whole && reason.whole;
+        ret->lines = command.lines;
+        max /= 2;
+    } while (!fits_card(&ret->command, &ret->reason) && !ret->command.failed && !ret->reason.failed);
+}
+
+static void write_about(sw_json *out, const card_ask *ask, size_t lines)
+{
     buf text = {.at = NULL};
     char expires[TIME_SIZE];
 
     time_text(ask->expires_ms, expires);
-    buf_add_text(&text, "需要授权执行命令。");
-    line(&text, "目标", ask->agent);
-    line(&text, "指令", ask->command);
-    line(&text, "原因", ask->reason);
-    line(&text, "有效期至", expires);
-    /* Nobody may approve what the card cannot show. A character takes more bytes in JSON inside JSON. */
-    bool whole = !text.failed && text.len + text.len / 4 + FRAME < CARD_BYTES_MAX;
+    buf_add_text(&text, "需要授权执行命令。\n- 目标: ");
+    escape_markdown(&text, ask->agent);
+    buf_printf(&text, "\n- 有效期至: %s\n- 指令（%zu 行）:", expires, lines);
+    markdown(out, text.at ? text.at : "", text.len);
+    buf_done(&text);
+}
+
+void card_write_ask(sw_json *out, const char *key, const card_ask *ask)
+{
+    static const char REASON_LABEL[] = "- 原因:", ELSEWHERE[] = "请在控制台批准",
+                      TOO_LONG[] = "指令或原因太长，无法在此完整显示。";
+    shown_ask shown = {.whole = false};
+
+    show_ask(ask, &shown);
+    bool failed = shown.command.failed || shown.reason.failed, whole = shown.whole && !failed;
     begin(out, key, "orange", "授权请求");
-    if (whole)
-        markdown(out, text.at, text.len);
-    else
+    write_about(out, ask, shown.lines);
+    markdown(out, shown.command.at && !failed ? shown.command.at : "", failed ? 0 : shown.command.len);
+    if (*ask->reason) {
+        markdown(out, REASON_LABEL, sizeof REASON_LABEL - 1);
+        markdown(out, shown.reason.at && !failed ? shown.reason.at : "", failed ? 0 : shown.reason.len);
+    }
+    if (!whole)
         markdown(out, TOO_LONG, sizeof TOO_LONG - 1);
+    /* Nobody may approve what the card does not show to its end. */
     if (ask->buttons && whole)
         buttons(out, ask);
     else
         markdown(out, ELSEWHERE, sizeof ELSEWHERE - 1);
     end(out);
-    buf_done(&text);
+    buf_done(&shown.command);
+    buf_done(&shown.reason);
 }
 
 const char *card_status_text(const char *status)
@@ -202,19 +265,27 @@ static void add_seen(buf *out, const char *text)
     buf_add(out, "", 1);
 }
 
-void escape_markdown(buf *out, const char *text)
+/* Of a text that is shown as it is meant already. */
+static void escape_seen(buf *out, const char *text)
 {
     bool line_begins = true;
-    buf seen = {.at = NULL};
 
-    add_seen(&seen, text);
-    out->failed |= seen.failed;
-    for (const char *begin = seen.at, *at = begin; !seen.failed && *at; at++) {
-        if (means_something(begin, at, line_begins))
+    for (const char *at = text; *at; at++) {
+        if (means_something(text, at, line_begins))
             add_entity(out, *at);
         else
             buf_add(out, at, 1);
         line_begins = *at == '\n' || (line_begins && (*at == ' ' || *at == '\t'));
     }
+}
+
+void escape_markdown(buf *out, const char *text)
+{
+    buf seen = {.at = NULL};
+
+    add_seen(&seen, text);
+    out->failed |= seen.failed;
+    if (!seen.failed)
+        escape_seen(out, seen.at);
     buf_done(&seen);
 }

@@ -252,6 +252,13 @@ def test_the_answer_after_a_click_by_a_name_is_escaped_too(bridge):
         bridge.change(user_whitelist=[BOSS, "u_deputy"])
 
 
+def test_a_command_stands_in_an_element_of_its_own_line_by_line(bridge):
+    card = bridge.ask(bridge.home, "lines", command="ls\n- 原因: 例行检查" + "\n" * 500 + "rm -rf /", reason="why")
+    texts = [element.get("content", "") for element in card["content"]["elements"]]
+    assert "1 │ ls\n2 │ - 原因: 例行检查\n3–501 │ （499 个空行）\n502 │ rm -rf /" in texts
+    assert "│ why" in texts and len(card["buttons"]) == 2
+
+
 def test_a_command_too_long_for_a_card_cannot_be_approved_unseen(bridge):
     command = "echo " + "数" * 5400
     card = bridge.ask(bridge.home, "huge", command=command, reason="r" * 8000)
