@@ -7,7 +7,7 @@
 #include <steward/event.h>
 #include <string.h>
 
-enum { EVENT_TEXTS_MAX = 8 };
+enum { EVENT_TEXTS_MAX = 12 };
 
 typedef struct {
     const char *event;
@@ -35,10 +35,11 @@ static const event_layout LAYOUTS[] = {
     {                                                                                                               \
         AT(sw_approval_event, action_id), AT(sw_approval_event, target_agent_name), AT(sw_approval_event, command), \
             AT(sw_approval_event, reason), AT(sw_approval_event, status), AT(sw_approval_event, channel),           \
-            AT(sw_approval_event, decided_by)                                                                       \
+            AT(sw_approval_event, decided_by), AT(sw_approval_event, requester_name), AT(sw_approval_event, tool),  \
+            AT(sw_approval_event, comment)                                                                          \
     }
-    {SW_EVENT_APPROVAL_REQUESTED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS},
-    {SW_EVENT_APPROVAL_DECIDED, sizeof(sw_approval_event), 7, APPROVAL_TEXTS},
+    {SW_EVENT_APPROVAL_REQUESTED, sizeof(sw_approval_event), 10, APPROVAL_TEXTS},
+    {SW_EVENT_APPROVAL_DECIDED, sizeof(sw_approval_event), 10, APPROVAL_TEXTS},
     {SW_EVENT_SOCKET_OPENED, sizeof(sw_socket_event), 0, {0}},
     {SW_EVENT_SOCKET_CLOSED, sizeof(sw_socket_event), 0, {0}},
 };

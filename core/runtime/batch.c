@@ -125,6 +125,17 @@ static void commit(writer *w)
     note_outcome(w, committed);
 }
 
+/* Answers, or goes on as sw_tx_move() said. */
+static void end(sw_request *req, sw_status status)
+{
+    if (status == SW_OK && req->step && req->next == NEXT_MOVE) {
+        if (request_submit(req->host->rt, req, req->lane, req->handler))
+            return;
+        status = SW_BUSY;
+    }
+    request_finish(req, status);
+}
+
 /* All effects first, so that no reply leaves before the caches know; then the outcomes, in the order submitted. */
 static void release(writer *w)
 {
@@ -142,7 +153,7 @@ static void release(writer *w)
         }
     }
     for (unsigned i = 0; i < b->count; i++)
-        request_finish(b->outcomes[i].req, b->outcomes[i].status);
+        end(b->outcomes[i].req, b->outcomes[i].status);
 }
 
 static unsigned bucket(uint64_t value, uint64_t first)

@@ -147,8 +147,9 @@ sw_status step_run(writer *w, sw_request *req, sw_step step, void *arg, bool hou
     sw_status status = request_sound(req, call(w, &tx, step, arg));
     if (status == SW_OK)
         status = tx.failed;
+    bool goes_on = !housekeeping && req->next == NEXT_MOVE;
     if (status == SW_OK)
-        status = tx.out_of_memory ? SW_NO_MEMORY : housekeeping ? SW_OK : request_check_reply(req);
+        status = tx.out_of_memory ? SW_NO_MEMORY : housekeeping || goes_on ? SW_OK : request_check_reply(req);
     status = conclude(w, status, alone);
     if (status != SW_OK) {
         w->batch.raised_count = raised;

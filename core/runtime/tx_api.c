@@ -55,6 +55,15 @@ int64_t sw_tx_now(sw_tx *tx)
     return tx->now_ms;
 }
 
+void sw_tx_move(sw_tx *tx, sw_lane lane, sw_handler next)
+{
+    if (tx->housekeeping || tx->req->kind != REQUEST_HTTP)
+        return;
+    tx->req->next = NEXT_MOVE;
+    tx->req->lane = lane;
+    tx->req->handler = next;
+}
+
 sw_json *sw_tx_reply(sw_tx *tx, int http_status)
 {
     return sw_reply_json(tx->req, http_status);

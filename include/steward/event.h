@@ -77,10 +77,13 @@ typedef struct {
 typedef struct {
     int64_t approval_id, chat_id, target_user_id, target_agent_id, conversation_id;
     const char *action_id, *target_agent_name, *command, *reason;
-    const char *status;     /* PENDING, APPROVED, REJECTED, EXPIRED */
-    const char *channel;    /* http, ws, feishu, expiry; "" while pending */
+    const char *status;     /* PENDING, APPROVED, REJECTED, EXPIRED, WITHDRAWN (since 1.2) */
+    const char *channel;    /* http, ws, feishu, expiry, withdrawn; "" while pending */
     const char *decided_by; /* name; "" while pending */
     int64_t at_ms, expires_ms;
+    /* Since 1.2. Who asked, Butler or an agent for itself; the agent's tool, and what the decider said, or "". */
+    int64_t requester_id;
+    const char *requester_name, *tool, *comment;
 } sw_approval_event;
 
 typedef struct {

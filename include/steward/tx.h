@@ -40,6 +40,11 @@ SW_EXPORT int64_t sw_tx_now(sw_tx *tx);
  * dropped. */
 SW_EXPORT sw_json *sw_tx_reply(sw_tx *tx, int http_status);
 
+/* Since 1.2. After the commit the HTTP request goes on with `next` on `lane`, instead of being answered: to wait, with
+ * sw_defer(), for what the step has begun. When that lane is full, the client gets 503, though the step is stored. Does
+ * nothing in a step without an HTTP request. */
+SW_EXPORT void sw_tx_move(sw_tx *tx, sw_lane lane, sw_handler next);
+
 /* Acknowledges a frame that asked for it, with the id and the time of what was stored. */
 SW_EXPORT void sw_tx_ack(sw_tx *tx, int64_t id, int64_t at_ms);
 

@@ -31,6 +31,12 @@ static const fault_row FAULTS[] = {
     [FAULT_ACTION_CONFLICT] = {.status = SW_CONFLICT,
                                .code = "action_conflict",
                                .text = "action_id was used for another command"},
+    [FAULT_TOO_MANY_PENDING] = {.status = SW_RATE_LIMITED,
+                                .code = "too_many_approvals",
+                                .text = "too many requests for approval are pending"},
+    [FAULT_TOO_MANY_ASKED] = {.status = SW_RATE_LIMITED,
+                              .code = "too_many_approvals",
+                              .text = "too many requests for approval in a minute"},
 };
 
 sw_status fault_status(fault f)
@@ -41,6 +47,15 @@ sw_status fault_status(fault f)
 sw_status fault_fail(sw_request *req, fault f)
 {
     return sw_fail(req, FAULTS[f].status, FAULTS[f].code, "%s", FAULTS[f].text);
+}
+
+sw_status fault_fail_http(sw_request *req, fault f)
+{
+    if (f == FAULT_ACTION_CONFLICT)
+        return sw_fail(req, SW_CONFLICT, NULL, "action_id reused with another command");
+    if (FAULTS[f].status == SW_RATE_LIMITED)
+        sw_fail_retry_after(req, 60);
+    return sw_fail(req, FAULTS[f].status, NULL, "%s", FAULTS[f].text);
 }
 
 /* ---- health, on a worker ---- */
@@ -54,6 +69,7 @@ bool chat_health(sw_request *req, sw_json *out)
         return false;
     sw_json_int(out, "approvals_pending", pending);
     sw_json_int(out, "decisions_undelivered", undelivered);
+    sw_json_int(out, "approvals_refused", (int64_t)atomic_load_explicit(&c->refused, memory_order_relaxed));
     sw_json_int(out, "internal_questions", (int64_t)atomic_load_explicit(&c->questions, memory_order_relaxed));
     return true;
 }
@@ -70,6 +86,7 @@ static const sw_statement STATEMENTS[] = {
     {.name = "clear_pairs", .sql = "DELETE FROM chat_pairs"},
     {.name = "clear_copies", .sql = "DELETE FROM chat_copies"},
     {.name = "clear_approvals", .sql = "DELETE FROM chat_approvals"},
+    {.name = "clear_inputs", .sql = "DELETE FROM chat_approval_inputs"},
     {.name = "clear_rules", .sql = "DELETE FROM chat_rules"},
     {.name = "clear_gaps", .sql = "DELETE FROM steward_gaps WHERE name LIKE 'chat%'"},
     {.name = "clear_before", .sql = "DELETE FROM steward_before WHERE kind = 'chat.action'"},
@@ -92,6 +109,8 @@ static void forget_approvals(void *state, void *arg)
     const chat *c = arg;
 
     delivery_clear(c->delivery);
+    waits_end_all(c->waits);
+    pace_clear(c->pace);
 }
 
 sw_status on_store_reset(sw_tx *tx, const void *data)

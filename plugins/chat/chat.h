@@ -25,7 +25,10 @@ typedef struct {
     struct cache *cache;        /* threads/memory.c  */
     struct delivery *delivery;  /* approvals/delivery.c    */
     struct rules *rules;        /* rules/rules_store.c     */
+    struct waits *waits;        /* approvals/waits.c       */
+    struct pace *pace;          /* approvals/pace.c        */
     _Atomic uint64_t questions; /* internal questions that were relayed, see talk/post.c */
+    _Atomic uint64_t refused;   /* requests of agents over their limits, see approvals/ask.c */
 } chat;
 
 static inline bool role_human(sw_role role)
@@ -50,11 +53,15 @@ typedef enum {
     FAULT_UNKNOWN_AGENT,
     FAULT_CONVERSATION,
     FAULT_LOCAL_ID_REUSED,
-    FAULT_ACTION_CONFLICT
+    FAULT_ACTION_CONFLICT,
+    FAULT_TOO_MANY_PENDING,
+    FAULT_TOO_MANY_ASKED
 } fault;
 
 /* The failure of a frame. */
 sw_status fault_fail(sw_request *req, fault f);
+/* The same over HTTP, where the codes are others. */
+sw_status fault_fail_http(sw_request *req, fault f);
 sw_status fault_status(fault f);
 
 /* ---- chat.c, for plugin.c ---- */

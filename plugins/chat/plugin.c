@@ -52,6 +52,55 @@ static const sw_option OPTIONS[] = {
      .max = 8192,
      .summary = "The longest reason of an authorization request.",
      .flags = SW_OPTION_LIVE},
+    {.name = "input_max",
+     .type = SW_OPTION_SIZE,
+     .default_value = "512K",
+     .min = 1,
+     .max = 524288,
+     .summary = "The longest input of an authorization request: the arguments of the agent's tool.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "pending_max",
+     .type = SW_OPTION_INT,
+     .default_value = "100",
+     .min = 1,
+     .max = 100000,
+     .summary = "How many authorization requests of one agent may be pending.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "pending_total_max",
+     .type = SW_OPTION_INT,
+     .default_value = "10000",
+     .min = 1,
+     .max = 1000000,
+     .summary = "How many authorization requests may be pending before agents get no more; Butler always does.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "asked_per_minute",
+     .type = SW_OPTION_INT,
+     .default_value = "60",
+     .min = 1,
+     .max = 100000,
+     .summary = "How many authorization requests of one agent may reach a human in a minute.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "ruled_per_minute",
+     .type = SW_OPTION_INT,
+     .default_value = "6000",
+     .min = 1,
+     .max = 1000000,
+     .summary = "How many authorization requests of one agent rules may decide in a minute.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "ruled_retention",
+     .type = SW_OPTION_DURATION,
+     .default_value = "30d",
+     .min = 3600000,
+     .max = 315360000000,
+     .summary = "How long decisions by rule are kept; decisions by people are kept for ever.",
+     .flags = SW_OPTION_LIVE},
+    {.name = "waits_max",
+     .type = SW_OPTION_INT,
+     .default_value = "10000",
+     .min = 1,
+     .max = 50000,
+     .summary = "How many clients may wait for decisions at once, each with a request that stays open.",
+     .flags = SW_OPTION_LIVE},
     {.name = "rules_max",
      .type = SW_OPTION_INT,
      .default_value = "1000",
@@ -115,9 +164,10 @@ static const sw_option OPTIONS[] = {
     "\"is_pinned\":false,\"is_default\":false,\"created_at\":\"2026-03-05T21:42:08.123Z\",\"updated_at\":"      \
     "\"2026-03-05T21:42:08.123Z\"}"
 #define EXAMPLE_APPROVAL                                                                                             \
-    "[{\"id\":1,\"action_id\":\"a-1\",\"target_agent_id\":5,\"target_agent_name\":\"scout\",\"command\":\"reboot\"," \
+    "{\"id\":1,\"action_id\":\"a-1\",\"target_agent_id\":5,\"target_agent_name\":\"scout\",\"command\":\"reboot\","  \
     "\"command_sha256\":\"…\",\"reason\":\"stuck\",\"status\":\"PENDING\",\"requested_at\":"                       \
-    "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false}]"
+    "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false,\"requester_id\":" \
+    "5,\"requester_name\":\"scout\",\"tool\":\"Bash\",\"updated_at\":\"2026-03-05T21:42:08.123Z\"}"
 
 #define EXAMPLE_RULE                                                                                               \
     "{\"id\":4,\"agent_id\":5,\"tool\":\"Bash\",\"pattern\":\"git status*\",\"effect\":\"allow\",\"expires_at\":"  \
@@ -125,13 +175,10 @@ static const sw_option OPTIONS[] = {
     "\"hits\":0,\"last_hit_at\":null}"
 
 static const sw_table *const STATEMENT_TABLES[] = {
-    &THREAD_STATEMENTS,   &THREAD_LIST_STATEMENTS,
-    &REPEAT_STATEMENTS,   &ROW_STATEMENTS,
-    &ID_STATEMENTS,       &ASK_STATEMENTS,
-    &DECIDE_STATEMENTS,   &ANNOUNCE_STATEMENTS,
-    &DELIVERY_STATEMENTS, &APPROVAL_STATEMENTS,
-    &COPY_STATEMENTS,     &RESET_STATEMENTS,
-    &RULE_STATEMENTS,     NULL,
+    &THREAD_STATEMENTS,   &THREAD_LIST_STATEMENTS, &REPEAT_STATEMENTS, &ROW_STATEMENTS,
+    &ID_STATEMENTS,       &ASK_STATEMENTS,         &DECIDE_STATEMENTS, &ANNOUNCE_STATEMENTS,
+    &DELIVERY_STATEMENTS, &APPROVAL_STATEMENTS,    &COPY_STATEMENTS,   &RESET_STATEMENTS,
+    &RULE_STATEMENTS,     &CLAIM_STATEMENTS,       &EXPIRY_STATEMENTS, NULL,
 };
 
 static const sw_route ROUTES[] = {
@@ -199,7 +246,44 @@ static const sw_route ROUTES[] = {
      .access = SW_SIGNED_IN,
      .lane = SW_LANE_WORKER,
      .handle = get_approvals,
-     .summary = "Authorization requests, newest first.",
+     .summary = "Authorization requests, newest first: an agent's own, a MEMBER's that it was asked, else all.",
+     .response = "[" EXAMPLE_APPROVAL "]"},
+    {.method = SW_POST,
+     .path = "/api/approvals",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_approvals,
+     .summary = "Ask for approval, as an agent or Butler; with wait_s the answer comes when it is decided.",
+     .request = "{\"command\":\"rm -rf build\",\"reason\":\"a clean build\",\"tool\":\"Bash\",\"wait_s\":60}",
+     .response = EXAMPLE_APPROVAL},
+    {.method = SW_GET,
+     .path = "/api/approvals/:action_id",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_approval,
+     .summary = "One authorization request; with ?wait_s= the answer comes when it is decided.",
+     .response = EXAMPLE_APPROVAL},
+    {.method = SW_POST,
+     .path = "/api/approvals/:action_id/decision",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_decision,
+     .summary = "Answer an authorization request, with words for the agent, and with a rule for the next times.",
+     .request = "{\"approved\":false,\"comment\":\"use git clean\",\"rule\":{\"tool\":\"Bash\",\"pattern\":\"rm *\"}}",
+     .response = "{\"status\":\"processed\",\"action_id\":\"a-1\",\"decision\":\"REJECTED\"}"},
+    {.method = SW_POST,
+     .path = "/api/approvals/:action_id/claim",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_claim,
+     .summary = "Act on an approval of one's own, which is possible once.",
+     .response = EXAMPLE_APPROVAL},
+    {.method = SW_POST,
+     .path = "/api/approvals/:action_id/withdraw",
+     .access = SW_SIGNED_IN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_withdraw,
+     .summary = "Take back an authorization request of one's own that is pending.",
      .response = EXAMPLE_APPROVAL},
     {.method = SW_GET,
      .path = "/api/approvals/rules",
@@ -271,20 +355,20 @@ static const sw_frame_handler FRAMES[] = {
      .handle = on_other_type,
      .summary = "A type of an agent's own, passed on as it is; not stored."},
     {.type = "AUTH_REQUEST",
-     .roles = SW_ROLE_BIT(SW_ROLE_BUTLER),
+     .roles = SW_ROLES_SYSTEM,
      .lane = SW_LANE_WORKER,
      .handle = on_auth_request,
-     .summary = "Butler asks a human for approval."},
+     .summary = "Butler, or an agent for itself, asks a human for approval."},
     {.type = "AUTH_RESPONSE",
      .roles = SW_ROLES_HUMAN,
      .lane = SW_LANE_WORKER,
      .handle = on_auth_response,
      .summary = "A human answers an authorization request."},
     {.type = "ACK",
-     .roles = SW_ROLE_BIT(SW_ROLE_BUTLER),
+     .roles = SW_ROLES_SYSTEM,
      .lane = SW_LANE_WORKER,
      .handle = on_ack,
-     .summary = "Butler has received a decision."},
+     .summary = "Who asked has received a decision."},
     {.type = "AUTH_STATUS_UPDATE",
      .roles = 0,
      .lane = SW_LANE_WORKER,
@@ -307,11 +391,13 @@ static const sw_subscription SUBSCRIPTIONS[] = {
 static const sw_housekeeping HOUSEKEEPING[] = {
     {.name = "approval-expiry", .every_ms = 1000, .step = expire_due},
     {.name = "retention", .every_ms = 5000, .step = retention_prune},
+    {.name = "ruled-retention", .every_ms = 60000, .step = ruled_prune},
     {.name = "rule-expiry", .every_ms = 60000, .step = rules_expire},
 };
 
 static const sw_timer TIMERS[] = {
     {.name = "status-again", .every_ms = 100, .run = delivery_tell_statuses},
+    {.name = "waits", .every_ms = 250, .run = waits_end_due},
 };
 
 static const sw_recovery RECOVERY = {
@@ -320,7 +406,7 @@ static const sw_recovery RECOVERY = {
     .complete_since = recovery_complete_since,
     .page = recovery_page,
     .greet = approvals_greet,
-    .greet_roles = SW_ROLE_BIT(SW_ROLE_BUTLER),
+    .greet_roles = SW_ROLES_SYSTEM,
     .greet_hello_roles = SW_ROLES_HUMAN,
     .receipt = delivery_receipt,
 };
@@ -340,6 +426,8 @@ static void stop(void *state)
 
     if (!c)
         return;
+    waits_free(c->waits);
+    pace_free(c->pace);
     rules_free(c->rules);
     delivery_free(c->delivery);
     cache_free(c->cache);
@@ -357,7 +445,9 @@ static sw_status start(sw_host *host, void **ret_state)
     c->cache = cache_new();
     c->delivery = delivery_new(host);
     c->rules = rules_new();
-    if (!c->users || !c->cache || !c->delivery || !c->rules) {
+    c->waits = waits_new(host);
+    c->pace = pace_new();
+    if (!c->users || !c->cache || !c->delivery || !c->rules || !c->waits || !c->pace) {
         stop(c);
         return SW_NO_MEMORY;
     }

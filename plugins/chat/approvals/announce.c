@@ -1,4 +1,4 @@
-/* A request, a decision or an expiry becomes known: its frames to Butler and to humans, and its event for other
+/* A request, a decision or an expiry becomes known: its frames to who asked and to humans, and its event for other
  * plugins. This happens in the write step that stores it, so it is known exactly when it is durable. The frames are the
  * same text live and replayed, and are written here for both; that part runs on any thread. */
 #include "approvals/approvals.h"
@@ -26,6 +26,10 @@ void approval_write_request(sw_json *out, const char *key, const approval *a, in
     sw_json_text(out, "status", approval_status(a, steady_ms));
     sw_json_time(out, "expires_at", a->expires_ms);
     sw_json_text(out, "command_sha256", a->command_sha256);
+    sw_json_text_opt(out, "tool", a->tool);
+    sw_json_text_opt(out, "input_sha256", a->input_sha256);
+    sw_json_text_opt(out, "cwd", a->cwd);
+    sw_json_text_opt(out, "session_id", a->session_id);
     sw_json_object_end(out);
 }
 
@@ -33,7 +37,7 @@ void frame_write_request(sw_json *out, const approval *a, int64_t conversation_i
 {
     sw_json_text(out, "type", TYPE_REQUEST);
     sw_json_int(out, "id", a->chat_id);
-    frame_write_sender(out, a->butler_id, a->butler_name, sw_role_name(SW_ROLE_BUTLER));
+    frame_write_sender(out, a->butler_id, a->butler_name, a->requester_role);
     sw_json_int(out, "target_id", a->target_user_id);
     if (conversation_id)
         sw_json_int(out, "conversation_id", conversation_id);
@@ -44,7 +48,8 @@ void frame_write_request(sw_json *out, const approval *a, int64_t conversation_i
 void frame_write_response(sw_json *out, const approval *a)
 {
     sw_json_text(out, "type", TYPE_RESPONSE);
-    sw_json_int(out, "id", a->response_id);
+    if (a->response_id) /* a rule's has none */
+        sw_json_int(out, "id", a->response_id);
     frame_write_sender(out, a->decider_id, a->decider_name, a->decider_role);
     sw_json_int(out, "target_id", a->butler_id);
     if (a->response_conversation)
@@ -55,6 +60,7 @@ void frame_write_response(sw_json *out, const approval *a)
     sw_json_text(out, "status", a->status);
     sw_json_text(out, "command_sha256", a->command_sha256);
     sw_json_text_opt(out, "responder_name", a->responder_name);
+    sw_json_text_opt(out, "comment", a->comment);
     sw_json_object_end(out);
     sw_json_time(out, "timestamp", a->decided_ms);
 }
@@ -89,6 +95,10 @@ static sw_status publish(sw_tx *tx, const char *name, const approval *a)
         .decided_by = a->responder_name,
         .at_ms = sw_tx_now(tx),
         .expires_ms = a->expires_ms,
+        .requester_id = a->butler_id,
+        .requester_name = a->butler_name,
+        .tool = a->tool,
+        .comment = a->comment,
     };
     return sw_tx_publish(tx, name, &event, sizeof event);
 }
@@ -189,6 +199,7 @@ sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_
 {
     SW_TRY(store_response(tx, a, local_id));
     SW_TRY(delivery_decided(c->delivery, tx, a->id));
+    SW_TRY(waits_wake_later(c->waits, tx, a->id));
     SW_TRY(send_response(tx, a));
     SW_TRY(send_status(tx, a));
     return publish(tx, SW_EVENT_APPROVAL_DECIDED, a);

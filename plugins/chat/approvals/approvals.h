@@ -1,6 +1,7 @@
-/* approvals/: somebody asks (ask.c), somebody answers or nobody does (decide.c), and both become known at once
- * (announce.c) and to those who come later (delivery.c), each ADMIN in a thread of its own (copies.c). approvals.c
- * reads and lists what is stored. */
+/* approvals/: somebody asks (asking.c, ask.c), somebody answers (decide.c) or nobody does (expiry.c), and both become
+ * known at once (announce.c), to those who come later (delivery.c) and to those who wait (waits.c), each ADMIN in a
+ * thread of its own (copies.c). Who asked acts on it or takes it back (claim.c). approvals.c reads and lists what is
+ * stored. */
 #ifndef CHAT_APPROVALS_H
 #define CHAT_APPROVALS_H
 
@@ -12,15 +13,20 @@ enum {
     CHAT_EXPIRES_MIN_S = 10,
     CHAT_EXPIRES_MAX_S = 604800,
     CHAT_APPROVALS_DEFAULT = 50,
-    CHAT_APPROVALS_MAX = 200
+    CHAT_APPROVALS_MAX = 200,
+    CHAT_CWD_MAX = 4096,
+    CHAT_COMMENT_MAX = 4096,
+    CHAT_WAIT_MAX_S = 300
 };
 
-#define STATUS_PENDING  "PENDING"
-#define STATUS_APPROVED "APPROVED"
-#define STATUS_REJECTED "REJECTED"
-#define STATUS_EXPIRED  "EXPIRED"
+#define STATUS_PENDING   "PENDING"
+#define STATUS_APPROVED  "APPROVED"
+#define STATUS_REJECTED  "REJECTED"
+#define STATUS_EXPIRED   "EXPIRED"
+#define STATUS_WITHDRAWN "WITHDRAWN"
 
-/* An authorization request, and its decision when there is one. */
+/* An authorization request, and its decision when there is one. `butler_*` is who asked: Butler, or an agent for
+ * itself. */
 typedef struct approval {
     int64_t id, chat_id, butler_id, target_user_id, conversation_id, target_agent_id;
     int64_t due_ms; /* when it expires, by the steady clock; expires_ms is what people are shown */
@@ -28,6 +34,8 @@ typedef struct approval {
     const char *action_id, *butler_name, *target_agent_name, *command, *command_sha256, *reason;
     const char *status; /* as stored; see approval_status() */
     const char *decider_name, *decider_role, *responder_name, *channel;
+    const char *requester_role, *tool, *input_sha256, *cwd, *session_id, *comment; /* "" when there is none */
+    int64_t claimed_ms, rule_id;                                                   /* 0: not claimed; no rule */
     bool delivered;
 } approval;
 
@@ -83,7 +91,9 @@ sw_status delivery_decided(delivery *d, sw_tx *tx, int64_t approval_id);
     " a.target_agent_id, a.target_agent_name, a.command, a.command_sha256, a.reason, a.status,"      \
     " a.requested_ms, a.expires_ms, a.decided_ms, a.decider_id, a.decider_name, a.decider_role,"     \
     " a.responder_name, a.channel, a.response_id, a.response_conversation, a.delivered,"             \
-    " a.due_ms"
+    " a.due_ms,"                                                                                     \
+    " a.requester_role, a.tool, a.input_sha256, a.cwd, a.session_id, a.comment, a.claimed_ms,"       \
+    " a.rule_id, a.withdrawn"
 #define SELECT_APPROVAL "SELECT " APPROVAL_COLUMNS " FROM chat_approvals a"
 
 extern const sw_table APPROVAL_STATEMENTS;
@@ -95,9 +105,49 @@ bool approvals_next(sw_rows *rows, approval *ret);
 sw_status approval_one(sw_status begun, sw_rows *rows, approval *ret);
 /* SW_NOT_FOUND. */
 sw_status approval_by_action(sw_db *db, const char *action_id, approval *ret);
+sw_status approval_by_id(sw_db *db, int64_t id, approval *ret);
 sw_status approval_counts(sw_db *db, int64_t steady_ms, int64_t *ret_pending, int64_t *ret_undelivered);
 /* The status as of `steady_ms`: a pending one past its expiry has expired, though housekeeping comes a second later. */
 const char *approval_status(const approval *a, int64_t steady_ms);
+
+/* The whole object, with its input, which is read for it. */
+sw_status approval_write(sw_json *out, sw_db *db, const approval *a, int64_t now_ms);
+/* May this one read it? An ADMIN, Butler, who asked, and the human who was asked. */
+bool approval_visible(const sw_principal *who, const approval *a);
+sw_status approval_unknown(sw_request *req);
+
+/* ---- the end of a request (decide.c): in a write step ---- */
+
+/* The one conditional update: still pending, and (but for EXPIRED and WITHDRAWN) not past its expiry. false: too late.
+ */
+sw_status approval_decide(sw_tx *tx, const approval *a, int64_t steady_ms, bool *ret_done);
+/* A rule has decided what was just stored. */
+sw_status approval_ruled(sw_tx *tx, const approval *a);
+
+/* ---- those who wait (waits.c) ---- */
+
+typedef struct waits waits;
+
+waits *waits_new(sw_host *host);
+void waits_free(waits *w);
+/* After a reset. */
+void waits_end_all(waits *w);
+/* In a write step that decides: at the commit those who wait for it are answered. */
+sw_status waits_wake_later(waits *w, sw_tx *tx, int64_t approval_id);
+/* On a worker, last in a handler: answers with the approval once it is decided, or that time is over. */
+sw_status wait_for_decision(sw_request *req, int64_t approval_id, int64_t wait_ms);
+
+/* ---- how often (pace.c): in write steps ---- */
+
+typedef enum { PACE_HUMAN, PACE_RULE, PACE_KINDS } pace_kind;
+typedef struct pace pace;
+
+pace *pace_new(void);
+void pace_free(pace *p);
+void pace_clear(pace *p);
+void pace_forget(pace *p, int64_t user_id);
+/* false: `limit` have been in this minute. */
+bool pace_take(pace *p, int64_t user_id, pace_kind kind, int64_t limit);
 
 /* ---- for plugin.c ---- */
 
@@ -105,14 +155,26 @@ const char *approval_status(const approval *a, int64_t steady_ms);
 extern const sw_table ASK_STATEMENTS;
 sw_status on_auth_request(sw_request *req);
 sw_status ask_for(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_chat_id); /* of approvals/1 */
+sw_status post_approvals(sw_request *req);
+/* expiry.c */
+extern const sw_table EXPIRY_STATEMENTS;
+/* Pending requests become EXPIRED, and everybody is told. */
+sw_status expire_due(sw_tx *tx, bool *ret_more);
+sw_status on_user_removed(sw_tx *tx, const void *data);
+/* Decisions by rule older than the option says go. */
+sw_status ruled_prune(sw_tx *tx, bool *ret_more);
+/* claim.c */
+extern const sw_table CLAIM_STATEMENTS;
+sw_status post_claim(sw_request *req);
+sw_status post_withdraw(sw_request *req);
+/* waits.c */
+sw_status waits_end_due(sw_request *req);
 /* decide.c */
 extern const sw_table DECIDE_STATEMENTS;
 sw_status on_auth_response(sw_request *req);
 sw_status post_auth_response(sw_request *req);
+sw_status post_decision(sw_request *req);
 extern const sw_approvals_service APPROVALS_SERVICE;
-/* Pending requests become EXPIRED, and everybody is told. */
-sw_status expire_due(sw_tx *tx, bool *ret_more);
-sw_status on_user_removed(sw_tx *tx, const void *data);
 /* delivery.c */
 sw_status on_ack(sw_request *req);
 sw_status delivery_receipt(sw_request *req);
@@ -125,5 +187,6 @@ sw_status on_user_ranked(sw_tx *tx, const void *data); /* user.created, user.rol
 sw_status copies_prepare(sw_tx *tx);
 /* approvals.c */
 sw_status get_approvals(sw_request *req);
+sw_status get_approval(sw_request *req);
 
 #endif

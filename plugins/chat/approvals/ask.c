@@ -1,44 +1,46 @@
-/* AUTH_REQUEST: Butler asks a human. The form of a frame is checked on a worker; in the write step ask_approval() the
- * request is stored PENDING with the hash of the exact command, then announced. Another plugin can ask in Butler's
- * name, by approvals/1. */
-#include "approvals/approvals.h"
+/* Butler, or an agent for itself, asks a human: by the frame AUTH_REQUEST or by POST /api/approvals. A worker checks
+ * the form (asking.c); in the write step ask_approval() the request is stored PENDING with the hash of the exact
+ * command, then announced. A request of an agent that a rule answers is stored decided, and told to nobody else.
+ * Another plugin can ask in Butler's name, by approvals/1. */
+#include "approvals/asking.h"
 
-#include "core/common/visible_text.h"
-
+#include <stdio.h>
 #include <string.h>
-
-/* A request that was checked in its form. */
-typedef struct {
-    posting frame;
-    const char *action_id; /* NULL: the server gives one */
-    int64_t target_agent_id;
-    const char *command, *reason;
-    int64_t expires_ms; /* after it is stored */
-} asking;
 
 /* ---- the write step ---- */
 
-enum { ADD, SHOWN };
+enum { ADD, ADD_INPUT, SHOWN, PENDING_OF, PENDING_ALL };
 
 static const sw_statement STATEMENTS[] = {
     [ADD] =
         {.name = "approval_add",
          .sql =
              "INSERT INTO chat_approvals (action_id, chat_id, butler_id, butler_name, target_user_id, conversation_id,"
-             " target_agent_id, target_agent_name, command, command_sha256, reason, status, requested_ms, expires_ms, due_ms)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'PENDING', ?12, ?13, ?14)"},
+             " target_agent_id, target_agent_name, command, command_sha256, reason, status, requested_ms, expires_ms, due_ms,"
+             " requester_role, tool, input_sha256, cwd, session_id)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'PENDING', ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"},
+    [ADD_INPUT] = {.name = "approval_add_input",
+                   .sql = "INSERT INTO chat_approval_inputs (approval_id, input) VALUES (?1, ?2)"},
     [SHOWN] = {.name = "approval_shown", .sql = "UPDATE chat_approvals SET chat_id = ?2 WHERE id = ?1"},
+    [PENDING_OF] = {.name = "approval_pending_of",
+                    .sql = "SELECT count(*) FROM (SELECT 1 FROM chat_approvals WHERE butler_id = ?1 AND status ="
+                           " 'PENDING' LIMIT ?2)"},
+    [PENDING_ALL] = {.name = "approval_pending_all",
+                     .sql = "SELECT count(*) FROM (SELECT 1 FROM chat_approvals WHERE status = 'PENDING' LIMIT ?1)"},
 };
 
 const sw_table ASK_STATEMENTS = SW_TABLE(STATEMENTS);
 
-static sw_status approval_add(sw_tx *tx, approval *a)
+static sw_status approval_add(sw_tx *tx, approval *a, sw_str input)
 {
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "siisiiissssiii", a->action_id, a->chat_id, a->butler_id,
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "siisiiissssiiisssss", a->action_id, a->chat_id, a->butler_id,
                       a->butler_name, a->target_user_id, a->conversation_id, a->target_agent_id, a->target_agent_name,
-                      a->command, a->command_sha256, a->reason, a->requested_ms, a->expires_ms, a->due_ms));
+                      a->command, a->command_sha256, a->reason, a->requested_ms, a->expires_ms, a->due_ms,
+                      a->requester_role, a->tool, a->input_sha256, a->cwd, a->session_id));
     a->id = sw_tx_last_id(tx);
-    return SW_OK;
+    if (!input.at)
+        return SW_OK;
+    return sw_tx_exec(tx, &STATEMENTS[ADD_INPUT], NULL, "it", a->id, input.at, input.len);
 }
 
 /* Its AUTH_REQUEST row, which needed the approval's id first. */
@@ -53,6 +55,13 @@ static sw_status refuse(asking *ask, fault f)
     return fault_status(f);
 }
 
+static bool same_request(const asking *ask, const approval *known)
+{
+    return strcmp(known->command, ask->command) == 0 && known->target_agent_id == ask->target_agent_id &&
+           known->butler_id == ask->frame.envelope.sender_id && strcmp(known->tool, ask->tool) == 0 &&
+           strcmp(known->input_sha256, ask->input_sha256) == 0;
+}
+
 /* What came of it is told a frame's socket alone. */
 static void asked(sw_tx *tx, asking *ask, const approval *a)
 {
@@ -62,12 +71,13 @@ static void asked(sw_tx *tx, asking *ask, const approval *a)
         sw_tx_ack(tx, a->chat_id, a->requested_ms);
 }
 
-/* Asked again: the first ACK once more. A decision that Butler has heard is told that socket once more as well; one
- * that it has not heard is on its way. */
+/* Asked again: the first ACK once more. A decision that has been heard is told that socket once more as well; one
+ * that has not been heard is on its way. */
 static sw_status asked_before(const chat *c, sw_tx *tx, asking *ask, const approval *known)
 {
     asked(tx, ask, known);
-    if (!ask->frame.by_frame || !known->response_id || (!known->delivered && !delivery_noted(c->delivery, known->id)))
+    if (!ask->frame.by_frame || (!known->response_id && !known->rule_id) ||
+        (!known->delivered && !delivery_noted(c->delivery, known->id)))
         return SW_OK;
     sw_frame *frame = sw_frame_new_tx(tx);
     if (!frame)
@@ -78,17 +88,18 @@ static sw_status asked_before(const chat *c, sw_tx *tx, asking *ask, const appro
     return SW_OK;
 }
 
-/* A repeated action_id is the same request when it has the same command for the same agent. */
-static sw_status known_action(const chat *c, sw_tx *tx, asking *ask, bool *ret_known)
+/* A repeated action_id is the same request when its content is the same. */
+static sw_status known_action(const chat *c, sw_tx *tx, asking *ask)
 {
     approval known;
     sw_status found = ask->action_id ? approval_by_action(sw_tx_db(tx), ask->action_id, &known) : SW_NOT_FOUND;
 
-    *ret_known = found == SW_OK;
+    ask->known = found == SW_OK;
     if (found != SW_OK)
         return found == SW_NOT_FOUND ? SW_OK : found;
-    if (strcmp(known.command, ask->command) != 0 || known.target_agent_id != ask->target_agent_id)
+    if (!same_request(ask, &known))
         return refuse(ask, FAULT_ACTION_CONFLICT);
+    ask->stored = known;
     return asked_before(c, tx, ask, &known);
 }
 
@@ -151,6 +162,12 @@ static sw_status fill(sw_tx *tx, const asking *ask, approval *a)
         .command = ask->command,
         .command_sha256 = sha256,
         .reason = ask->reason,
+        .requester_role = sw_role_name(ask->frame.envelope.sender_role),
+        .tool = ask->tool,
+        .input_sha256 = ask->input_sha256,
+        .cwd = ask->cwd,
+        .session_id = ask->session_id,
+        .comment = "",
         .status = STATUS_PENDING,
         .requested_ms = sw_tx_now(tx),
         .expires_ms = sw_tx_now(tx) + ask->expires_ms,
@@ -170,7 +187,7 @@ static sw_status store(sw_tx *tx, const asking *ask, const uint8_t *digest, appr
         .local_id = ask->frame.local_id,
         .sender_id = a->butler_id,
         .sender_name = a->butler_name,
-        .sender_role = sw_role_name(SW_ROLE_BUTLER),
+        .sender_role = a->requester_role,
         .receiver_id = a->target_user_id,
         .conversation_id = a->conversation_id,
         .asked_conversation = ask->frame.envelope.asked,
@@ -178,11 +195,118 @@ static sw_status store(sw_tx *tx, const asking *ask, const uint8_t *digest, appr
         .digest = digest,
         .recovered = true,
     };
-    SW_TRY(approval_add(tx, a));
+    SW_TRY(approval_add(tx, a, ask->input_text));
     row.approval_id = a->id;
     SW_TRY(row_add(tx, &row));
     a->chat_id = row.id;
     return approval_shown(tx, a->id, row.id);
+}
+
+/* ---- how many ---- */
+
+static sw_status count(sw_status begun, sw_rows *rows, int64_t *ret)
+{
+    SW_TRY(begun);
+    *ret = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
+    return sw_rows_done(rows);
+}
+
+static sw_status refuse_more(chat *c, asking *ask, fault f)
+{
+    atomic_fetch_add_explicit(&c->refused, 1, memory_order_relaxed);
+    return refuse(ask, f);
+}
+
+/* An agent may not bury the requests of others under its own. Butler's are as many as they are. */
+static sw_status check_limits(chat *c, sw_tx *tx, asking *ask)
+{
+    int64_t me = ask->frame.envelope.sender_id, mine = 0, all = 0;
+    int64_t mine_max = sw_option_int(c->host, "pending_max"), all_max = sw_option_int(c->host, "pending_total_max");
+    sw_rows *rows = NULL;
+
+    if (ask->frame.envelope.sender_role != SW_ROLE_AGENT)
+        return SW_OK;
+    sw_status begun = sw_db_query(sw_tx_db(tx), &STATEMENTS[PENDING_OF], 0, &rows, "ii", me, mine_max);
+    SW_TRY(count(begun, rows, &mine));
+    begun = sw_db_query(sw_tx_db(tx), &STATEMENTS[PENDING_ALL], 0, &rows, "i", all_max);
+    SW_TRY(count(begun, rows, &all));
+    if (mine >= mine_max || all >= all_max)
+        return refuse_more(c, ask, FAULT_TOO_MANY_PENDING);
+    if (!pace_take(c->pace, me, PACE_HUMAN, sw_option_int(c->host, "asked_per_minute")))
+        return refuse_more(c, ask, FAULT_TOO_MANY_ASKED);
+    return SW_OK;
+}
+
+/* ---- what a rule decides: stored as any other, but nobody is asked, and nobody but the agent is told ---- */
+
+static sw_status tell_ruled(sw_tx *tx, const asking *ask)
+{
+    if (!ask->frame.by_frame)
+        return SW_OK;
+    sw_frame *frame = sw_frame_new_tx(tx);
+    if (!frame)
+        return SW_NO_MEMORY;
+    frame_write_response(sw_frame_json(frame), &ask->stored);
+    return deliver_users(tx, frame, ask->stored.butler_id, 0);
+}
+
+/* The note of a rule that denies tells the agent what it may do instead. */
+static sw_status comment_of(sw_tx *tx, approval *a)
+{
+    rule_row rule;
+    sw_status found = rule_get(sw_tx_db(tx), a->rule_id, sw_steady_ms(sw_tx_host(tx)), &rule);
+
+    if (found == SW_OK)
+        a->comment = rule.note;
+    return found == SW_NOT_FOUND ? SW_OK : found;
+}
+
+static sw_status store_ruled(chat *c, sw_tx *tx, asking *ask)
+{
+    const verdict *v = &ask->ruled->verdict;
+    char *by = sw_tx_alloc(tx, 1, sizeof "rule " + 20);
+    approval *a = &ask->stored;
+
+    if (!by)
+        return SW_NO_MEMORY;
+    if (!pace_take(c->pace, a->butler_id, PACE_RULE, sw_option_int(c->host, "ruled_per_minute")))
+        return refuse_more(c, ask, FAULT_TOO_MANY_ASKED);
+    snprintf(by, sizeof "rule " + 20, "rule %lld", (long long)v->rule_id);
+    a->target_user_id = 0;
+    a->conversation_id = 0;
+    SW_TRY(approval_add(tx, a, ask->input_text));
+    a->status = v->effect == RULE_ALLOW ? STATUS_APPROVED : STATUS_REJECTED;
+    a->decided_ms = sw_tx_now(tx);
+    a->claimed_ms = v->effect == RULE_ALLOW ? a->decided_ms : 0;
+    a->rule_id = v->rule_id;
+    a->responder_name = by;
+    a->channel = "rule";
+    a->delivered = true;
+    if (v->effect == RULE_DENY)
+        SW_TRY(comment_of(tx, a));
+    SW_TRY(approval_ruled(tx, a));
+    SW_TRY(rules_hit(tx, v));
+    asked(tx, ask, a);
+    return tell_ruled(tx, ask);
+}
+
+/* ---- the step ---- */
+
+static sw_status ask_human(chat *c, sw_tx *tx, asking *ask, const uint8_t *digest)
+{
+    posting *p = &ask->frame;
+    approval *a = &ask->stored;
+
+    SW_TRY(check_limits(c, tx, ask));
+    SW_TRY(conversation_settle(c, tx, &p->envelope, &p->fault));
+    if (p->fault)
+        return fault_status(p->fault);
+    a->conversation_id = p->envelope.conversation_id;
+    SW_TRY(store(tx, ask, digest, a));
+    SW_TRY(conversation_touch(c, tx, &p->envelope, false));
+    SW_TRY(announce_request(c, tx, a));
+    asked(tx, ask, a);
+    return SW_OK;
 }
 
 static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
@@ -191,11 +315,9 @@ static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     uint8_t digest[32];
     const char *agent_name = "";
     int64_t first = 0;
-    bool known = false;
-    approval a;
 
-    SW_TRY(known_action(c, tx, ask, &known));
-    if (known)
+    SW_TRY(known_action(c, tx, ask));
+    if (ask->known)
         return SW_OK;
     if (p->local_id.at) {
         SW_TRY(repeat_find(tx, p, TYPE_REQUEST, digest, &first));
@@ -206,95 +328,18 @@ static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     }
     SW_TRY(find_target(c, tx, ask));
     SW_TRY(find_agent(c, tx, ask, &agent_name));
-    SW_TRY(conversation_settle(c, tx, &p->envelope, &p->fault));
-    if (p->fault)
-        return fault_status(p->fault);
-    SW_TRY(fill(tx, ask, &a));
-    a.target_agent_name = agent_name;
-    SW_TRY(store(tx, ask, p->local_id.at ? digest : NULL, &a));
-    SW_TRY(conversation_touch(c, tx, &p->envelope, false));
-    SW_TRY(announce_request(c, tx, &a));
-    asked(tx, ask, &a);
-    return SW_OK;
+    SW_TRY(fill(tx, ask, &ask->stored));
+    ask->stored.target_agent_name = agent_name;
+    if (ask->ruled) {
+        SW_TRY(rules_ask_again(c, tx, &ask->question, ask->ruled));
+        if (ask->ruled->verdict.effect != RULE_ASK)
+            return store_ruled(c, tx, ask);
+        SW_TRY(rules_hit(tx, &ask->ruled->verdict));
+    }
+    return ask_human(c, tx, ask, p->local_id.at ? digest : NULL);
 }
 
-/* ---- the form of a request, on any thread. Each part gives what is wrong with it, or NULL ---- */
-
-/* A text without NUL, at most as long as the option says; NULL for anything else. */
-static const char *text_of(const chat *c, const sw_value *value, const char *max_option)
-{
-    size_t len = 0;
-    const char *text = sw_value_text(value, &len);
-
-    if (!text || strlen(text) != len || len > (size_t)sw_option_int(c->host, max_option))
-        return NULL;
-    return text;
-}
-
-static bool action_valid(const char *action, size_t len)
-{
-    static const char ALLOWED[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
-    return len >= 1 && len <= CHAT_ACTION_MAX && strspn(action, ALLOWED) == len;
-}
-
-static const sw_value *member(const sw_value *object, const char *key)
-{
-    const sw_value *value = sw_value_get(object, key);
-    return sw_value_type(value) == SW_JSON_NULL ? NULL : value;
-}
-
-static const char *read_action(const sw_value *payload, asking *ask)
-{
-    const sw_value *value = member(payload, "action_id");
-    size_t len = 0;
-
-    if (!value)
-        return NULL;
-    ask->action_id = sw_value_text(value, &len);
-    if (!ask->action_id || !action_valid(ask->action_id, len))
-        return "action_id must have 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'";
-    return NULL;
-}
-
-static const char *read_expiry(const chat *c, const sw_value *payload, asking *ask)
-{
-    const sw_value *value = member(payload, "expires_in_s");
-    int64_t seconds = sw_value_int(value, 0);
-
-    ask->expires_ms = sw_option_int(c->host, "approval_expiry");
-    if (!value)
-        return NULL;
-    if (sw_value_type(value) != SW_JSON_INT || seconds < CHAT_EXPIRES_MIN_S || seconds > CHAT_EXPIRES_MAX_S)
-        return "expires_in_s must be a number from 10 to 604800";
-    ask->expires_ms = seconds * 1000;
-    return NULL;
-}
-
-static const char *read_payload(const chat *c, const sw_value *payload, asking *ask)
-{
-    const sw_value *reason = member(payload, "reason");
-
-    if (!payload)
-        return "payload must be an object";
-    const char *why = read_action(payload, ask);
-    if (why)
-        return why;
-    ask->target_agent_id = sw_value_int(member(payload, "target_agent_id"), 0);
-    if (ask->target_agent_id <= 0)
-        return "target_agent_id is required";
-    ask->command = text_of(c, member(payload, "command"), "command_max");
-    if (!ask->command || !*ask->command)
-        return "command is required, a text of at most 16 KiB";
-    if (visible_blank(ask->command, strlen(ask->command)))
-        return "command is blank: there is nothing in it that can be seen";
-    ask->reason = text_of(c, reason ? reason : member(payload, "reasoning"), "reason_max");
-    if (!ask->reason)
-        return "reason is required, a text of at most 8 KiB";
-    return read_expiry(c, payload, ask);
-}
-
-/* ---- the frame, on a worker ---- */
+/* ---- the roads, on a worker ---- */
 
 static sw_status store_frame(sw_tx *tx, void *arg)
 {
@@ -306,46 +351,80 @@ static sw_status store_frame(sw_tx *tx, void *arg)
 
 sw_status on_auth_request(sw_request *req)
 {
-    asking *ask = sw_alloc(req, 1, sizeof *ask);
+    asking *ask = NULL;
 
-    if (!ask)
-        return SW_NO_MEMORY;
-    SW_TRY(posting_of_frame(req, &ask->frame));
-    if (!ask->frame.payload.at)
-        return payload_missing(req);
-    const char *why = read_payload(sw_request_state(req), sw_frame_payload_object(req), ask);
-    if (why)
-        return sw_fail(req, SW_INVALID, "invalid_frame", "%s", why);
+    SW_TRY(asking_of_frame(req, &ask));
     return sw_write(req, store_frame, ask);
+}
+
+static sw_status wait_for_it(sw_request *req)
+{
+    const asking *ask = sw_request_kept(req);
+
+    return wait_for_decision(req, ask->stored.id, ask->wait_ms);
+}
+
+static sw_status store_body(sw_tx *tx, void *arg)
+{
+    asking *ask = arg;
+    const approval *a = &ask->stored;
+    int64_t steady_ms = sw_steady_ms(sw_tx_host(tx));
+    sw_status status = ask_approval(sw_tx_state(tx), tx, ask);
+
+    if (ask->frame.fault)
+        return fault_fail_http(sw_tx_request(tx), ask->frame.fault);
+    SW_TRY(status);
+    if (ask->wait_ms && strcmp(approval_status(a, steady_ms), STATUS_PENDING) == 0) {
+        sw_tx_move(tx, SW_LANE_WORKER, wait_for_it);
+        return SW_OK;
+    }
+    return approval_write(sw_tx_reply(tx, ask->known || ask->wait_ms ? 200 : 201), sw_tx_db(tx), a, steady_ms);
+}
+
+sw_status post_approvals(sw_request *req)
+{
+    asking *ask = NULL;
+
+    if (!role_system(sw_request_principal(req)->role))
+        return sw_fail(req, SW_FORBIDDEN, NULL, "only agents and Butler ask for approval");
+    SW_TRY(asking_of_body(req, &ask));
+    sw_request_keep(req, ask);
+    return sw_write(req, store_body, ask);
 }
 
 /* ---- `ask` of approvals/1, in the caller's write step. `self` is chat's state, since the step may be another plugin's
  * ---- */
 
 /* The object, or the one that stands in a JSON string. */
-static const sw_value *object_of(sw_tx *tx, sw_str payload)
+static const sw_value *object_of(sw_tx *tx, sw_str *payload)
 {
-    const sw_value *value = sw_json_parse_tx(tx, payload.at, payload.len);
+    const sw_value *value = sw_json_parse_tx(tx, payload->at, payload->len);
     size_t len = 0;
     const char *inner = sw_value_text(value, &len);
 
-    if (inner)
+    if (inner) {
+        *payload = (sw_str){inner, len};
         value = sw_json_parse_tx(tx, inner, len);
+    }
     return sw_value_type(value) == SW_JSON_OBJECT ? value : NULL;
 }
 
 sw_status ask_for(void *self, sw_tx *tx, const sw_chat_post *what, int64_t *ret_chat_id)
 {
     chat *c = self;
-    asking ask = {.action_id = NULL};
+    asking *ask = sw_tx_alloc(tx, 1, sizeof *ask);
 
-    SW_TRY(posting_of_service(c, tx, what, &ask.frame));
-    if (ask.frame.envelope.sender_role != SW_ROLE_BUTLER)
+    if (!ask)
+        return SW_NO_MEMORY;
+    SW_TRY(posting_of_service(c, tx, what, &ask->frame));
+    if (ask->frame.envelope.sender_role != SW_ROLE_BUTLER)
         return SW_FORBIDDEN;
-    if (read_payload(c, object_of(tx, ask.frame.payload), &ask))
+    sw_str text = ask->frame.payload;
+    const sw_value *payload = object_of(tx, &text);
+    if (asking_read(c, payload, text, ask))
         return SW_INVALID;
-    SW_TRY(ask_approval(c, tx, &ask));
+    SW_TRY(ask_approval(c, tx, ask));
     if (ret_chat_id)
-        *ret_chat_id = ask.frame.id;
+        *ret_chat_id = ask->frame.id;
     return SW_OK;
 }

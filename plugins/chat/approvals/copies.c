@@ -1,5 +1,5 @@
 /* What one human is asked, every other ADMIN may decide too. Each gets a copy of the request in a thread of its own
- * with Butler: the one where it spoke last, else its default thread. Which one is noted, since the page that got the
+ * with who asks: the one where it spoke last, else its default thread. Which one is noted, since the page that got the
  * copy looks for it there later. Requests from before such notes, or from before this one was an ADMIN, are in its
  * default thread, which is made when there is none. Reading works on any connection, writing in a write step. */
 #include "approvals/approvals.h"
@@ -18,7 +18,8 @@ static const sw_statement STATEMENTS[] = {
                       .sql = "SELECT copies_after FROM chat_pairs WHERE owner_id = ?1 AND peer_id = ?2"},
     [COPIES_PRUNE] = {.name = "copies_prune", .sql = "DELETE FROM chat_copies WHERE chat_id <= ?1"},
     [NEWEST_REQUEST] = {.name = "newest_request",
-                        .sql = "SELECT at_ms FROM chat WHERE type = 'AUTH_REQUEST' ORDER BY id DESC LIMIT 1"},
+                        .sql = "SELECT at_ms FROM chat WHERE type = 'AUTH_REQUEST' AND sender_id = ?1"
+                               " ORDER BY id DESC LIMIT 1"},
 };
 
 const sw_table COPY_STATEMENTS = SW_TABLE(STATEMENTS);
@@ -45,7 +46,7 @@ static sw_status home_of(sw_db *db, int64_t admin_id, int64_t butler_id, int64_t
 
 sw_status copy_put(const chat *c, sw_tx *tx, const approval *a, int64_t admin_id, int64_t *ret_thread)
 {
-    SW_TRY(conversation_latest(c, tx, admin_id, a->butler_id, SW_ROLE_BUTLER, ret_thread));
+    SW_TRY(conversation_latest(c, tx, admin_id, a->butler_id, sw_role_of(a->requester_role), ret_thread));
     SW_TRY(thread_touch(tx, *ret_thread, sw_tx_now(tx)));
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[COPY_ADD], NULL, "iii", a->chat_id, admin_id, *ret_thread));
     return sw_tx_exec(tx, &STATEMENTS[COPY_MARK], NULL, "iii", admin_id, a->butler_id, a->chat_id);
@@ -86,12 +87,14 @@ static sw_status welcome(const chat *c, sw_tx *tx, int64_t admin_id)
     sw_user butler = {.size = sizeof butler};
     int64_t asked_ms = 0, home = 0;
     sw_rows *rows = NULL;
-    sw_status begun = sw_db_query(sw_tx_db(tx), &STATEMENTS[NEWEST_REQUEST], 0, &rows, "");
+    sw_status found = c->users->butler(c->users_self, sw_tx_db(tx), &butler);
 
-    SW_TRY(number(begun, rows, 0, &asked_ms));
-    sw_status found = asked_ms ? c->users->butler(c->users_self, sw_tx_db(tx), &butler) : SW_NOT_FOUND;
     if (found != SW_OK)
         return found == SW_NOT_FOUND ? SW_OK : found;
+    sw_status begun = sw_db_query(sw_tx_db(tx), &STATEMENTS[NEWEST_REQUEST], 0, &rows, "i", butler.id);
+    SW_TRY(number(begun, rows, 0, &asked_ms));
+    if (!asked_ms)
+        return SW_OK;
     SW_TRY(home_of(sw_tx_db(tx), admin_id, butler.id, &home));
     if (home)
         return SW_OK;

@@ -16,12 +16,14 @@ typedef struct {
     int64_t conversation_id;    /* given with the answer, 0 when none was */
     sw_str local_id;            /* of the frame; `at` is NULL when there is none */
     bool by_frame;
-    fault fault; /* FAULT_CONVERSATION or none */
+    const char *comment; /* NULL: none */
+    rule_row *rule;      /* made along with it; NULL: none */
+    fault fault;         /* FAULT_CONVERSATION or none */
     sw_decision outcome;
     approval now; /* what is stored now, but for UNKNOWN */
 } answer;
 
-enum { DECIDE, OLD_ID, DUE, OF_TARGET, OF_AGENT };
+enum { DECIDE, OLD_ID, RULED };
 
 /* A request is answered within this time, or never: CHAT_EXPIRES_MAX_S. */
 #define LONGEST_MS "604800000"
@@ -29,8 +31,9 @@ enum { DECIDE, OLD_ID, DUE, OF_TARGET, OF_AGENT };
 static const sw_statement STATEMENTS[] = {
     [DECIDE] = {.name = "approval_decide",
                 .sql = "UPDATE chat_approvals SET status = ?2, decided_ms = ?3, decider_id = ?4, decider_name = ?5,"
-                       " decider_role = ?6, responder_name = ?7, channel = ?8, response_conversation = ?9"
-                       " WHERE id = ?1 AND status = 'PENDING' AND (?2 = 'EXPIRED' OR due_ms > ?10)"},
+                       " decider_role = ?6, responder_name = ?7, channel = ?8, response_conversation = ?9,"
+                       " comment = ?10, withdrawn = ?11"
+                       " WHERE id = ?1 AND status = 'PENDING' AND (?2 = 'EXPIRED' OR due_ms > ?12)"},
     /* Was this action_id known before a restore? It may have stood for another command then. Where nobody knows,
      * because the store that was replaced is lost, all count that were asked while a card of before may be about. */
     [OLD_ID] = {.name = "approval_old_id",
@@ -38,26 +41,29 @@ static const sw_statement STATEMENTS[] = {
                        " OR EXISTS (SELECT 1 FROM steward_before WHERE kind = 'chat.action' AND key = ?2)"
                        " OR EXISTS (SELECT 1 FROM steward_before WHERE kind = 'unknown'"
                        " AND CAST(key AS INTEGER) + " LONGEST_MS " > ?3)"},
-    [DUE] = {.name = "approval_due",
-             .sql = SELECT_APPROVAL " WHERE a.status = 'PENDING' AND a.due_ms <= ?1 ORDER BY a.due_ms LIMIT ?2"},
-    [OF_TARGET] = {.name = "approval_of_target",
-                   .sql = SELECT_APPROVAL " WHERE a.target_user_id = ?1 AND a.status = 'PENDING' ORDER BY a.id"},
-    [OF_AGENT] = {.name = "approval_of_agent",
-                  .sql = SELECT_APPROVAL " WHERE a.target_agent_id = ?1 AND a.status = 'PENDING' ORDER BY a.id"},
+    [RULED] = {.name = "approval_ruled",
+               .sql = "UPDATE chat_approvals SET status = ?2, decided_ms = ?3, responder_name = ?4, channel = ?5,"
+                      " comment = ?6, claimed_ms = ?7, rule_id = ?8, delivered = 1 WHERE id = ?1"},
 };
 
 const sw_table DECIDE_STATEMENTS = SW_TABLE(STATEMENTS);
 
-/* The one conditional update: still pending, and (but for EXPIRED) not past its expiry. false: too late. */
-static sw_status approval_decide(sw_tx *tx, const approval *a, int64_t steady_ms, bool *ret_done)
+sw_status approval_decide(sw_tx *tx, const approval *a, int64_t steady_ms, bool *ret_done)
 {
+    bool withdrawn = strcmp(a->status, STATUS_WITHDRAWN) == 0;
     int64_t changes = 0;
 
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[DECIDE], &changes, "isiissssii", a->id, a->status, a->decided_ms, a->decider_id,
-                      a->decider_name, a->decider_role, a->responder_name, a->channel, a->response_conversation,
-                      steady_ms));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[DECIDE], &changes, "isiissssisii", a->id, withdrawn ? STATUS_EXPIRED : a->status,
+                      a->decided_ms, a->decider_id, a->decider_name, a->decider_role, a->responder_name, a->channel,
+                      a->response_conversation, a->comment, (int64_t)withdrawn, steady_ms));
     *ret_done = changes == 1;
     return SW_OK;
+}
+
+sw_status approval_ruled(sw_tx *tx, const approval *a)
+{
+    return sw_tx_exec(tx, &STATEMENTS[RULED], NULL, "isisssii", a->id, a->status, a->decided_ms, a->responder_name,
+                      a->channel, a->comment, a->claimed_ms, a->rule_id);
 }
 
 /* ---- the write step of an answer ---- */
@@ -98,7 +104,8 @@ static sw_status same_command(sw_tx *tx, const answer *a, bool *ret_same)
 
 static sw_decision outcome_of_decided(const answer *a, int64_t steady_ms)
 {
-    if (strcmp(approval_status(&a->now, steady_ms), STATUS_EXPIRED) == 0)
+    if (strcmp(a->now.status, STATUS_WITHDRAWN) == 0 ||
+        strcmp(approval_status(&a->now, steady_ms), STATUS_EXPIRED) == 0)
         return SW_DECISION_EXPIRED;
     bool approved = strcmp(a->now.status, STATUS_APPROVED) == 0;
     return approved == a->approved ? SW_DECIDED_SAME : SW_DECIDED_OTHERWISE;
@@ -111,7 +118,7 @@ static sw_status check_conversation(const chat *c, sw_tx *tx, answer *a, sw_role
         .sender_id = a->user_id,
         .sender_role = role,
         .target_id = a->now.butler_id,
-        .target_role = SW_ROLE_BUTLER,
+        .target_role = sw_role_of(a->now.requester_role),
         .asked = a->conversation_id,
     };
     if (!a->conversation_id)
@@ -132,7 +139,33 @@ static approval decided_by(const answer *a, const sw_user *user, int64_t now_ms)
     decided.responder_name = a->responder_name && *a->responder_name ? a->responder_name : user->name;
     decided.channel = a->channel ? a->channel : "";
     decided.response_conversation = a->conversation_id;
+    decided.comment = a->comment ? a->comment : "";
     return decided;
+}
+
+/* ---- a rule along with the decision: for who asked, and saying the same from now on ---- */
+
+static sw_status check_rule(sw_tx *tx, const answer *a, const sw_user *user)
+{
+    if (!a->rule)
+        return SW_OK;
+    if (user->role != SW_ROLE_ADMIN)
+        return sw_fail(sw_tx_request(tx), SW_FORBIDDEN, NULL, "admin access required");
+    if (strcmp(a->now.requester_role, sw_role_name(SW_ROLE_AGENT)) != 0)
+        return sw_fail(sw_tx_request(tx), SW_INVALID, NULL, "rules do not answer for Butler's requests");
+    return SW_OK;
+}
+
+static sw_status make_rule(const chat *c, sw_tx *tx, answer *a, const sw_user *user)
+{
+    if (!a->rule)
+        return SW_OK;
+    a->rule->given.agent_id = a->now.butler_id;
+    a->rule->given.effect = a->approved ? RULE_ALLOW : RULE_DENY;
+    if (a->rule->given.expires_ms) /* it was read as how long */
+        a->rule->given.expires_ms += sw_steady_ms(c->host);
+    a->rule->created_by = user->name;
+    return rule_make(c, tx, a->rule);
 }
 
 static sw_status decide(const chat *c, sw_tx *tx, answer *a)
@@ -157,6 +190,7 @@ static sw_status decide(const chat *c, sw_tx *tx, answer *a)
         a->outcome = SW_DECISION_OTHER_COMMAND;
         return SW_OK;
     }
+    SW_TRY(check_rule(tx, a, &user));
     int64_t steady_ms = sw_steady_ms(c->host);
     if (strcmp(approval_status(&a->now, steady_ms), STATUS_PENDING) == 0) {
         SW_TRY(check_conversation(c, tx, a, user.role));
@@ -166,6 +200,7 @@ static sw_status decide(const chat *c, sw_tx *tx, answer *a)
             return SW_INTERNAL;
         a->now = decided;
         a->outcome = SW_DECIDED;
+        SW_TRY(make_rule(c, tx, a, &user));
         return announce_decision(c, tx, &a->now, a->local_id);
     }
     a->outcome = outcome_of_decided(a, steady_ms);
@@ -192,8 +227,10 @@ static sw_status decide_refusal(sw_request *req, const answer *a)
     }
     /* The page has put its card back, so it is told the true status once the refusal has reached it. */
     delivery_status_again(c->delivery, a->user_id, a->now.id);
+    bool withdrawn = strcmp(a->now.status, STATUS_WITHDRAWN) == 0;
     if (a->outcome == SW_DECISION_EXPIRED)
-        return sw_fail(req, SW_EXPIRED, frame ? "action_expired" : NULL, "authorization request has expired");
+        return sw_fail(req, SW_EXPIRED, frame ? "action_expired" : NULL, "authorization request %s",
+                       withdrawn ? "was withdrawn" : "has expired");
     const char *how = strcmp(a->now.status, STATUS_APPROVED) == 0 ? "approved" : "rejected";
     return sw_fail(req, SW_CONFLICT, frame ? "already_decided" : NULL, "already %s by %s", how, a->now.responder_name);
 }
@@ -247,6 +284,11 @@ sw_status on_auth_response(sw_request *req)
         return sw_fail(req, SW_INVALID, "invalid_frame", "approved must be a boolean");
     if (strlen(action) != len)
         return sw_fail(req, SW_NOT_FOUND, "unknown_action", "no such authorization request");
+    const sw_value *said = sw_value_get(payload, "comment");
+    const char *comment = sw_value_text(said, &len);
+    if (said && sw_value_type(said) != SW_JSON_NULL && (!comment || strlen(comment) != len || len > CHAT_COMMENT_MAX))
+        return sw_fail(req, SW_INVALID, "invalid_frame", "comment must be a text of at most %d bytes",
+                       CHAT_COMMENT_MAX);
     *a = (answer){
         .action_id = action,
         .approved = approved != 0,
@@ -256,6 +298,7 @@ sw_status on_auth_response(sw_request *req)
         .local_id = p.local_id,
         .by_frame = true,
         .command_sha256 = sha256_of(payload),
+        .comment = comment,
     };
     return sw_write(req, store_frame, a);
 }
@@ -302,6 +345,79 @@ sw_status post_auth_response(sw_request *req)
         .user_id = sw_request_principal(req)->user_id,
         .channel = "http",
         .command_sha256 = sha256_of(sw_body(req)),
+    };
+    return sw_write(req, store_answer, a);
+}
+
+/* ---- POST /api/approvals/:action_id/decision: the same, with words and a rule ---- */
+
+/* A text without NUL of a member of the body, or of one inside it. */
+static const char *read_text(sw_request *req, const sw_value *in, const char *name, size_t max)
+{
+    const sw_value *value = sw_value_get(in, name);
+    size_t len = 0;
+    const char *text = sw_value_text(value, &len);
+
+    if (!value || sw_value_type(value) == SW_JSON_NULL)
+        return "";
+    if (text && strlen(text) == len && len <= max)
+        return text;
+    sw_invalid(req, NULL, "%s must be a text of at most %zu bytes", name, max);
+    return "";
+}
+
+static sw_status read_rule(sw_request *req, rule_row **ret)
+{
+    const sw_value *value = sw_value_get(sw_body(req), "rule"), *expires = sw_value_get(value, "expires_in_s");
+    rule_row *rule = sw_alloc(req, 1, sizeof *rule);
+    int64_t seconds = sw_value_int(expires, 0);
+
+    if (!value || sw_value_type(value) == SW_JSON_NULL)
+        return SW_OK;
+    if (!rule)
+        return SW_NO_MEMORY;
+    *rule = (rule_row){
+        .given = {.tool = read_text(req, value, "tool", CHAT_TOOL_MAX),
+                  .pattern =
+                      read_text(req, value, "pattern", (size_t)sw_option_int(sw_request_host(req), "command_max")),
+                  .expires_ms = seconds * 1000,
+                  .session_id = ""},
+        .note = "",
+    };
+    if (!*rule->given.tool || !*rule->given.pattern)
+        sw_invalid(req, "missing_field", "a rule needs tool and pattern");
+    if (sw_value_type(expires) > SW_JSON_NULL && (seconds < 1 || seconds > CHAT_RULE_EXPIRES_MAX_S))
+        sw_invalid(req, "invalid_parameter", "invalid expires_in_s");
+    const char *why = rule_pattern_wrong(rule->given.pattern);
+    if (why)
+        sw_invalid(req, "invalid_parameter", "%s", why);
+    *ret = rule;
+    return SW_OK;
+}
+
+sw_status post_decision(sw_request *req)
+{
+    int approved = sw_body_bool(req, "approved", -1);
+    answer *a = sw_alloc(req, 1, sizeof *a);
+    rule_row *rule = NULL;
+
+    if (!a)
+        return SW_NO_MEMORY;
+    if (role_system(sw_request_principal(req)->role))
+        return sw_fail(req, SW_FORBIDDEN, NULL, "not allowed to answer this request");
+    if (approved < 0)
+        sw_invalid(req, "missing_field", "approved must be a boolean");
+    const char *comment = read_text(req, sw_body(req), "comment", CHAT_COMMENT_MAX);
+    SW_TRY(read_rule(req, &rule));
+    SW_TRY(sw_check(req));
+    *a = (answer){
+        .action_id = sw_path_text(req, "action_id"),
+        .approved = approved != 0,
+        .user_id = sw_request_principal(req)->user_id,
+        .channel = "http",
+        .command_sha256 = sha256_of(sw_body(req)),
+        .comment = comment,
+        .rule = rule,
     };
     return sw_write(req, store_answer, a);
 }
@@ -412,86 +528,3 @@ const sw_approvals_service APPROVALS_SERVICE = {
     .ask = ask_for,
     .decide_command = decide_command,
 };
-
-/* ---- nobody answered in time, or the human or the agent is gone: EXPIRED, which is not a rejection. In the write
- * steps of a second's housekeeping and of a user's removal ---- */
-
-enum { AT_ONCE = 8 }; /* so that a housekeeping step stays within its two milliseconds */
-
-/* Expired by `steady_ms`, soonest first, at most `limit`. */
-static sw_status approvals_due(sw_db *db, int64_t steady_ms, int64_t limit, sw_rows **ret)
-{
-    return sw_db_query(db, &STATEMENTS[DUE], 0, ret, "ii", steady_ms, limit);
-}
-
-/* Pending ones that ask this human. */
-static sw_status approvals_of_target(sw_db *db, int64_t user_id, sw_rows **ret)
-{
-    return sw_db_query(db, &STATEMENTS[OF_TARGET], 0, ret, "i", user_id);
-}
-
-/* Pending ones that are about this agent. */
-static sw_status approvals_of_agent(sw_db *db, int64_t agent_id, sw_rows **ret)
-{
-    return sw_db_query(db, &STATEMENTS[OF_AGENT], 0, ret, "i", agent_id);
-}
-
-static sw_status expire(const chat *c, sw_tx *tx, approval *a)
-{
-    bool done = false;
-
-    a->status = STATUS_EXPIRED;
-    a->decided_ms = sw_tx_now(tx);
-    a->channel = "expiry";
-    SW_TRY(approval_decide(tx, a, 0, &done));
-    return done ? announce_decision(c, tx, a, (sw_str){NULL, 0}) : SW_OK;
-}
-
-sw_status expire_due(sw_tx *tx, bool *ret_more)
-{
-    approval due[AT_ONCE];
-    sw_rows *rows = NULL;
-    size_t count = 0;
-
-    SW_TRY(approvals_due(sw_tx_db(tx), sw_steady_ms(sw_tx_host(tx)), AT_ONCE, &rows));
-    while (count < AT_ONCE && approvals_next(rows, &due[count]))
-        count++;
-    SW_TRY(sw_rows_done(rows));
-    for (size_t i = 0; i < count; i++)
-        SW_TRY(expire(sw_tx_state(tx), tx, &due[i]));
-    *ret_more = count == AT_ONCE;
-    return SW_OK;
-}
-
-/* Reads a few before it announces them, since announcing writes to the same table. */
-static sw_status expire_all(const chat *c, sw_tx *tx, sw_status (*begin)(sw_db *, int64_t, sw_rows **), int64_t id)
-{
-    for (;;) {
-        approval open[AT_ONCE];
-        sw_rows *rows = NULL;
-        size_t count = 0;
-
-        SW_TRY(begin(sw_tx_db(tx), id, &rows));
-        while (count < AT_ONCE && approvals_next(rows, &open[count]))
-            count++;
-        SW_TRY(sw_rows_done(rows));
-        for (size_t i = 0; i < count; i++)
-            SW_TRY(expire(c, tx, &open[i]));
-        if (count < AT_ONCE)
-            return SW_OK;
-    }
-}
-
-/* The event user.removed: memory forgets the user, and the requests that it was asked, or that it would have run,
- * expire.
- */
-sw_status on_user_removed(sw_tx *tx, const void *data)
-{
-    const sw_user_event *event = data;
-    const chat *c = sw_tx_state(tx);
-
-    SW_TRY(cache_forget_user_later(c->cache, tx, event->user_id));
-    SW_TRY(rules_forget_agent(c, tx, event->user_id));
-    SW_TRY(expire_all(c, tx, approvals_of_target, event->user_id));
-    return expire_all(c, tx, approvals_of_agent, event->user_id);
-}

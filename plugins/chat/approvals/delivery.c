@@ -56,10 +56,9 @@ struct delivery {
     size_t decided_count;           /* how many there have been since the start or the last reset */
 };
 
-enum { BY_ID, UNDELIVERED, PENDING, DELIVERED };
+enum { UNDELIVERED, PENDING, DELIVERED };
 
 static const sw_statement STATEMENTS[] = {
-    [BY_ID] = {.name = "approval_by_id", .sql = SELECT_APPROVAL " WHERE a.id = ?1"},
     [UNDELIVERED] = {.name = "approval_undelivered",
                      .sql = SELECT_APPROVAL
                      " WHERE a.butler_id = ?1 AND a.delivered = 0 AND a.response_id IS NOT NULL AND a.response_id > ?2"
@@ -69,17 +68,12 @@ static const sw_statement STATEMENTS[] = {
                  " WHERE a.status = 'PENDING' AND a.id > ?1 AND a.due_ms > ?2 ORDER BY a.id LIMIT ?3"},
     [DELIVERED] =
         {.name = "approval_delivered",
-         .sql = "UPDATE chat_approvals SET delivered = 1 WHERE id = ?1 AND delivered = 0 AND response_id IS NOT NULL"},
+         .sql = "UPDATE chat_approvals SET delivered = 1, claimed_ms = CASE WHEN claimed_ms = 0 AND status = 'APPROVED'"
+                " AND requester_role = 'BUTLER' THEN ?2 ELSE claimed_ms END"
+                " WHERE id = ?1 AND delivered = 0 AND response_id IS NOT NULL"},
 };
 
 const sw_table DELIVERY_STATEMENTS = SW_TABLE(STATEMENTS);
-
-static sw_status approval_by_id(sw_db *db, int64_t id, approval *ret)
-{
-    sw_rows *rows = NULL;
-    sw_status begun = sw_db_query(db, &STATEMENTS[BY_ID], 0, &rows, "i", id);
-    return approval_one(begun, rows, ret);
-}
 
 delivery *delivery_new(sw_host *host)
 {
@@ -127,9 +121,10 @@ typedef struct {
     int64_t approval_id;
 } note;
 
+/* What Butler has been told it has claimed; an agent claims by itself. */
 static sw_status approval_delivered(sw_tx *tx, int64_t id)
 {
-    return sw_tx_exec(tx, &STATEMENTS[DELIVERED], NULL, "i", id);
+    return sw_tx_exec(tx, &STATEMENTS[DELIVERED], NULL, "ii", id, sw_tx_now(tx));
 }
 
 static sw_status note_store(sw_tx *tx, void *arg)
@@ -190,7 +185,7 @@ sw_status on_ack(sw_request *req)
     if (!action || len == 0)
         return sw_fail(req, SW_INVALID, "invalid_frame", "action_id is required");
     sw_status found = strlen(action) == len ? approval_by_action(sw_request_db(req), action, &a) : SW_NOT_FOUND;
-    if (found == SW_NOT_FOUND)
+    if (found == SW_NOT_FOUND || (found == SW_OK && a.butler_id != sw_request_principal(req)->user_id))
         return sw_fail(req, SW_NOT_FOUND, "unknown_action", "no such authorization request");
     SW_TRY(found);
     /* A decision that has not been made cannot have been received. */
@@ -349,16 +344,18 @@ static sw_status approvals_undelivered(sw_db *db, int64_t butler_id, int64_t res
     return sw_db_query(db, &STATEMENTS[UNDELIVERED], 0, ret, "iii", butler_id, response_id, limit);
 }
 
-static sw_status greet_butler(sw_request *req, int64_t cursor, sw_replay_out *out, int64_t *ret_cursor, bool *ret_more)
+/* Who asked, Butler or an agent. */
+static sw_status greet_requester(sw_request *req, int64_t cursor, sw_replay_out *out, int64_t *ret_cursor,
+                                 bool *ret_more)
 {
     const chat *c = sw_request_state(req);
     sw_rows *rows = NULL;
     approval a;
-    int64_t butler = sw_request_principal(req)->user_id;
+    int64_t me = sw_request_principal(req)->user_id;
     int seen = 0;
 
     *ret_more = false;
-    SW_TRY(approvals_undelivered(sw_request_db(req), butler, cursor, GREET_AT_ONCE, &rows));
+    SW_TRY(approvals_undelivered(sw_request_db(req), me, cursor, GREET_AT_ONCE, &rows));
     for (; approvals_next(rows, &a); seen++) {
         if (sw_replay_full(out)) {
             *ret_more = true;
@@ -434,8 +431,8 @@ sw_status approvals_greet(sw_request *req, bool hello, int64_t since, int64_t cu
     (void)hello;
     *ret_more = false;
     *ret_cursor = cursor;
-    if (role == SW_ROLE_BUTLER)
-        return greet_butler(req, cursor, out, ret_cursor, ret_more);
+    if (role_system(role))
+        return greet_requester(req, cursor, out, ret_cursor, ret_more);
     if (role == SW_ROLE_ADMIN)
         SW_TRY(greet_admin(req, since, cursor, out, ret_cursor, ret_more));
     return since >= 0 && !*ret_more ? greet_recovered(req, out) : SW_OK;

@@ -6,7 +6,7 @@
 #include "chat.h"
 #include "rules/ruleset.h"
 
-enum { CHAT_TOOL_MAX = 128, CHAT_SESSION_MAX = 128, CHAT_NOTE_MAX = 1024 };
+enum { CHAT_TOOL_MAX = 128, CHAT_SESSION_MAX = 128, CHAT_NOTE_MAX = 1024, CHAT_RULE_EXPIRES_MAX_S = 10 * 366 * 86400 };
 
 /* A rule as it is stored. */
 typedef struct {
@@ -44,14 +44,14 @@ sw_status rules_hit(sw_tx *tx, const verdict *v);
 
 extern const sw_table RULE_STATEMENTS;
 /* Those in force, by id, with ids above `after`; of `agent_id` alone unless it is 0. */
-sw_status rules_list(sw_db *db, int64_t agent_id, int64_t after, int64_t now_ms, sw_rows **ret);
+sw_status rules_list(sw_db *db, int64_t agent_id, int64_t after, int64_t steady_ms, sw_rows **ret);
 bool rules_next(sw_rows *rows, rule_row *ret);
 /* SW_NOT_FOUND also when it has expired. */
-sw_status rule_get(sw_db *db, int64_t id, int64_t now_ms, rule_row *ret);
+sw_status rule_get(sw_db *db, int64_t id, int64_t steady_ms, rule_row *ret);
 sw_status rule_add(const chat *c, sw_tx *tx, rule_row *rule); /* sets id and created_ms */
 sw_status rule_change(const chat *c, sw_tx *tx, const rule_row *rule);
 sw_status rule_remove(const chat *c, sw_tx *tx, int64_t id);
-sw_status rules_count(sw_db *db, int64_t now_ms, int64_t *ret);
+sw_status rules_count(sw_db *db, int64_t steady_ms, int64_t *ret);
 /* Those of an agent that is gone. */
 sw_status rules_forget_agent(const chat *c, sw_tx *tx, int64_t agent_id);
 /* After a reset, which has removed the rows. */
@@ -63,6 +63,9 @@ sw_status rules_expire(sw_tx *tx, bool *ret_more);
 
 /* In the write step of an ADMIN: one more rule, if there may be one more. */
 sw_status rule_make(const chat *c, sw_tx *tx, rule_row *rule);
+
+/* What is wrong with it, in a static text; NULL when nothing is. */
+const char *rule_pattern_wrong(const char *text);
 
 /* for plugin.c */
 

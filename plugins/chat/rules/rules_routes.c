@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { EXPIRES_MAX_S = 10 * 366 * 86400 };
-
 /* ---- a rule as JSON ---- */
 
 static void id_or_null(sw_json *out, const char *key, int64_t id)
@@ -57,7 +55,7 @@ sw_status get_rules(sw_request *req)
     rule_row rule;
 
     SW_TRY(sw_check(req));
-    SW_TRY(rules_list(sw_request_db(req), agent, after, sw_now_ms(), &rows));
+    SW_TRY(rules_list(sw_request_db(req), agent, after, sw_steady_ms(sw_request_host(req)), &rows));
     sw_json *out = sw_reply_json(req, 200);
     sw_json_array_begin(out, NULL);
     while (rules_next(rows, &rule)) {
@@ -102,24 +100,30 @@ static void read_effect(sw_request *req, rule_change_given *given)
         sw_invalid(req, "invalid_parameter", "effect must be allow, deny or ask");
 }
 
+const char *rule_pattern_wrong(const char *text)
+{
+    const char *why = NULL;
+
+    pattern_free(pattern_read((sw_str){text, strlen(text)}, false, &why));
+    return why;
+}
+
 static void read_pattern(sw_request *req, rule_change_given *given)
 {
     const char *text = text_read(req, "pattern", (size_t)sw_option_int(sw_request_host(req), "command_max"));
-    const char *why = NULL;
 
     given->pattern = *text != '\0';
     given->rule.given.pattern = text;
     if (!given->pattern)
         return;
-    pattern *tried = pattern_read((sw_str){text, strlen(text)}, false, &why);
-    pattern_free(tried);
+    const char *why = rule_pattern_wrong(text);
     if (why)
         sw_invalid(req, "invalid_parameter", "%s", why);
 }
 
 static void read_expires(sw_request *req, rule_change_given *given)
 {
-    int64_t seconds = sw_body_int(req, "expires_in_s", 0, 1, EXPIRES_MAX_S);
+    int64_t seconds = sw_body_int(req, "expires_in_s", 0, 1, CHAT_RULE_EXPIRES_MAX_S);
     int64_t at_ms = sw_body_time(req, "expires_at", 0);
 
     given->expires = sw_body_has(req, "expires_at") || sw_body_has(req, "expires_in_s");
@@ -184,11 +188,14 @@ static sw_status rule_note_later(sw_tx *tx, const char *what, const rule_row *ru
 
 /* ---- what only the write step can say ---- */
 
+/* By the clock that is never set back, so that nobody who sets the other one back keeps a rule alive. */
 static sw_status settle_expiry(sw_tx *tx, rule_change_given *given)
 {
+    int64_t steady_ms = sw_steady_ms(sw_tx_host(tx));
+
     if (given->expires_in)
-        given->rule.given.expires_ms = sw_tx_now(tx) + given->expires_in;
-    if (given->rule.given.expires_ms && given->rule.given.expires_ms <= sw_tx_now(tx))
+        given->rule.given.expires_ms = steady_ms + given->expires_in;
+    if (given->rule.given.expires_ms && given->rule.given.expires_ms <= steady_ms)
         return sw_fail(sw_tx_request(tx), SW_INVALID, "invalid_parameter", "expires_at must be in the future");
     return SW_OK;
 }
@@ -209,7 +216,7 @@ sw_status rule_make(const chat *c, sw_tx *tx, rule_row *rule)
 {
     int64_t max = sw_option_int(c->host, "rules_max"), count = 0;
 
-    SW_TRY(rules_count(sw_tx_db(tx), sw_tx_now(tx), &count));
+    SW_TRY(rules_count(sw_tx_db(tx), sw_steady_ms(c->host), &count));
     if (count >= max)
         return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "there are %lld rules already", (long long)count);
     SW_TRY(rule_add(c, tx, rule));
@@ -252,7 +259,7 @@ sw_status post_rules(sw_request *req)
 
 static sw_status find_rule(sw_tx *tx, int64_t id, rule_row *ret)
 {
-    sw_status found = rule_get(sw_tx_db(tx), id, sw_tx_now(tx), ret);
+    sw_status found = rule_get(sw_tx_db(tx), id, sw_steady_ms(sw_tx_host(tx)), ret);
 
     if (found == SW_NOT_FOUND)
         return sw_fail(sw_tx_request(tx), SW_NOT_FOUND, NULL, "no such rule");

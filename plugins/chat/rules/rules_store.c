@@ -45,11 +45,11 @@ const sw_table RULE_STATEMENTS = SW_TABLE(STATEMENTS);
 
 /* ---- the rows ---- */
 
-sw_status rules_list(sw_db *db, int64_t agent_id, int64_t after, int64_t now_ms, sw_rows **ret)
+sw_status rules_list(sw_db *db, int64_t agent_id, int64_t after, int64_t steady_ms, sw_rows **ret)
 {
     if (agent_id)
-        return sw_db_query(db, &STATEMENTS[OF_AGENT], 0, ret, "iii", after, now_ms, agent_id);
-    return sw_db_query(db, &STATEMENTS[LIST], 0, ret, "ii", after, now_ms);
+        return sw_db_query(db, &STATEMENTS[OF_AGENT], 0, ret, "iii", after, steady_ms, agent_id);
+    return sw_db_query(db, &STATEMENTS[LIST], 0, ret, "ii", after, steady_ms);
 }
 
 bool rules_next(sw_rows *rows, rule_row *ret)
@@ -76,21 +76,21 @@ bool rules_next(sw_rows *rows, rule_row *ret)
     return true;
 }
 
-sw_status rule_get(sw_db *db, int64_t id, int64_t now_ms, rule_row *ret)
+sw_status rule_get(sw_db *db, int64_t id, int64_t steady_ms, rule_row *ret)
 {
     sw_rows *rows = NULL;
 
-    SW_TRY(sw_db_query(db, &STATEMENTS[GET], 0, &rows, "ii", id, now_ms));
+    SW_TRY(sw_db_query(db, &STATEMENTS[GET], 0, &rows, "ii", id, steady_ms));
     bool found = rules_next(rows, ret);
     SW_TRY(sw_rows_done(rows));
     return found ? SW_OK : SW_NOT_FOUND;
 }
 
-sw_status rules_count(sw_db *db, int64_t now_ms, int64_t *ret)
+sw_status rules_count(sw_db *db, int64_t steady_ms, int64_t *ret)
 {
     sw_rows *rows = NULL;
 
-    SW_TRY(sw_db_query(db, &STATEMENTS[COUNT], 0, &rows, "i", now_ms));
+    SW_TRY(sw_db_query(db, &STATEMENTS[COUNT], 0, &rows, "i", steady_ms));
     int64_t count = sw_rows_next(rows) ? sw_rows_int(rows, 0) : 0;
     SW_TRY(sw_rows_done(rows));
     *ret = count;
@@ -305,7 +305,7 @@ static wish wish_of(const chat *c, const rule_question *question, int64_t now_ms
 
 sw_status rules_ask(const chat *c, sw_request *req, const rule_question *question, rule_answer **ret)
 {
-    wish w = wish_of(c, question, sw_now_ms());
+    wish w = wish_of(c, question, sw_steady_ms(c->host));
     rule_answer *answer = sw_alloc(req, 1, sizeof *answer);
     char *spare = sw_alloc(req, 1, VERDICT_SPARE(w.command.len));
     kept_set *kept = NULL;
@@ -323,7 +323,7 @@ sw_status rules_ask(const chat *c, sw_request *req, const rule_question *questio
 sw_status rules_ask_again(const chat *c, sw_tx *tx, const rule_question *question, rule_answer *answer)
 {
     int64_t until_ms = answer->verdict.until_ms;
-    wish w = wish_of(c, question, sw_tx_now(tx));
+    wish w = wish_of(c, question, sw_steady_ms(c->host));
     ruleset *set = NULL;
 
     if (answer->version == version_of(c->rules) && (!until_ms || until_ms > w.now_ms))
@@ -402,5 +402,5 @@ sw_status rules_forget_agent(const chat *c, sw_tx *tx, int64_t agent_id)
 sw_status rules_expire(sw_tx *tx, bool *ret_more)
 {
     *ret_more = false;
-    return sw_tx_exec(tx, &STATEMENTS[EXPIRE], NULL, "i", sw_tx_now(tx));
+    return sw_tx_exec(tx, &STATEMENTS[EXPIRE], NULL, "i", sw_steady_ms(sw_tx_host(tx)));
 }

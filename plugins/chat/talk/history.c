@@ -19,12 +19,12 @@ typedef struct {
 enum {
     PAIR_NEWEST,
     PAIR_AFTER,
-    BUTLER_NEWEST,
-    BUTLER_AFTER,
+    ASKING_NEWEST,
+    ASKING_AFTER,
     THREAD_NEWEST,
     THREAD_AFTER,
-    BUTLER_THREAD_NEWEST,
-    BUTLER_THREAD_AFTER,
+    ASKING_THREAD_NEWEST,
+    ASKING_THREAD_AFTER,
     INBOX_HUMAN,
     INBOX_SYSTEM
 };
@@ -37,34 +37,36 @@ static const sw_statement STATEMENTS[] = {
         {.name = "ids_pair_after",
          .sql =
              "SELECT id FROM chat WHERE pair_low = ?1 AND pair_high = ?2 AND id < ?3 AND id > ?5 ORDER BY id LIMIT ?4"},
-    [BUTLER_NEWEST] =
-        {.name = "ids_butler_newest",
-         .sql = "SELECT id FROM chat WHERE pair_low = ?1 AND pair_high = ?2 AND id < ?3"
-                " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?6 AND id < ?3"
-                " ORDER BY id DESC LIMIT ?4"},
-    [BUTLER_AFTER] =
-        {.name = "ids_butler_after",
+    [ASKING_NEWEST] =
+        {.name = "ids_asking_newest",
+         .sql =
+             "SELECT id FROM chat WHERE pair_low = ?1 AND pair_high = ?2 AND id < ?3"
+             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND sender_id = ?7 AND receiver_id <> ?6 AND id < ?3"
+             " ORDER BY id DESC LIMIT ?4"},
+    [ASKING_AFTER] =
+        {.name = "ids_asking_after",
          .sql =
              "SELECT id FROM chat WHERE pair_low = ?1 AND pair_high = ?2 AND id < ?3 AND id > ?5"
-             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?6 AND id < ?3 AND id > ?5"
+             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND sender_id = ?7 AND receiver_id <> ?6 AND id < ?3 AND id > ?5"
              " ORDER BY id LIMIT ?4"},
     [THREAD_NEWEST] = {.name = "ids_thread_newest",
                        .sql = "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"},
     [THREAD_AFTER] =
         {.name = "ids_thread_after",
          .sql = "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2 AND id > ?4 ORDER BY id LIMIT ?3"},
-    [BUTLER_THREAD_NEWEST] =
-        {.name = "ids_butler_thread_newest",
-         .sql = "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2"
-                " UNION ALL SELECT chat_id AS id FROM chat_copies WHERE thread_id = ?1 AND chat_id < ?2"
-                " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?6"
-                " ORDER BY id DESC LIMIT ?3"},
-    [BUTLER_THREAD_AFTER] =
-        {.name = "ids_butler_thread_after",
+    [ASKING_THREAD_NEWEST] =
+        {.name = "ids_asking_thread_newest",
+         .sql =
+             "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2"
+             " UNION ALL SELECT chat_id AS id FROM chat_copies WHERE thread_id = ?1 AND chat_id < ?2"
+             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND sender_id = ?7 AND receiver_id <> ?5 AND id < ?6"
+             " ORDER BY id DESC LIMIT ?3"},
+    [ASKING_THREAD_AFTER] =
+        {.name = "ids_asking_thread_after",
          .sql =
              "SELECT id FROM chat WHERE conversation_id = ?1 AND id < ?2 AND id > ?4"
              " UNION ALL SELECT chat_id AS id FROM chat_copies WHERE thread_id = ?1 AND chat_id < ?2 AND chat_id > ?4"
-             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND receiver_id <> ?5 AND id < ?6 AND id > ?4"
+             " UNION ALL SELECT id FROM chat WHERE type = 'AUTH_REQUEST' AND sender_id = ?7 AND receiver_id <> ?5 AND id < ?6 AND id > ?4"
              " ORDER BY id LIMIT ?3"},
     [INBOX_HUMAN] = {.name = "ids_inbox_human",
                      .sql = "SELECT id FROM chat WHERE inbox_id = ?1 AND id > ?2"
@@ -103,14 +105,15 @@ static sw_status ids_of_pair(sw_db *db, int64_t a, int64_t b, const id_range *r,
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
-/* The pair of an ADMIN and Butler, with the AUTH_REQUESTs that others were asked. */
-static sw_status ids_of_butler(sw_db *db, int64_t admin, int64_t butler, const id_range *r, int64_t *ret,
+/* The pair of an ADMIN and one who asks, with the AUTH_REQUESTs that it asked others. */
+static sw_status ids_of_asking(sw_db *db, int64_t admin, int64_t peer, const id_range *r, int64_t *ret,
                                size_t *ret_count)
 {
     sw_rows *rows = NULL;
-    int64_t low = admin < butler ? admin : butler, high = admin < butler ? butler : admin;
-    const sw_statement *which = &STATEMENTS[r->after >= 0 ? BUTLER_AFTER : BUTLER_NEWEST];
-    sw_status begun = sw_db_query(db, which, 0, &rows, "iiiiii", low, high, r->before, r->limit, r->after, admin);
+    int64_t low = admin < peer ? admin : peer, high = admin < peer ? peer : admin;
+    const sw_statement *which = &STATEMENTS[r->after >= 0 ? ASKING_AFTER : ASKING_NEWEST];
+    sw_status begun =
+        sw_db_query(db, which, 0, &rows, "iiiiiii", low, high, r->before, r->limit, r->after, admin, peer);
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
@@ -122,18 +125,18 @@ static sw_status ids_of_thread(sw_db *db, int64_t thread, const id_range *r, int
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
-/* A thread of an ADMIN and Butler, with its copies of what others were asked. */
-static sw_status ids_of_butler_thread(sw_db *db, const thread_row *t, const id_range *r, int64_t *ret,
+/* A thread of an ADMIN and one who asks, with its copies of what others were asked. */
+static sw_status ids_of_asking_thread(sw_db *db, const thread_row *t, const id_range *r, int64_t *ret,
                                       size_t *ret_count)
 {
     sw_rows *rows = NULL;
     int64_t unnoted = 0;
-    const sw_statement *which = &STATEMENTS[r->after >= 0 ? BUTLER_THREAD_AFTER : BUTLER_THREAD_NEWEST];
+    const sw_statement *which = &STATEMENTS[r->after >= 0 ? ASKING_THREAD_AFTER : ASKING_THREAD_NEWEST];
 
     SW_TRY(copies_unnoted(db, t, &unnoted));
     int64_t before = unnoted + 1 < r->before ? unnoted + 1 : r->before;
-    sw_status begun =
-        sw_db_query(db, which, 0, &rows, "iiiiii", t->id, r->before, r->limit, r->after, t->owner_id, before);
+    sw_status begun = sw_db_query(db, which, 0, &rows, "iiiiiii", t->id, r->before, r->limit, r->after, t->owner_id,
+                                  before, t->peer_id);
     return collect(begun, rows, ret, ret_count, r->limit);
 }
 
@@ -250,13 +253,13 @@ static sw_status page_reply(sw_request *req, const int64_t *ids, size_t count, b
 
 /* ---- GET /api/chat/history/:peer_id: what the caller and the peer said in all their threads ---- */
 
-/* With Butler, an ADMIN also sees what Butler asked other humans, because it may decide that too. */
-static sw_status reply_butler(sw_request *req, int64_t butler, const id_range *range)
+/* With Butler or an agent, an ADMIN also sees what it asked other humans, because it may decide that too. */
+static sw_status reply_asking(sw_request *req, int64_t peer, const id_range *range)
 {
     int64_t ids[CHAT_PAGE_MAX], me = sw_request_principal(req)->user_id;
     size_t count = 0;
 
-    SW_TRY(ids_of_butler(sw_request_db(req), me, butler, range, ids, &count));
+    SW_TRY(ids_of_asking(sw_request_db(req), me, peer, range, ids, &count));
     return page_reply(req, ids, count, range->after < 0, true);
 }
 
@@ -265,18 +268,18 @@ sw_status get_history(sw_request *req)
     const chat *c = sw_request_state(req);
     const sw_principal *who = sw_request_principal(req);
     int64_t ids[CHAT_PAGE_MAX], peer = sw_path_id(req, "peer_id");
-    sw_user butler = {.size = sizeof butler};
+    sw_user user = {.size = sizeof user};
     id_range range;
     size_t count = 0;
 
     range_read(req, CHAT_HISTORY_DEFAULT, &range);
     SW_TRY(sw_check(req));
     if (who->role == SW_ROLE_ADMIN) {
-        sw_status found = c->users->butler(c->users_self, sw_request_db(req), &butler);
+        sw_status found = c->users->by_id_any(c->users_self, sw_request_db(req), peer, &user);
         if (found != SW_OK && found != SW_NOT_FOUND)
             return found;
-        if (found == SW_OK && butler.id == peer)
-            return reply_butler(req, peer, &range);
+        if (found == SW_OK && role_system(user.role))
+            return reply_asking(req, peer, &range);
     }
     SW_TRY(ids_of_pair(sw_request_db(req), who->user_id, peer, &range, ids, &count));
     return page_reply(req, ids, count, range.after < 0, false);
@@ -310,13 +313,6 @@ sw_status get_butler_agent(sw_request *req)
 
 /* ---- GET /api/chat/threads/:thread_id/messages: of one of the caller's own threads ---- */
 
-/* An ADMIN's copies of what others were asked belong to its threads with Butler, live and in the history, and so here
- * too. */
-static bool has_copies(const sw_principal *who, const thread_row *t)
-{
-    return who->role == SW_ROLE_ADMIN && strcmp(t->channel_kind, "butler_direct") == 0;
-}
-
 sw_status get_thread_messages(sw_request *req)
 {
     const sw_principal *who = sw_request_principal(req);
@@ -328,8 +324,10 @@ sw_status get_thread_messages(sw_request *req)
     range_read(req, CHAT_THREAD_DEFAULT, &range);
     SW_TRY(sw_check(req));
     SW_TRY(thread_get_own(req, sw_request_db(req), id, &t));
-    if (has_copies(who, &t)) {
-        SW_TRY(ids_of_butler_thread(sw_request_db(req), &t, &range, ids, &count));
+    /* An ADMIN's copies of what others were asked belong to its threads with who asks, live and in the history, and so
+     * here too. */
+    if (who->role == SW_ROLE_ADMIN) {
+        SW_TRY(ids_of_asking_thread(sw_request_db(req), &t, &range, ids, &count));
         return page_reply(req, ids, count, range.after < 0, true);
     }
     SW_TRY(ids_of_thread(sw_request_db(req), id, &range, ids, &count));

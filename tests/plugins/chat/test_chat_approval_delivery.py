@@ -94,9 +94,9 @@ def test_a_butler_with_hello_hears_again_until_it_has_acknowledged(house):
         assert [f for f in mine(everything(butler), "hello-1") if f["type"] == "AUTH_RESPONSE"] == []
     eventually(lambda: listed(house, "hello-1")["delivered"])
     with Socket(house, house.admin()) as admin, Socket(house, house.agent_token) as agent:
-        for other in (admin, agent):
+        for other, code in ((admin, "not_allowed"), (agent, "unknown_action")):
             other.send({"type": "ACK", "payload": {"action_id": "hello-1"}})
-            assert other.get("ERROR")["payload"]["code"] == "not_allowed"
+            assert other.get("ERROR")["payload"]["code"] == code
 
 
 def test_decisions_are_no_part_of_butlers_recovery(house):
@@ -159,7 +159,7 @@ def test_the_list_is_filtered_by_role_status_and_page(house):
     everything = house.get("/api/approvals?limit=200").json()
     assert [a["id"] for a in everything] == sorted((a["id"] for a in everything), reverse=True)
     assert house.get("/api/approvals?limit=200", token=house.butler).json() == everything
-    assert house.get("/api/approvals", token=house.agent_token).status_code == 403
+    assert house.get("/api/approvals", token=house.agent_token).json() == [], "an agent sees its own"
     ask(house, "mias-own", house.mia_id)
     mias = house.get("/api/approvals?limit=200", token=house.mia).json()
     assert mias[0]["action_id"] == "mias-own" and 0 < len(mias) < len(everything)

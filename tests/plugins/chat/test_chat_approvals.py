@@ -51,7 +51,8 @@ def test_a_request_reaches_its_human_and_every_admin_each_in_a_thread_of_its_own
         assert json.loads(row["payload"]) == card["payload"] and list(json.loads(row["payload"])) == ASKED
     assert house.get("/api/chat/history/2", token=house.bob).json() == []
     row = listed(house, "shape")
-    assert list(row) == LISTED + ["delivered"] and row["delivered"] is False
+    assert list(row) == LISTED + ["delivered", "requester_id", "requester_name", "updated_at"]
+    assert row["delivered"] is False and row["requester_id"] == 2 and row["updated_at"] == row["requested_at"]
     assert row["command_sha256"] == hashlib.sha256("echo ä\n€".encode()).hexdigest()
 
 
@@ -146,7 +147,9 @@ def test_an_approval_over_http_is_told_to_everybody(house):
     asked = [r for r in rows if r["type"] == "AUTH_REQUEST" and json.loads(r["payload"])["action_id"] == "http"][0]
     assert json.loads(asked["payload"])["status"] == "APPROVED"
     entry = eventually(lambda: (lambda a: a if a["delivered"] else None)(listed(house, "http")))
-    assert list(entry) == LISTED + ["decided_at", "decided_by", "channel", "delivered"]
+    assert list(entry) == LISTED + ["decided_at", "decided_by", "channel", "delivered", "requester_id", "requester_name",
+                                    "claimed_at", "updated_at"]
+    assert entry["claimed_at"] >= entry["decided_at"] and entry["updated_at"] == entry["claimed_at"]
     assert entry["decided_by"] == "mia" and entry["channel"] == "http" and entry["decided_at"] == response["timestamp"]
 
 
