@@ -19,8 +19,6 @@ enum { VISIBLE_ONE_LINE = 1 };
 bool visible_hidden(uint32_t code);
 /* Appends the text as it is shown. A failure is in `out`. */
 void visible_text(const char *text, size_t len, unsigned flags, buf *out);
-/* How many bytes at its beginning are shown as they are, whatever follows: ASCII that can be seen. */
-size_t visible_plain(const char *text, size_t len);
 /* Would it be shown otherwise than it is? For texts on which a human decides: worth a warning beside them. */
 bool visible_changes(const char *text, size_t len, unsigned flags);
 /* Is there nothing to see in it: no code point but blanks and hidden ones? */

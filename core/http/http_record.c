@@ -26,29 +26,40 @@ static char *put_ms(char *at, int64_t ns)
     return at;
 }
 
-static char *put_escaped(char *at, const char *text, size_t len)
+/* As much of it as can be seen by a glance at each byte; *ret_done says how much that is. */
+static char *put_plain(char *at, const char *text, size_t len, bool json, size_t *ret_done)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '"' || text[i] == '\\')
+    size_t i = 0;
+    for (; i < len && text[i] >= ' ' && text[i] <= '~' && text[i] != '<'; i++) {
+        if (json && (text[i] == '"' || text[i] == '\\'))
             *at++ = '\\';
         *at++ = text[i];
     }
+    *ret_done = i;
+    return at;
+}
+
+static char *put_marked(char *at, const char *text, size_t len, bool json)
+{
+    buf shown;
+    buf_init(&shown, 0);
+    visible_text(text, len, VISIBLE_ONE_LINE, &shown);
+    len = shown.failed ? 0 : utf8_cut(shown.at, shown.len, SHOWN_MAX);
+    for (size_t i = 0; i < len; i++) {
+        if (json && (shown.at[i] == '"' || shown.at[i] == '\\'))
+            *at++ = '\\';
+        *at++ = shown.at[i];
+    }
+    buf_done(&shown);
     return at;
 }
 
 /* What a stranger sends, or an agent is called, can be seen whole, and ends neither its line nor a JSON text. */
 static char *put_visible(char *at, sw_str text, bool json)
 {
-    size_t len = utf8_cut(text.at, text.len, PATH_MAX_LOGGED);
-    if (visible_plain(text.at, len) == len)
-        return json ? put_escaped(at, text.at, len) : put(at, text.at, len);
-    buf shown;
-    buf_init(&shown, 0);
-    visible_text(text.at, len, VISIBLE_ONE_LINE, &shown);
-    len = shown.failed ? 0 : utf8_cut(shown.at, shown.len, SHOWN_MAX);
-    at = json ? put_escaped(at, shown.at, len) : put(at, shown.at, len);
-    buf_done(&shown);
-    return at;
+    size_t len = utf8_cut(text.at, text.len, PATH_MAX_LOGGED), done;
+    char *end = put_plain(at, text.at, len, json, &done);
+    return done == len ? end : put_marked(at, text.at, len, json);
 }
 
 static const char *method_of(const exchange *x)

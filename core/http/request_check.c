@@ -225,39 +225,43 @@ static void read_coding(sw_str value, request_head *h)
         h->coded |= piece.len > 0 && !str_equal_nocase(piece, "identity");
 }
 
+#define NAMED(text) .name = text, .len = sizeof text - 1
+
 typedef struct {
     const char *name;
+    size_t len;
     uint32_t bit;
     bool once; /* a second one is refused */
 } known_header;
 
 static const known_header KNOWN[] = {
-    {.name = "host", .bit = HAS_HOST, .once = true},
-    {.name = "content-length", .bit = HAS_LENGTH, .once = true},
-    {.name = "transfer-encoding", .bit = HAS_TRANSFER, .once = true},
-    {.name = "authorization", .bit = HAS_AUTHORIZATION, .once = true},
-    {.name = "content-type", .bit = HAS_CONTENT_TYPE, .once = true},
-    {.name = "content-encoding", .bit = HAS_CODING},
-    {.name = "origin", .bit = HAS_ORIGIN, .once = true},
-    {.name = "x-request-id", .bit = HAS_REQUEST_ID},
-    {.name = "x-forwarded-for", .bit = HAS_FORWARDED},
-    {.name = "x-forwarded-host", .bit = HAS_FORWARDED_HOST},
-    {.name = "expect", .bit = HAS_EXPECT, .once = true},
-    {.name = "connection", .bit = HAS_CONNECTION},
-    {.name = "upgrade", .bit = HAS_UPGRADE},
-    {.name = "access-control-request-method", .bit = HAS_PREFLIGHT},
-    {.name = "sec-websocket-key", .bit = HAS_WS_KEY, .once = true},
-    {.name = "sec-websocket-version", .bit = HAS_WS_VERSION, .once = true},
+    {NAMED("host"), .bit = HAS_HOST, .once = true},
+    {NAMED("content-length"), .bit = HAS_LENGTH, .once = true},
+    {NAMED("transfer-encoding"), .bit = HAS_TRANSFER, .once = true},
+    {NAMED("authorization"), .bit = HAS_AUTHORIZATION, .once = true},
+    {NAMED("content-type"), .bit = HAS_CONTENT_TYPE, .once = true},
+    {NAMED("content-encoding"), .bit = HAS_CODING},
+    {NAMED("origin"), .bit = HAS_ORIGIN, .once = true},
+    {NAMED("x-request-id"), .bit = HAS_REQUEST_ID},
+    {NAMED("x-forwarded-for"), .bit = HAS_FORWARDED},
+    {NAMED("x-forwarded-host"), .bit = HAS_FORWARDED_HOST},
+    {NAMED("expect"), .bit = HAS_EXPECT, .once = true},
+    {NAMED("connection"), .bit = HAS_CONNECTION},
+    {NAMED("upgrade"), .bit = HAS_UPGRADE},
+    {NAMED("access-control-request-method"), .bit = HAS_PREFLIGHT},
+    {NAMED("sec-websocket-key"), .bit = HAS_WS_KEY, .once = true},
+    {NAMED("sec-websocket-version"), .bit = HAS_WS_VERSION, .once = true},
 };
 
 /* The row of a name; names of interest begin with one of a few letters. */
 static const known_header *known_of(sw_str name)
 {
-    if (!memchr("htaocxeus", str_lower(name.at[0]), 9))
+    char first = str_lower(name.at[0]);
+    if (!memchr("htaocxeus", first, 9))
         return NULL;
-    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
-        if (str_lower(name.at[0]) == KNOWN[i].name[0] && str_equal_nocase(name, KNOWN[i].name))
-            return &KNOWN[i];
+    for (const known_header *k = KNOWN; k < KNOWN + sizeof KNOWN / sizeof *KNOWN; k++)
+        if (first == k->name[0] && name.len == k->len && str_equal_nocase(name, k->name))
+            return k;
     return NULL;
 }
 
