@@ -39,7 +39,8 @@ sw_status store_key_check(sqlite3 *raw, const uint8_t key_check[32]);
 typedef struct {
     int64_t read_ms, write_ms, fold_ms; /* fold: moving the WAL into the file */
     const char *read_why, *write_why, *fold_why;
-    const char *damage; /* NULL, or what SQLite found that can't be: that doesn't heal by itself */
+    const char
+        *damage; /* NULL, or what SQLite found that can't be: that stays until the file has been looked through */
 } store_faults;
 
 /* Any thread. */
@@ -47,6 +48,9 @@ void store_read_faults(store *s, store_faults *ret);
 /* Opens the file by its path, as a connection that has nothing cached, and reads its header, its schema and its key
  * check. `why` is "" when that went well. Any thread. */
 sw_status store_prove_read(store *s, char *why, size_t size);
+/* Damage that was noted may have been a read that failed: SQLite calls an EIO damage. Looks through the whole file, for
+ * `limit_ms` at the most, and forgets the damage when all of it is sound. Any thread; takes a while. */
+void store_weigh_damage(store *s, int64_t limit_ms);
 const char *store_path(const store *s);
 /* What the latest restore called it; "" when it has never been restored. */
 const char *store_epoch(const store *s);

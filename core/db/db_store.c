@@ -1,6 +1,8 @@
 /* The store: the file, its identity and version, and the key it belongs to. */
 #include "core/db/db_internal.h"
 
+#include "core/base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@ static const char GET_KEY_CHECK[] = "SELECT value FROM steward_core WHERE key = 
 
 _Static_assert(STORE_APPLICATION_ID == 1398231620 && STORE_SCHEMA == 1, "CREATE_CORE says the same");
 
+enum { LOOK_OPS = 10000 };
 enum { KEY_CHECK_SIZE = sizeof((store_options *)0)->key_check };
 
 typedef struct {
@@ -234,6 +237,32 @@ sw_status store_prove_read(store *s, char *why, size_t size)
 const char *store_epoch(const store *s)
 {
     return s->epoch;
+}
+
+static int is_late(void *deadline_ms)
+{
+    return sw_monotonic_ms() > *(const int64_t *)deadline_ms;
+}
+
+void store_weigh_damage(store *s, int64_t limit_ms)
+{
+    int64_t deadline_ms = sw_monotonic_ms() + limit_ms;
+    int noted = s->damage;
+    sqlite3_stmt *look = NULL;
+    sw_db *db = noted == 0 ? NULL : connection_new(s, DB_READER, NULL, 0);
+    if (!db)
+        return;
+    sqlite3_progress_handler(db->raw, LOOK_OPS, is_late, &deadline_ms);
+    const unsigned char *found = NULL;
+    if (sqlite3_prepare_v2(db->raw, "PRAGMA quick_check(1)", -1, &look, NULL) == SQLITE_OK &&
+        sqlite3_step(look) == SQLITE_ROW)
+        found = sqlite3_column_text(look, 0);
+    bool sound = found && strcmp((const char *)found, "ok") == 0;
+    sqlite3_finalize(look);
+    db_close(db);
+    if (sound && atomic_compare_exchange_strong(&s->damage, &noted, 0))
+        log_info("db",
+                 "the database was looked through and is sound: what was taken for damage was a read that failed");
 }
 
 const char *store_path(const store *s)

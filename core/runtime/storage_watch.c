@@ -18,6 +18,8 @@
 
 enum {
     LOOK_MS = 1000,
+    WEIGH_MS = 5000, /* a look through the whole file takes no longer */
+    WEIGH_RARELY_MS = 600000,
     RECENT_MS = 10000,         /* a failure is told for so long */
     COMMITTED_LATELY_MS = 1000 /* then no write has to be tried */
 };
@@ -48,6 +50,7 @@ struct storage_watch {
     char unreadable[160];      /* what the latest read that was tried has failed with; "" when it was good */
     watched_file files[FILES]; /* the thread's */
     int64_t slow_write_ms;
+    int64_t weigh_at_ms, weigh_wait_ms; /* the thread's: when damage is looked into next, and how long after that */
     _Atomic bool lost;
     _Atomic bool trying; /* a write that was tried has not ended */
     _Atomic int64_t store_bytes, wal_bytes, free_bytes;
@@ -115,6 +118,30 @@ static void look(storage_watch *w)
         log_info("storage", "the files of the database are back: writing goes on");
 }
 
+/* While the store is said to be damaged: sooner at first, since it may have been one read that failed, and then ever
+ * less often, since it takes a while. */
+static void weigh_damage(storage_watch *w)
+{
+    store_faults faults = {0};
+    if (w->rt->store)
+        store_read_faults(w->rt->store, &faults);
+    if (!faults.damage) {
+        w->weigh_wait_ms = 0;
+        return;
+    }
+    int64_t now_ms = sw_monotonic_ms();
+    if (w->weigh_wait_ms == 0) {
+        w->weigh_wait_ms = LOOK_MS;
+        w->weigh_at_ms = now_ms + w->weigh_wait_ms;
+    }
+    if (now_ms < w->weigh_at_ms)
+        return;
+    store_weigh_damage(w->rt->store, WEIGH_MS);
+    if (w->weigh_wait_ms < WEIGH_RARELY_MS)
+        w->weigh_wait_ms *= 2;
+    w->weigh_at_ms = sw_monotonic_ms() + w->weigh_wait_ms;
+}
+
 static void *watch_run(void *arg)
 {
     storage_watch *w = arg;
@@ -125,6 +152,7 @@ static void *watch_run(void *arg)
             break;
         pthread_mutex_unlock(&w->lock);
         look(w);
+        weigh_damage(w);
         pthread_mutex_lock(&w->lock);
     }
     pthread_mutex_unlock(&w->lock);

@@ -169,7 +169,7 @@ static size_t gather(codec *c, const codec_rules *rules, uint8_t *data, size_t l
     size_t take = c->left < len ? (size_t)c->left : len;
     if (take > 0) {
         if (!gather_room(c, take, rules->message_max)) {
-            fail(out, 1009, "no memory");
+            fail(out, 1013, "try again later");
             return 0;
         }
         c->mask_at = unmask(data, take, c->mask, c->mask_at);

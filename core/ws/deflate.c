@@ -55,7 +55,7 @@ static inflate_result inflate_part(z_stream *z, const uint8_t *at, size_t len, s
     z->avail_in = (uInt)len;
     for (;;) {
         if (*used == *cap && !more_room(out, cap, max))
-            return INFLATE_TOO_LARGE;
+            return INFLATE_NO_MEMORY;
         z->next_out = *out + *used;
         z->avail_out = (uInt)(*cap - *used);
         int status = inflate(z, Z_SYNC_FLUSH);
@@ -71,7 +71,7 @@ static inflate_result inflate_part(z_stream *z, const uint8_t *at, size_t len, s
             continue;
         }
         if (status != Z_OK && status != Z_BUF_ERROR)
-            return INFLATE_BAD;
+            return status == Z_MEM_ERROR ? INFLATE_NO_MEMORY : INFLATE_BAD;
         if (z->avail_in == 0 && z->avail_out > 0)
             return INFLATE_OK;
         if (status == Z_BUF_ERROR && z->avail_out > 0)
@@ -84,7 +84,7 @@ inflate_result deflater_inflate(deflater *d, const uint8_t *at, size_t len, size
     uint8_t *out = NULL;
     size_t cap = 0, used = 0;
     if (!d->in_open && inflateInit2(&d->in, WINDOW_BITS) != Z_OK)
-        return INFLATE_BAD;
+        return INFLATE_NO_MEMORY;
     d->in_open = true;
     if (inflateReset(&d->in) != Z_OK)
         return INFLATE_BAD;

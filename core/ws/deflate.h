@@ -13,7 +13,7 @@ typedef struct deflater deflater;
 deflater *deflater_new(void);
 void deflater_free(deflater *d);
 
-typedef enum { INFLATE_OK = 0, INFLATE_BAD, INFLATE_TOO_LARGE } inflate_result;
+typedef enum { INFLATE_OK = 0, INFLATE_BAD, INFLATE_TOO_LARGE, INFLATE_NO_MEMORY } inflate_result;
 
 /* A message without its 00 00 FF FF tail → *ret (free()). At most `max` bytes come out. */
 inflate_result deflater_inflate(deflater *d, const uint8_t *at, size_t len, size_t max, uint8_t **ret, size_t *ret_len);

@@ -164,6 +164,9 @@ static void inflate_text(ws_socket *s, const codec_event *e)
     case INFLATE_TOO_LARGE:
         output_fail(s, 1009, "message too large");
         break;
+    case INFLATE_NO_MEMORY:
+        output_fail(s, 1013, "try again later");
+        break;
     case INFLATE_OK:
         if (!utf8_valid((const char *)text, len))
             output_fail(s, 1007, "invalid UTF-8");
