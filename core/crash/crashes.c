@@ -30,7 +30,7 @@ enum { READ_MAX = 512 * 1024, ROOM_BYTES = 64 * 1024, OPEN_TRIES = 20, TRY_MS = 
 
 static const char NAME[] = "crash.log", NEW_NAME[] = "crash.log.new";
 
-enum { BUILD_BYTES = 8, FILE_MAX = 256 * 1024 * 1024 };
+_Static_assert(sizeof((crash_module *)0)->build == CRASH_BUILD_SIZE, "it fits");
 
 struct crashes {
     crash_map map;
@@ -181,39 +181,6 @@ void crashes_close(crashes *c)
 
 /* ---- who may start ---- */
 
-static bool read_all(int fd, char *out, size_t len)
-{
-    size_t done = 0;
-    while (done < len) {
-        ssize_t n = read(fd, out + done, len - done);
-        if (n <= 0)
-            return false;
-        done += (size_t)n;
-    }
-    return true;
-}
-
-/* The first half of a digest of the file: another build of the plugin is another plugin here, and gets its chance.
- * "" when it cannot be read. */
-static void build_of(const char *path, char out[2 * BUILD_BYTES + 1])
-{
-    uint8_t digest[32];
-    struct stat about;
-    out[0] = '\0';
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    char *bytes = NULL;
-    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0 && about.st_size <= FILE_MAX)
-        bytes = malloc((size_t)about.st_size);
-    if (bytes && read_all(fd, bytes, (size_t)about.st_size)) {
-        sw_sha256(bytes, (size_t)about.st_size, digest);
-        sw_hex(digest, BUILD_BYTES, out);
-    }
-    free(bytes);
-    close(fd);
-}
-
 /* The way out comes first: the text may be cut. */
 static void explain(const crashes *c, const crash_module *m, const crash_tally *t, char why[CRASHES_WHY_MAX])
 {
@@ -236,7 +203,7 @@ bool crashes_admit(crashes *c, const void *owner, const char *name, const char *
     crash_module *m = &c->map.modules[i];
     *m = (crash_module){.owner = owner};
     crash_text(m->name, sizeof m->name, name, strlen(name));
-    build_of(path, m->build);
+    crash_build_of(path, m->build);
     c->tallies[i] = crash_history_tally(&c->history, m->name, m->build, c->started_ms, c->window_ms);
     atomic_store_explicit(&c->map.module_count, i + 1, memory_order_release);
 

@@ -26,6 +26,11 @@ void crash_history_add(crash_history *h, const crash_record *r);
 /* The index of the first record that no start has logged yet; h->count when there is none. */
 unsigned crash_history_unseen(const crash_history *h);
 
+/* build_id.c: tells one build of a plugin from another, which gets its chance: the beginning of the id that the linker
+ * wrote into the file, or of a digest of a file without one. "" when it cannot be read. */
+enum { CRASH_BUILD_SIZE = 17 };
+void crash_build_of(const char *path, char out[CRASH_BUILD_SIZE]);
+
 typedef struct {
     unsigned count;
     const crash_record *last; /* NULL when there is none */

@@ -56,6 +56,9 @@ const char *store_path(const store *s);
 const char *store_epoch(const store *s);
 
 sw_db *db_open(store *s, bool writer);
+/* A reader whose file is opened when it is lent for the first time, on that thread: it then reads the whole schema,
+ * half a millisecond. One that cannot be opened is tried again with each loan, and its queries are SW_UNAVAILABLE. */
+sw_db *db_open_later(store *s);
 void db_close(sw_db *db);
 sqlite3 *db_raw(sw_db *db);
 /* Lends the connection to a piece of work: rows and texts use `a`. `deadline_ms` (monotonic, 0 for none) interrupts. A

@@ -187,6 +187,16 @@ sw_db *db_open(store *s, bool writer)
     return connection_new(s, writer ? DB_WRITER : DB_READER, NULL, 0);
 }
 
+sw_db *db_open_later(store *s)
+{
+    sw_db *db = calloc(1, sizeof *db);
+    if (!db)
+        return NULL;
+    db->store = s;
+    db->kind = DB_READER;
+    return db;
+}
+
 sw_db *db_open_checkpointer(store *s)
 {
     return connection_new(s, DB_CHECKPOINTER, NULL, 0);
@@ -230,6 +240,8 @@ void db_lend(sw_db *db, arena *a, int64_t deadline_ms)
     db->interrupted = db->storage_failed = db->arena_failed = false;
     db->conflict[0] = db->error[0] = '\0';
     atomic_store_explicit(&db->cancelled, false, memory_order_relaxed);
+    if (!db->raw && db->kind == DB_READER)
+        (void)open_raw(db); /* failed: queries say so */
     atomic_store_explicit(&db->lent_since, now, memory_order_release);
 }
 
@@ -274,7 +286,8 @@ int64_t db_lent_since(const sw_db *db)
 void db_interrupt(sw_db *db)
 {
     atomic_store_explicit(&db->cancelled, true, memory_order_relaxed);
-    sqlite3_interrupt(db->raw);
+    if (db->raw)
+        sqlite3_interrupt(db->raw);
 }
 
 sw_status db_checkpoint(sw_db *db, bool truncate, int wait_ms, int *ret_left, int *ret_moved)

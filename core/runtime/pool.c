@@ -66,12 +66,13 @@ unsigned readers_interrupt(runtime *rt, int64_t before_ms)
 
 /* ---- the pool ---- */
 
+/* The first connection is opened at once, to tell a start that it can be; the others with their first job. */
 static bool open_worker(pool *p, worker *w, unsigned index, bool with_db)
 {
     *w = (worker){.pool = p, .index = index};
     if (!with_db)
         return true;
-    w->db = db_open(p->rt->store, false);
+    w->db = p->rt->readers.count == 0 ? db_open(p->rt->store, false) : db_open_later(p->rt->store);
     if (w->db && readers_add(p->rt, w->db))
         return true;
     db_close(w->db);

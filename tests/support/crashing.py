@@ -1,8 +1,8 @@
 """A server with a plugin that crashes as it is told to, and what the server has written down about that."""
 import glob
-import hashlib
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -134,7 +134,8 @@ def line(word, at_ms, **fields):
 
 def build_of(so):
     with open(so, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:16]
+        found = re.search(rb"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0(.{8})", file.read(), re.S)
+    return found.group(1).hex()
 
 
 def write_crashes(hub, ages, **fields):
