@@ -50,6 +50,9 @@ void config_read_files(config *c, const char *file)
         config_error_no_memory(c);
         return;
     }
+    struct stat about;
+    if (stat(dir, &about) == 0 && (about.st_mode & S_IWOTH))
+        config_warn_at(c, dir, 0, "every user of this machine may put a file into this folder: chmod o-w %s", dir);
     struct dirent **names = NULL;
     int count = scandir(dir, &names, is_conf, by_bytes);
     if (count < 0 && errno != ENOENT && errno != ENOTDIR)
@@ -118,7 +121,7 @@ static void on_setting(void *arg, int line, sw_str section, sw_str key, sw_str v
 }
 
 /* The whole file into `text`; false sets errno. */
-static bool read_all(const char *name, buf *text, bool *ret_exposed)
+static bool read_all(const char *name, buf *text, mode_t *ret_mode)
 {
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
@@ -132,7 +135,7 @@ static bool read_all(const char *name, buf *text, bool *ret_exposed)
         errno = EISDIR;
         return false;
     }
-    *ret_exposed = S_ISREG(info.st_mode) && (info.st_mode & S_IROTH);
+    *ret_mode = S_ISREG(info.st_mode) ? info.st_mode : 0;
     while (got > 0) {
         char *at = buf_reserve(text, 16 * 1024);
         if (!at) {
@@ -156,13 +159,18 @@ static void read_file(config *c, const char *name)
 {
     reading r = {.c = c, .name = arena_strndup(&c->mem, name, strlen(name)), .before = c->last_setting};
     const ini_reader reader = {.arg = &r, .section = on_section, .setting = on_setting, .error = on_error};
+    mode_t mode = 0;
     buf text;
     buf_init(&text, FILE_MAX);
+    bool good = r.name && read_all(name, &text, &mode);
+    r.exposed = (mode & S_IROTH) != 0;
     if (!r.name)
         config_error_no_memory(c);
-    else if (!read_all(name, &text, &r.exposed))
+    else if (!good)
         config_error_at(c, r.name, 0, "cannot be read: %s", strerror(errno));
-    else if (text.len > 0)
+    if (good && (mode & S_IWOTH))
+        config_warn_at(c, r.name, 0, "every user of this machine may write to this file: chmod o-w %s", r.name);
+    if (good && text.len > 0)
         ini_parse(text.at, text.len, &reader);
     buf_done(&text);
 }

@@ -1,16 +1,18 @@
 /* HTTP requests to other machines: libcurl's multi interface on a thread of its own.
  *
  * Any thread leaves its call in `waiting` and wakes the thread. That moves calls into libcurl, and tells each one's
- * outcome to the plugin that asked. A call belongs to the client from then on; only its thread frees it. */
+ * outcome to the plugin that asked. libcurl and the thread begin with the first call. A call belongs to the client from
+ * then on; only its thread frees it. */
 #include "core/outbound/outbound.h"
 
+#include "core/base/log.h"
 #include "core/base/table.h"
 #include "core/common/buf.h"
 #include "core/crash/crash_scope.h"
+#include "core/outbound/libcurl.h"
 #include "core/outbound/outbound_url.h"
 #include "core/runtime/thread.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <steward/host.h>
@@ -33,7 +35,7 @@ typedef struct http_call {
 struct http_client {
     pthread_t thread;
     pthread_mutex_t lock;
-    CURLM *multi;
+    CURLM *multi; /* NULL before the first call; made under the lock */
     char *ca_file, *proxy;
     http_call *waiting, **waiting_last; /* under the lock */
     unsigned waiting_count;             /* under the lock */
@@ -54,21 +56,33 @@ http_client *http_client_start(const char *ca_file, const char *proxy)
 
     if (!client)
         return NULL;
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     pthread_mutex_init(&client->lock, NULL);
     client->waiting_last = &client->waiting;
     client->ca_file = strdup(ca_file);
     client->proxy = strdup(proxy);
-    client->multi = curl_multi_init();
-    if (client->ca_file && client->proxy && client->multi &&
-        thread_start(&client->thread, "http-out", client_main, client))
+    if (client->ca_file && client->proxy)
         return client;
-    if (client->multi)
-        curl_multi_cleanup(client->multi);
-    free(client->ca_file);
-    free(client->proxy);
-    free(client);
+    http_client_stop(client);
     return NULL;
+}
+
+/* libcurl and the thread, unless they are there. */
+static bool begin(http_client *client)
+{
+    const char *why = "the thread cannot be started";
+    pthread_mutex_lock(&client->lock);
+    if (!client->multi && libcurl_open(&why)) {
+        client->multi = curl_multi_init();
+        if (client->multi && !thread_start(&client->thread, "http-out", client_main, client)) {
+            curl_multi_cleanup(client->multi);
+            client->multi = NULL;
+        }
+    }
+    bool runs = client->multi != NULL;
+    pthread_mutex_unlock(&client->lock);
+    if (!runs)
+        log_error("outbound", "no request to another machine can be made: %s", why ? why : "out of memory");
+    return runs;
 }
 
 void http_client_halt(http_client *client)
@@ -77,9 +91,12 @@ void http_client_halt(http_client *client)
         return;
     pthread_mutex_lock(&client->lock);
     client->stopping = true;
+    bool runs = client->multi != NULL;
     pthread_mutex_unlock(&client->lock);
-    curl_multi_wakeup(client->multi);
-    pthread_join(client->thread, NULL);
+    if (runs) {
+        curl_multi_wakeup(client->multi);
+        pthread_join(client->thread, NULL);
+    }
     client->halted = true;
 }
 
@@ -88,7 +105,8 @@ void http_client_stop(http_client *client)
     if (!client)
         return;
     http_client_halt(client);
-    curl_multi_cleanup(client->multi);
+    if (client->multi)
+        curl_multi_cleanup(client->multi);
     pthread_mutex_destroy(&client->lock);
     free(client->ca_file);
     free(client->proxy);
@@ -106,6 +124,8 @@ sw_status http_client_call(http_client *client, const sw_http_call *given, sw_ht
         return SW_INTERNAL;
     if (!outbound_url_parse(call->url, "https", "http", &url))
         return SW_INVALID;
+    if (!begin(client))
+        return SW_UNAVAILABLE;
     http_call *c = call_new(call, &url, client->ca_file, client->proxy);
     if (!c)
         return SW_NO_MEMORY;

@@ -2,6 +2,7 @@
 #include "core/server/server.h"
 
 #include "core/base/files.h"
+#include "core/base/log.h"
 #include "core/base/sandbox.h"
 
 #include <errno.h>
@@ -123,11 +124,14 @@ bool data_dir_open(server *s, char *error, size_t error_size)
         snprintf(error, error_size, "the data folder %s is not a folder", s->data_dir);
         return false;
     }
-    if (about.st_mode & S_IWOTH) {
+    /* With the sticky bit, as a fresh tmpfs has it, nobody else can replace what is there. */
+    if ((about.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH) {
         snprintf(error, error_size, "every user of this machine may write to the data folder %s: chmod 0700",
                  s->data_dir);
         return false;
     }
+    if (about.st_mode & S_IWOTH)
+        log_warn("server", "every user of this machine may write to the data folder %s: chmod 0700", s->data_dir);
     s->rt.data_dir = s->data_dir;
     if (!data_dir_store(c, s->data_dir, s->store_path)) {
         snprintf(error, error_size, "the path of the store is too long");

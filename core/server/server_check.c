@@ -59,8 +59,11 @@ static void check_data(config *c)
         check_around(c, "server.data_dir", folder);
     else if (!is_folder(folder))
         complain(c, "server.data_dir", folder, "is not a folder");
-    else if (about.st_mode & S_IWOTH)
+    else if ((about.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH)
         complain(c, "server.data_dir", folder, "can be written to by every user of this machine: chmod 0700");
+    else if (about.st_mode & S_IWOTH)
+        config_warn_at(c, "server.data_dir", 0, "%s can be written to by every user of this machine: chmod 0700",
+                       folder);
     if (*config_text(c, "storage.path"))
         check_file(c, "storage.path", file);
 }

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool open_all(server *s, initial_password_place place);
@@ -59,6 +60,14 @@ static bool open_keys(server *s)
     return true;
 }
 
+/* Made with mode 0600; a copy from elsewhere need not be. */
+static void warn_about_store(const server *s)
+{
+    struct stat about;
+    if (s->from.serves && stat(s->store_path, &about) == 0 && (about.st_mode & (S_IROTH | S_IWOTH)))
+        log_warn("server", "every user of this machine may read the store %s: chmod 0600", s->store_path);
+}
+
 /* storage.path may name a folder that the data folder's rights say nothing about. */
 static const char *hint_about_store(const server *s)
 {
@@ -83,6 +92,7 @@ static bool open_store(server *s, const thread_counts *t)
         return false;
     }
     data_dir_has_store(s);
+    warn_about_store(s);
     registry_add_statements(s->plugins, s->rt.store);
     s->writer_db = db_open(s->rt.store, true);
     if (!s->writer_db)

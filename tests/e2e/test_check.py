@@ -158,10 +158,18 @@ def test_the_development_configuration_keeps_its_data_in_the_repository(tmp_path
 def test_a_data_folder_that_everybody_may_write_to_is_refused(tmp_path):
     (tmp_path / "data").mkdir()
     os.chmod(tmp_path / "data", 0o777)
-    refused(check(tmp_path, f"[server]\ndata_dir = {tmp_path}/data\n"), "every user of this machine", "chmod 0700")
+    refused(check(tmp_path, f"[server]\ndata_dir = {tmp_path}/data\n"), "by every user of this machine: chmod 0700")
     done = run_steward("serve", "-c", str(tmp_path / "steward.conf"), cwd=tmp_path, env={"SERVER_PORT": "0"})
     assert done.returncode == 1 and "every user of this machine may write to the data folder" in done.stderr
     assert os.listdir(tmp_path / "data") == []
+
+
+def test_a_data_folder_like_a_fresh_tmpfs_is_only_warned_about(tmp_path):
+    """Others may put files into it, but replace none."""
+    (tmp_path / "data").mkdir()
+    os.chmod(tmp_path / "data", 0o1777)
+    done = check(tmp_path, f"[server]\ndata_dir = {tmp_path}/data\n")
+    assert done.returncode == 0 and "warning: server.data_dir: " in done.stderr
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
@@ -184,6 +192,26 @@ def test_a_file_with_a_secret_that_everybody_may_read_is_said(tmp_path, text):
     assert "steward.conf:2: auth." in done.stderr and "every user of this machine may read the file: chmod o=" in done.stderr
     with Steward(plugins="auth, users") as server:
         assert "every user of this machine may read the file" in server.log()
+
+
+def test_a_configuration_that_everybody_may_write_is_said(tmp_path):
+    (tmp_path / "conf.d").mkdir()
+    assert check(tmp_path, "[server]\nport = 0\n").stderr == ""
+    os.chmod(tmp_path / "steward.conf", 0o666)
+    os.chmod(tmp_path / "conf.d", 0o777)
+    done = run_steward("check", "-c", str(tmp_path / "steward.conf"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "steward.conf: every user of this machine may write to this file" in done.stderr
+    assert "conf.d: every user of this machine may put a file into this folder" in done.stderr
+
+
+def test_a_store_that_everybody_may_read_is_said():
+    with Steward(plugins="auth, users") as server:
+        assert "may read the store" not in server.log()
+        server.stop()
+        os.chmod(server.database(), 0o644)
+        server.start()
+        assert "warn server every user of this machine may read the store" in server.log()
 
 
 # ---- commands ----

@@ -43,6 +43,7 @@ MUTABLE_ALLOWED = {
     "core/testhost/testhost_inside.c": "so is the clock, in a program that tests a plugin",
     "core/testhost/testhost_open.c": "that there is one host at a time",
     "core/crash/crash_handler.c": "a signal handler gets no argument",
+    "core/outbound/libcurl.c": "a library is loaded once for the process",
     "core/runtime/event_memory.c": "libevent has one allocator for the process",
 }
 
