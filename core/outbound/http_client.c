@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <steward/host.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { CALLS_MAX = 64, CALLS_WAITING_MAX = 1024, POLL_MS = 60000, HEADERS_MAX = 64 * 1024, TIMEOUT_MS = 30000 };
 #define ANSWER_MAX ((size_t)4 << 20)
@@ -30,6 +31,16 @@ typedef struct http_call {
     sw_http_done done;
     void *arg;
     crash_scope asked_by;
+    void (*head)(void *arg, int status, const char *headers);
+    void (*piece)(void *arg, const void *data, size_t len);
+    bool head_told;
+    size_t received, max_answer; /* of pieces */
+    int64_t heard_ms, idle_ms;   /* when something came last, or its turn; how long it may be silent, 0: for ever */
+    uint64_t handle;
+    bool cancelled;      /* under the lock */
+    uint32_t flags;      /* SW_HTTP_* */
+    bool tls, direct;    /* direct: to the machine of the URL, by no proxy */
+    const char *refused; /* why the address was not called */
 } http_call;
 
 struct http_client {
@@ -41,7 +52,8 @@ struct http_client {
     unsigned waiting_count;             /* under the lock */
     unsigned open;                      /* under the lock: not told its outcome yet */
     bool stopping;                      /* under the lock */
-    http_call *running;                 /* the thread's */
+    http_call *running;                 /* the thread's, but linked under the lock */
+    uint64_t next_handle;               /* under the lock */
     bool halted;                        /* the thread has ended; main thread */
 };
 
@@ -122,7 +134,9 @@ sw_status http_client_call(http_client *client, const sw_http_call *given, sw_ht
 
     if (!struct_read(&whole, sizeof whole, given, STRUCT_THROUGH(sw_http_call, max_answer)))
         return SW_INTERNAL;
-    if (!outbound_url_parse(call->url, "https", "http", &url))
+    bool allowed = call->flags & SW_HTTP_PLAIN_PRIVATE ? outbound_url_read(call->url, "https", "http", &url)
+                                                       : outbound_url_parse(call->url, "https", "http", &url);
+    if (!allowed)
         return SW_INVALID;
     if (!begin(client))
         return SW_UNAVAILABLE;
@@ -140,6 +154,9 @@ sw_status http_client_call(http_client *client, const sw_http_call *given, sw_ht
         client->waiting_last = &c->next;
         client->waiting_count++;
         client->open++;
+        c->handle = ++client->next_handle;
+        if (call->ret_handle)
+            *call->ret_handle = c->handle;
     }
     pthread_mutex_unlock(&client->lock);
     if (status != SW_OK)
@@ -147,6 +164,18 @@ sw_status http_client_call(http_client *client, const sw_http_call *given, sw_ht
     else
         curl_multi_wakeup(client->multi);
     return status;
+}
+
+void http_client_cancel(http_client *client, uint64_t handle)
+{
+    pthread_mutex_lock(&client->lock);
+    http_call *const lists[] = {client->waiting, client->running};
+    for (unsigned i = 0; i < 2; i++)
+        for (http_call *c = lists[i]; c; c = c->next)
+            if (c->handle == handle)
+                c->cancelled = true;
+    pthread_mutex_unlock(&client->lock);
+    curl_multi_wakeup(client->multi);
 }
 
 unsigned http_client_open(http_client *client)
@@ -185,7 +214,7 @@ static bool take_waiting(http_client *client, unsigned *running)
             client->waiting_last = &client->waiting;
         client->waiting_count--;
         c->next = client->running;
-        c->turn_ms = sw_monotonic_ms();
+        c->turn_ms = c->heard_ms = sw_monotonic_ms();
         client->running = c;
         curl_multi_add_handle(client->multi, c->easy);
         (*running)++;
@@ -196,11 +225,44 @@ static bool take_waiting(http_client *client, unsigned *running)
 
 static void forget_running(http_client *client, http_call *gone)
 {
+    pthread_mutex_lock(&client->lock);
     for (http_call **at = &client->running; *at; at = &(*at)->next)
         if (*at == gone) {
             *at = gone->next;
-            return;
+            break;
         }
+    pthread_mutex_unlock(&client->lock);
+}
+
+/* One that was cancelled, or is silent for too long; NULL: none. *ret_next_ms: how long none will be. */
+static http_call *find_late(http_client *client, int *ret_next_ms)
+{
+    int64_t now = sw_monotonic_ms(), next = POLL_MS;
+    http_call *late = NULL;
+    pthread_mutex_lock(&client->lock);
+    for (http_call *c = client->running; c && !late; c = c->next) {
+        int64_t left = c->idle_ms ? c->heard_ms + c->idle_ms - now : POLL_MS;
+        if (c->cancelled || left <= 0)
+            late = c;
+        else if (left < next)
+            next = left;
+    }
+    pthread_mutex_unlock(&client->lock);
+    *ret_next_ms = (int)next;
+    return late;
+}
+
+/* Ends those. Returns how long to sleep at most. */
+static int end_late(http_client *client, unsigned *running)
+{
+    int next_ms;
+    for (http_call *c; (c = find_late(client, &next_ms));) {
+        curl_multi_remove_handle(client->multi, c->easy);
+        forget_running(client, c);
+        (*running)--;
+        call_end(client, c, c->cancelled ? CURLE_ABORTED_BY_CALLBACK : CURLE_OPERATION_TIMEDOUT, NULL);
+    }
+    return next_ms;
 }
 
 /* Ends what is finished. true: a place became free, so look at the waiting ones before sleeping. */
@@ -244,9 +306,12 @@ static void *client_main(void *arg)
     int active;
 
     while (take_waiting(client, &running)) {
+        (void)end_late(client, &running); /* some were cancelled before their turn */
         curl_multi_perform(client->multi, &active);
-        if (!finish_done(client, &running))
-            curl_multi_poll(client->multi, NULL, 0, POLL_MS, NULL);
+        bool finished = finish_done(client, &running);
+        int sleep_ms = end_late(client, &running);
+        if (!finished)
+            curl_multi_poll(client->multi, NULL, 0, sleep_ms, NULL);
     }
     end_all(client, client->running, true);
     end_all(client, client->waiting, false);
@@ -256,12 +321,80 @@ static void *client_main(void *arg)
 
 /* ---- one call: what libcurl is told of it ---- */
 
-static size_t collect(char *bytes, size_t size, size_t count, void *arg)
+/* Returns `len`, or 0, which ends the request. */
+static size_t collect(http_call *c, buf *to, const char *bytes, size_t len)
 {
-    buf *b = arg;
+    c->heard_ms = sw_monotonic_ms();
+    buf_add(to, bytes, len);
+    return to->failed ? 0 : len;
+}
 
-    buf_add(b, bytes, size * count);
-    return b->failed ? 0 : size * count;
+static size_t on_body(char *bytes, size_t size, size_t count, void *http_call_)
+{
+    http_call *c = http_call_;
+    size_t len = size * count;
+    if (!c->piece)
+        return collect(c, &c->answer, bytes, len);
+    c->heard_ms = sw_monotonic_ms();
+    c->received += len;
+    if (c->received > c->max_answer) {
+        c->answer.failed = true;
+        return 0;
+    }
+    crash_scope before = crash_enter(c->asked_by.owner, "piece", c->asked_by.kind, c->asked_by.name);
+    c->piece(c->arg, bytes, len);
+    crash_leave(before);
+    return len;
+}
+
+/* The empty line behind a head that is no "100 Continue" and the like: the plugin may hear of it. */
+static void tell_head(http_call *c)
+{
+    long status = 0;
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    const char *headers = status >= 200 && !c->head_told && c->head ? buf_text(&c->answer_headers) : NULL;
+    if (!headers)
+        return;
+    c->head_told = true;
+    crash_scope before = crash_enter(c->asked_by.owner, "head", c->asked_by.kind, c->asked_by.name);
+    c->head(c->arg, (int)status, headers);
+    crash_leave(before);
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *http_call_)
+{
+    http_call *c = http_call_;
+    size_t taken = collect(c, &c->answer_headers, bytes, size * count);
+    if (taken == 2 && memcmp(bytes, "\r\n", 2) == 0)
+        tell_head(c);
+    return taken;
+}
+
+/* NULL when that machine may be called. */
+static const char *refusal_of(const http_call *c, const struct sockaddr *address)
+{
+    outbound_network network = outbound_network_of(address);
+    if (!c->direct)
+        return NULL;
+    bool plain_private = c->flags & SW_HTTP_PLAIN_PRIVATE && network == NETWORK_PRIVATE;
+    if (!c->tls && network != NETWORK_LOOPBACK && !plain_private)
+        return c->flags & SW_HTTP_PLAIN_PRIVATE ? "http is for private networks alone"
+                                                : "http is for this machine alone";
+    if (c->tls && c->flags & SW_HTTP_PUBLIC_ONLY && network != NETWORK_PUBLIC)
+        return "its address is not public";
+    return NULL;
+}
+
+static curl_socket_t on_socket(void *http_call_, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    http_call *c = http_call_;
+    (void)purpose;
+    c->refused = refusal_of(c, &address->addr);
+    if (c->refused) {
+        log_warn("outbound", "a request was not sent: %s", c->refused);
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static void call_free(http_call *c)
@@ -298,24 +431,30 @@ static bool set_options(http_call *c, const sw_http_call *call, const outbound_u
 {
     CURL *e = c->easy;
     const char *method = call->method ? call->method : "GET";
+    bool loopback = outbound_is_loopback(url->host), by_proxy = url->tls && !loopback && *proxy;
+    long limit_ms = call->timeout_ms > 0 ? call->timeout_ms : call->piece ? 0 : TIMEOUT_MS;
+
+    c->tls = url->tls;
+    c->direct = !by_proxy;
 
     bool ok = curl_easy_setopt(e, CURLOPT_URL, call->url) == CURLE_OK &&
               curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, url->tls ? "https" : "http") == CURLE_OK &&
               curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
               curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(call->timeout_ms > 0 ? call->timeout_ms : TIMEOUT_MS)) ==
-                  CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, collect) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_WRITEDATA, &c->answer) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, collect) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_HEADERDATA, &c->answer_headers) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, limit_ms) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_WRITEDATA, c) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_HEADERDATA, c) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_socket) == CURLE_OK &&
+              curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c) == CURLE_OK &&
               curl_easy_setopt(e, CURLOPT_PRIVATE, c) == CURLE_OK;
     if (ok && *ca_file)
         ok = curl_easy_setopt(e, CURLOPT_CAINFO, ca_file) == CURLE_OK;
-    if (ok && outbound_is_loopback(url->host))
-        ok = curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
-    else if (ok && *proxy)
+    if (ok && by_proxy)
         ok = curl_easy_setopt(e, CURLOPT_PROXY, proxy) == CURLE_OK;
+    else if (ok && (loopback || !url->tls))
+        ok = curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
     if (ok && (call->body_len > 0 || strcmp(method, "POST") == 0)) {
         buf_add(&c->body, call->body, call->body_len);
         buf_add(&c->body, "", 1);
@@ -339,6 +478,11 @@ static http_call *call_new(const sw_http_call *call, const outbound_url *url, co
     buf_init(&c->body, call->body_len + 1);
     buf_init(&c->answer, (call->max_answer ? call->max_answer : ANSWER_MAX) + 1);
     buf_init(&c->answer_headers, HEADERS_MAX);
+    c->head = call->head;
+    c->piece = call->piece;
+    c->idle_ms = call->idle_timeout_ms > 0 ? call->idle_timeout_ms : 0;
+    c->max_answer = call->max_answer ? call->max_answer : ANSWER_MAX;
+    c->flags = call->flags;
     c->easy = curl_easy_init();
     if (c->easy && set_options(c, call, url, ca_file, proxy))
         return c;
@@ -368,6 +512,8 @@ static sw_http_outcome outcome_of(const http_call *c, CURLcode code, const char 
 {
     if (stopped)
         return SW_HTTP_STOPPED;
+    if (c->cancelled)
+        return SW_HTTP_CANCELLED;
     if (c->answer_headers.failed)
         return SW_HTTP_FAILED;
     if (c->answer.failed)
@@ -379,6 +525,10 @@ static sw_http_outcome outcome_of(const http_call *c, CURLcode code, const char 
 
 static const char *error_of(const http_call *c, CURLcode code)
 {
+    if (c->cancelled)
+        return "cancelled";
+    if (c->refused)
+        return c->refused;
     if (c->answer_headers.failed)
         return "the head of the answer is too long";
     return c->answer.failed ? "the answer is too long" : curl_easy_strerror(code);

@@ -54,6 +54,14 @@ sw_status sw_http_start(sw_host *host, const sw_http_call *call, sw_http_done do
     return o ? http_client_call(o->http, call, done, arg) : SW_BUSY;
 }
 
+void sw_http_cancel(sw_host *host, uint64_t handle)
+{
+    struct outbound *o = host->rt->outbound;
+
+    if (o && !o->stub.http)
+        http_client_cancel(o->http, handle);
+}
+
 sw_status sw_ws_connect(sw_host *host, const sw_ws_call *call, void *arg, uint64_t *ret_handle)
 {
     struct outbound *o = host->rt->outbound;

@@ -20,6 +20,8 @@ void http_client_halt(http_client *c);
 void http_client_stop(http_client *c);
 /* As sw_http_start(). Any thread. */
 sw_status http_client_call(http_client *c, const sw_http_call *call, sw_http_done done, void *arg);
+/* As sw_http_cancel(). Any thread. */
+void http_client_cancel(http_client *c, uint64_t handle);
 /* Calls whose callback has not come back. Any thread. */
 unsigned http_client_open(http_client *c);
 

@@ -2,6 +2,8 @@
 #include "core/outbound/outbound_url.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -60,6 +62,15 @@ static bool has_scheme(const char *url, const char *scheme)
 
 bool outbound_url_parse(const char *url, const char *secure, const char *plain, outbound_url *ret)
 {
+    outbound_url parsed;
+    if (!outbound_url_read(url, secure, plain, &parsed) || (!parsed.tls && !outbound_is_loopback(parsed.host)))
+        return false;
+    *ret = parsed;
+    return true;
+}
+
+bool outbound_url_read(const char *url, const char *secure, const char *plain, outbound_url *ret)
+{
     outbound_url parsed = {0};
 
     for (const char *c = url; *c; c++)
@@ -74,8 +85,55 @@ bool outbound_url_parse(const char *url, const char *secure, const char *plain, 
     if (!parse_authority(authority, len, &parsed))
         return false;
     parsed.path = authority[len] ? authority + len : "/";
-    if (!parsed.tls && !outbound_is_loopback(parsed.host))
-        return false;
     *ret = parsed;
     return true;
+}
+
+/* ---- where an address lies ---- */
+
+typedef struct {
+    uint8_t first[4];
+    unsigned bits;
+    outbound_network network;
+} network_row;
+
+static const network_row V4[] = {
+    {{10}, 8, NETWORK_PRIVATE},       {{172, 16}, 12, NETWORK_PRIVATE},     {{192, 168}, 16, NETWORK_PRIVATE},
+    {{100, 64}, 10, NETWORK_PRIVATE}, {{169, 254}, 16, NETWORK_LINK_LOCAL}, {{127}, 8, NETWORK_LOOPBACK},
+    {{0}, 8, NETWORK_LOOPBACK}, /* Linux takes 0.0.0.0 for this machine */
+};
+
+static const network_row V6[] = {
+    {{0xfc}, 7, NETWORK_PRIVATE},
+    {{0xfe, 0x80}, 10, NETWORK_LINK_LOCAL},
+};
+
+static outbound_network look_up(const network_row *rows, size_t count, const uint8_t *bytes)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t wanted = 0, is = 0;
+        for (int k = 0; k < 4; k++) {
+            wanted = wanted << 8 | rows[i].first[k];
+            is = is << 8 | bytes[k];
+        }
+        if ((wanted ^ is) >> (32 - rows[i].bits) == 0)
+            return rows[i].network;
+    }
+    return NETWORK_PUBLIC;
+}
+
+outbound_network outbound_network_of(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+        return look_up(V4, sizeof V4 / sizeof V4[0], (const uint8_t *)&v4->sin_addr);
+    }
+    if (address->sa_family != AF_INET6)
+        return NETWORK_LOOPBACK;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_UNSPECIFIED(v6))
+        return NETWORK_LOOPBACK;
+    if (IN6_IS_ADDR_V4MAPPED(v6))
+        return look_up(V4, sizeof V4 / sizeof V4[0], v6->s6_addr + 12);
+    return look_up(V6, sizeof V6 / sizeof V6[0], v6->s6_addr);
 }

@@ -15,5 +15,12 @@ typedef struct {
  * plain one to a loopback host only. false: the URL is malformed, or not allowed. */
 bool outbound_url_parse(const char *url, const char *secure, const char *plain, outbound_url *ret);
 bool outbound_is_loopback(const char *host);
+/* The same without the rule for plain connections. */
+bool outbound_url_read(const char *url, const char *secure, const char *plain, outbound_url *ret);
+
+/* Where an address lies. */
+typedef enum { NETWORK_PUBLIC = 1, NETWORK_PRIVATE, NETWORK_LINK_LOCAL, NETWORK_LOOPBACK } outbound_network;
+struct sockaddr;
+outbound_network outbound_network_of(const struct sockaddr *address);
 
 #endif

@@ -22,7 +22,22 @@ typedef struct {
     size_t body_len;
     int timeout_ms;    /* of the whole exchange, from its turn on; 0 means 30 s */
     size_t max_answer; /* a longer body is a failure; 0 means 4 MiB */
+    /* Since 1.2. With `piece` the body comes in pieces, as they arrive, and the answer has none. `head` comes once,
+     * before the first piece. Both run on an outbound thread, must not block, and may be NULL. Then timeout_ms 0 means
+     * no limit of the whole: set idle_timeout_ms. */
+    void (*head)(void *arg, int status, const char *headers);
+    void (*piece)(void *arg, const void *data, size_t len);
+    int idle_timeout_ms;  /* it has timed out when nothing comes for so long, from its turn on; 0 means no such limit */
+    uint32_t flags;       /* SW_HTTP_* below */
+    uint64_t *ret_handle; /* for sw_http_cancel(); set before any callback runs. May be NULL */
 } sw_http_call;
+
+/* Since 1.2. Which machines may be called, beyond the rule that http is for the loopback. A refusal is logged. */
+enum {
+    SW_HTTP_PLAIN_PRIVATE = 1, /* http also to addresses of private networks (RFC 1918, RFC 6598, RFC 4193) */
+    SW_HTTP_PUBLIC_ONLY = 2 /* https not to those, nor to loopback and link-local addresses. With outbound.proxy it is
+                               the proxy that decides */
+};
 
 /* Since 1.1. How a request ended. */
 typedef enum {
@@ -30,7 +45,8 @@ typedef enum {
     SW_HTTP_FAILED,       /* no connection, a broken one, a wrong certificate: see `error` */
     SW_HTTP_TIMED_OUT,    /* the answer was not complete within timeout_ms */
     SW_HTTP_TOO_LONG,     /* the body is longer than max_answer: see `head_status` */
-    SW_HTTP_STOPPED       /* the host is stopping */
+    SW_HTTP_STOPPED,      /* the host is stopping */
+    SW_HTTP_CANCELLED     /* since 1.2: by sw_http_cancel() */
 } sw_http_outcome;
 
 typedef struct {
@@ -55,6 +71,8 @@ typedef void (*sw_http_done)(void *arg, const sw_http_answer *answer);
 /* Begins a request. Any thread. SW_INVALID: the URL is not allowed. SW_BUSY: 64 calls of all plugins run and 1024 wait
  * for their turn, or the host is stopping. SW_INTERNAL: `size` is not set. When this fails, `done` is not called. */
 SW_EXPORT SW_MUST_USE sw_status sw_http_start(sw_host *host, const sw_http_call *call, sw_http_done done, void *arg);
+/* Since 1.2. Ends a request; `done` follows, unless it has been called. Any thread. */
+SW_EXPORT void sw_http_cancel(sw_host *host, uint64_t handle);
 /* Begins a request and waits for its answer. Call it on the slow lane alone. That lane has few threads, and a stop
  * waits for them; so for long or many requests prefer sw_http_start(), with sw_defer() when a client waits. Set
  * ret->size before the call. The answer lives in the memory of the request. SW_OK means only that *ret is filled: when
@@ -63,6 +81,28 @@ SW_EXPORT SW_MUST_USE sw_status sw_http_wait(sw_request *req, const sw_http_call
 /* Copies a header of an answer to `out`, cut to fit. The name may have any case. Of several headers of that name it
  * takes the last one; `out` is "" when there is none. */
 SW_EXPORT void sw_http_header(const sw_http_answer *answer, const char *name, char *out, size_t out_size);
+
+/* ---- a stream of events in the body of an answer ---- */
+
+/* Since 1.2. Reads text/event-stream (the HTML standard, 9.2.6), which may be cut anywhere. One thread at a time. */
+typedef struct sw_sse sw_sse;
+
+typedef struct {
+    uint32_t size;
+    const char *event; /* its type; "message" when it has none */
+    const char *data;  /* NUL-ended; several lines are joined with "\n" */
+    size_t data_len;
+    const char *id; /* the last one that came; "" before */
+} sw_sse_event;
+
+/* An event with more than `max_event` bytes ends the reading; 0 means 1 MiB. NULL when there is no memory. */
+SW_EXPORT sw_sse *sw_sse_new(size_t max_event);
+/* Reads a piece, and calls `each` for every event that is complete. Comments are left out. SW_TOO_LARGE or
+ * SW_NO_MEMORY: nothing more is read, also by later calls. */
+SW_EXPORT SW_MUST_USE sw_status sw_sse_feed(sw_sse *sse, const void *data, size_t len,
+                                            void (*each)(void *arg, const sw_sse_event *event), void *arg);
+/* An event that is not complete is dropped, as the standard says. NULL is fine. */
+SW_EXPORT void sw_sse_free(sw_sse *sse);
 
 /* ---- WebSocket ---- */
 

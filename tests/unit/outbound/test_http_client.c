@@ -287,8 +287,160 @@ START_TEST(stopping_ends_what_runs_and_what_waits_each_once)
 }
 END_TEST
 
+/* ---- an answer in pieces ---- */
+
+static char pieces[4096];
+static _Atomic int heads, piece_count;
+static int head_status;
+
+static void on_head(void *arg, int status, const char *headers)
+{
+    (void)arg;
+    ck_assert_ptr_nonnull(strstr(headers, "X-Said: pieces"));
+    head_status = status;
+    heads++;
+}
+
+static void on_piece(void *arg, const void *data, size_t len)
+{
+    (void)arg;
+    snprintf(pieces + strlen(pieces), sizeof pieces - strlen(pieces), "%.*s", (int)len, (const char *)data);
+    piece_count++;
+}
+
+/* The second piece comes when the first has been told; then silence, or the end. */
+static void say_in_pieces(test_server *s, int fd)
+{
+    if (!test_read_head(s, fd))
+        return;
+    test_write_text(fd, "HTTP/1.1 200 OK\r\nX-Said: pieces\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+    test_wait_for(&piece_count, 1);
+    test_write_text(fd, "3\r\ntwo\r\n");
+    test_wait_for(&piece_count, 2);
+    if (strstr(s->request, "GET /whole"))
+        test_write_text(fd, "0\r\n\r\n");
+    else
+        (void)test_read(fd, s->seen, 1);
+}
+
+static sw_http_call in_pieces(const char *path)
+{
+    sw_http_call call = call_to(path);
+    pieces[0] = '\0';
+    heads = piece_count = 0;
+    call.head = on_head;
+    call.piece = on_piece;
+    call.timeout_ms = 0;
+    return call;
+}
+
+START_TEST(an_answer_in_pieces_is_told_as_it_comes)
+{
+    begin(say_in_pieces);
+    sw_http_call call = in_pieces("/whole");
+    ask(&call);
+    ck_assert_str_eq(pieces, "onetwo");
+    ck_assert_int_eq(heads, 1);
+    ck_assert_int_eq(head_status, 200);
+    ck_assert_int_eq(got.outcome, SW_HTTP_ANSWERED);
+    ck_assert_int_eq(got.status, 200);
+    ck_assert_str_eq(got_body, "");
+    end();
+}
+END_TEST
+
+START_TEST(pieces_that_stop_coming_have_timed_out)
+{
+    begin(say_in_pieces);
+    sw_http_call call = in_pieces("/silent");
+    call.idle_timeout_ms = 300;
+    ask(&call);
+    ck_assert_str_eq(pieces, "onetwo");
+    ck_assert_int_eq(got.outcome, SW_HTTP_TIMED_OUT);
+    end();
+}
+END_TEST
+
+START_TEST(a_machine_that_never_answers_is_silent_too)
+{
+    begin(say_nothing);
+    sw_http_call call = in_pieces("/");
+    call.idle_timeout_ms = 200;
+    ask(&call);
+    ck_assert_int_eq(heads, 0);
+    ck_assert_int_eq(got.outcome, SW_HTTP_TIMED_OUT);
+    end();
+}
+END_TEST
+
+START_TEST(more_pieces_than_allowed_are_a_failure)
+{
+    begin(say_in_pieces);
+    sw_http_call call = in_pieces("/whole");
+    call.max_answer = 5;
+    ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_OK);
+    test_wait_for(&piece_count, 1);
+    test_wait_for(&finished, 1);
+    ck_assert_int_eq(got.outcome, SW_HTTP_TOO_LONG);
+    piece_count = 2; /* so that the script ends */
+    end();
+}
+END_TEST
+
+START_TEST(a_call_can_be_cancelled_while_it_runs_and_while_it_waits)
+{
+    begin(say_in_pieces);
+    uint64_t running = 0, waiting[100];
+    sw_http_call call = in_pieces("/silent");
+    call.ret_handle = &running;
+    ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_OK);
+    for (int i = 0; i < 100; i++) {
+        call.ret_handle = &waiting[i];
+        ck_assert_int_eq(http_client_call(client, &call, on_answer, NULL), SW_OK);
+    }
+    for (int i = 0; i < 100; i++)
+        http_client_cancel(client, waiting[i]);
+    test_wait_for(&finished, 100);
+    ck_assert_int_eq(got.outcome, SW_HTTP_CANCELLED);
+    test_wait_for(&piece_count, 2);
+    http_client_cancel(client, running);
+    http_client_cancel(client, running);
+    test_wait_for(&finished, 101);
+    ck_assert_str_eq(got_error, "cancelled");
+    ck_assert_uint_eq(http_client_open(client), 0);
+    end();
+}
+END_TEST
+
+START_TEST(only_the_machines_that_a_plugin_may_call_are_called)
+{
+    begin(say_hello);
+    sw_http_call call = call_to("/");
+    call.flags = SW_HTTP_PLAIN_PRIVATE;
+    ask(&call);
+    ck_assert_int_eq(got.status, 201);
+    finished = 0;
+    call.url = "http://169.254.169.254/latest";
+    ask(&call);
+    ck_assert_int_eq(got.outcome, SW_HTTP_FAILED);
+    ck_assert_str_eq(got_error, "http is for private networks alone");
+    finished = 0;
+    call.flags = SW_HTTP_PUBLIC_ONLY;
+    call.url = "https://127.0.0.1:1/";
+    ask(&call);
+    ck_assert_str_eq(got_error, "its address is not public");
+    end();
+}
+END_TEST
+
 static void add(TCase *tests)
 {
+    ADD(an_answer_in_pieces_is_told_as_it_comes);
+    ADD(pieces_that_stop_coming_have_timed_out);
+    ADD(a_machine_that_never_answers_is_silent_too);
+    ADD(more_pieces_than_allowed_are_a_failure);
+    ADD(a_call_can_be_cancelled_while_it_runs_and_while_it_waits);
+    ADD(only_the_machines_that_a_plugin_may_call_are_called);
     ADD(an_answer_comes_with_status_body_and_headers);
     ADD(a_method_without_a_body_is_sent_as_named);
     ADD(a_head_request_is_answered_by_a_head_alone);

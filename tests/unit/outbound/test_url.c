@@ -1,6 +1,7 @@
 /* Addresses that plugins may speak to. */
 #include "core/outbound/outbound_url.h"
 #include "tests/unit/run_tests.h"
+#include <arpa/inet.h>
 
 START_TEST(secure_addresses_may_have_any_host)
 {
@@ -67,8 +68,48 @@ START_TEST(odd_ones_are_refused)
 }
 END_TEST
 
+START_TEST(networks_are_told_apart)
+{
+    static const struct {
+        const char *text;
+        outbound_network network;
+    } ROWS[] = {
+        {"8.8.8.8", NETWORK_PUBLIC},
+        {"10.1.2.3", NETWORK_PRIVATE},
+        {"172.15.255.255", NETWORK_PUBLIC},
+        {"172.16.0.1", NETWORK_PRIVATE},
+        {"172.31.255.255", NETWORK_PRIVATE},
+        {"172.32.0.0", NETWORK_PUBLIC},
+        {"192.168.9.9", NETWORK_PRIVATE},
+        {"100.64.0.1", NETWORK_PRIVATE},
+        {"100.128.0.0", NETWORK_PUBLIC},
+        {"169.254.169.254", NETWORK_LINK_LOCAL},
+        {"127.8.9.1", NETWORK_LOOPBACK},
+        {"0.0.0.0", NETWORK_LOOPBACK},
+        {"::1", NETWORK_LOOPBACK},
+        {"::", NETWORK_LOOPBACK},
+        {"fd00::1", NETWORK_PRIVATE},
+        {"fe80::1", NETWORK_LINK_LOCAL},
+        {"2001:db8::1", NETWORK_PUBLIC},
+        {"::ffff:10.0.0.1", NETWORK_PRIVATE},
+        {"::ffff:127.0.0.1", NETWORK_LOOPBACK},
+        {"::ffff:8.8.8.8", NETWORK_PUBLIC},
+    };
+
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+        bool four = inet_pton(AF_INET, ROWS[i].text, &v4.sin_addr) == 1;
+        ck_assert(four || inet_pton(AF_INET6, ROWS[i].text, &v6.sin6_addr) == 1);
+        const void *address = four ? (const void *)&v4 : (const void *)&v6;
+        ck_assert_msg(outbound_network_of(address) == ROWS[i].network, "%s", ROWS[i].text);
+    }
+}
+END_TEST
+
 static void add(TCase *tests)
 {
+    ADD(networks_are_told_apart);
     ADD(secure_addresses_may_have_any_host);
     ADD(plain_ones_only_the_loopback);
     ADD(odd_ones_are_refused);
