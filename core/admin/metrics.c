@@ -299,7 +299,8 @@ static void metrics_sockets(buf *out, const hub *h)
 static const struct {
     sw_lane lane;
     const char *name;
-} LANES[] = {{SW_LANE_WORKER, "worker"}, {SW_LANE_HASH, "hash"}, {SW_LANE_SLOW, "slow"}};
+} LANES[] = {
+    {SW_LANE_WORKER, "worker"}, {(sw_lane)LANE_URGENT, "urgent"}, {SW_LANE_HASH, "hash"}, {SW_LANE_SLOW, "slow"}};
 
 static void lanes_part(buf *out, runtime *rt)
 {

@@ -44,6 +44,13 @@ static const sw_option SERVER[] = {
      .default_value = "0",
      .max = 1024,
      .summary = "Threads that run requests and read the database; 0 for two per core."},
+    {.name = "urgent_workers",
+     .type = SW_OPTION_INT,
+     .default_value = "2",
+     .min = 1,
+     .max = 256,
+     .summary =
+         "Threads that run nothing but approvals, logins and health, so that no other work keeps those waiting."},
     {.name = "hash_workers",
      .type = SW_OPTION_INT,
      .default_value = "0",
@@ -381,6 +388,14 @@ static const sw_option LIMITS[] = {
      .max = 1000000,
      .summary =
          "Requests that may wait for a thread of one kind (workers, slow workers); beyond that clients get 503."},
+    {.name = "share",
+     .type = SW_OPTION_INT,
+     .default_value = "50",
+     .min = 1,
+     .max = 100,
+     .summary =
+         "Percent of the threads of each kind, and of each queue, that one user (or an address, without a token) may "
+         "have at once; less when many are to be served evenly, 100 when there is only one."},
     {.name = "write_step",
      .type = SW_OPTION_DURATION,
      .default_value = "50ms",

@@ -388,7 +388,8 @@ static char *put_cors(char *at, const exchange *x, bool preflight)
         at = PUT(at, "Access-Control-Allow-Credentials: true\r\n");
     if (preflight)
         return at;
-    return PUT(at, "Access-Control-Expose-Headers: X-Total-Count, X-Request-Id, X-Truncated, Idempotency-Replayed\r\n");
+    return PUT(at, "Access-Control-Expose-Headers: X-Total-Count, X-Request-Id, X-Truncated, X-Next-Page, "
+                   "Idempotency-Replayed\r\n");
 }
 
 /* More than write_head() will need. */

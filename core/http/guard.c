@@ -99,6 +99,7 @@ static void guard(exchange *x)
         return;
     }
     x->req.host = x->route->module;
+    x->req.urgent = (x->route->row.flags & SW_WORK_URGENT) != 0;
     x->req.work_kind = http_method_name(x->route->row.method);
     x->req.work_name = x->route->row.path;
     if (!module_serves(x))

@@ -29,6 +29,7 @@ const own_route OWN_ROUTES[OWN_ROUTES_COUNT] = {
              .access = SW_PUBLIC,
              .lane = SW_LANE_WORKER,
              .handle = health_handle,
+             .flags = SW_WORK_URGENT,
              .summary = "Says whether the server is well; an ADMIN sees what was checked.",
              .response = "{\"status\":\"ok\"}"},
      .kind = ROUTE_HEALTH},
@@ -37,6 +38,7 @@ const own_route OWN_ROUTES[OWN_ROUTES_COUNT] = {
              .access = SW_PUBLIC,
              .lane = SW_LANE_LOOP,
              .handle = socket_handle,
+             .flags = SW_WORK_URGENT, /* all that it does is to look a token up */
              .summary = "Opens a WebSocket; the token stands in ?token=, in Authorization or in the subprotocols."},
      .kind = ROUTE_SOCKET},
 };

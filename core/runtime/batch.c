@@ -62,7 +62,6 @@ static void run_one(writer *w, sw_request *req)
 {
     outcome *o = &w->batch.outcomes[w->batch.count++];
     *o = (outcome){.req = req};
-    atomic_fetch_sub_explicit(&w->metrics.queued, 1, memory_order_relaxed);
     if (req->step)
         o->status = run_step(w, req, &o->effects);
     else
@@ -179,26 +178,42 @@ void batch_reset(writer *w)
     w->batch = (batch){.outcomes = outcomes};
 }
 
-void batch_run(writer *w)
+/* Its steps. */
+static void run_steps(writer *w, job *j, int64_t began)
 {
     batch *b = &w->batch;
-    batch_reset(w);
-    int64_t began = now_ns();
-    while (b->count < w->batch_max && !b->failed && !b->full) {
-        if (!w->mine && (atomic_load_explicit(&w->metrics.queued, memory_order_relaxed) == 0 || !writer_take(w)))
-            break;
-        job *j = w->mine;
-        w->mine = j->next;
-        if (b->count == 0)
-            atomic_store_explicit(&w->oldest_ms, of_job(j)->handed_ms, memory_order_relaxed);
+    int64_t oldest_ms = 0;
+    atomic_store_explicit(&w->oldest_ms, began / 1000000, memory_order_relaxed);
+    b->until_ns = began + BATCH_NS;
+    for (int64_t now = began, before; j; j = writer_next(w)) {
+        bool urgent = j->urgent;
+        before = now;
+        if (oldest_ms == 0 && (oldest_ms = of_job(j)->handed_ms) != 0)
+            atomic_store_explicit(&w->oldest_ms, oldest_ms, memory_order_relaxed);
         run_one(w, of_job(j));
-        if (now_ns() - began >= BATCH_NS)
+        now = now_ns();
+        writer_charge(w, j, now - before);
+        if (urgent && b->until_ns > now + URGENT_NS)
+            b->until_ns = now + URGENT_NS;
+        if (now >= b->until_ns || b->count == w->batch_max || b->failed || b->full)
             break;
     }
+}
+
+bool batch_run(writer *w)
+{
+    batch *b = &w->batch;
+    job *first = writer_next(w);
+    if (!first)
+        return false;
+    batch_reset(w);
+    int64_t began = now_ns();
+    run_steps(w, first, began);
     commit(w);
     atomic_store_explicit(&w->oldest_ms, 0, memory_order_relaxed);
     measure(w, now_ns() - began);
     if (!b->failed)
         checkpointer_nudge(w->checkpointer, db_wal_bytes(w->db));
     release(w);
+    return true;
 }

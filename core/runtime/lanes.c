@@ -10,10 +10,10 @@
 #include <steward/host.h>
 #include <time.h>
 
-enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000, LOOK_MS = 5 };
+enum { HASH_QUEUE = 64, DEFAULT_READ_STEP_MS = 10000, DEFAULT_URGENT = 2, DEFAULT_SHARE = 50, LOOK_MS = 5 };
 
 struct lanes {
-    pool worker, hash, slow;
+    pool worker, urgent, hash, slow;
     int64_t read_step_ms;
 };
 
@@ -24,6 +24,7 @@ static void lanes_halt(struct lanes *l)
     pool_halt(&l->slow); /* what it hands on to the workers still runs */
     pool_halt(&l->hash);
     pool_halt(&l->worker);
+    pool_halt(&l->urgent);
 }
 
 static void lanes_free(struct lanes *l)
@@ -33,6 +34,7 @@ static void lanes_free(struct lanes *l)
     pool_done(&l->slow);
     pool_done(&l->hash);
     pool_done(&l->worker);
+    pool_done(&l->urgent);
     free(l);
 }
 
@@ -47,15 +49,18 @@ struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned
     const config *c = rt->config;
     l->read_step_ms = c ? config_int(c, "limits.read_step") : DEFAULT_READ_STEP_MS;
     unsigned hash_queue = c ? (unsigned)config_int(c, "limits.hash_queue") : HASH_QUEUE;
+    unsigned urgent = c ? (unsigned)config_int(c, "server.urgent_workers") : DEFAULT_URGENT;
+    unsigned share = c ? (unsigned)config_int(c, "limits.share") : DEFAULT_SHARE;
     if (c && rt->reply_limit == 0)
         rt->reply_limit = (size_t)config_int(c, "limits.reply");
-    bool ok = pool_open(&l->worker, rt, "worker", workers, queue_max, true) &&
-              pool_open(&l->hash, rt, "hash", hash, hash_queue, false) &&
-              pool_open(&l->slow, rt, "slow", slow, queue_max, true);
+    bool ok = pool_open(&l->worker, rt, "worker", workers, queue_max, share, true) &&
+              pool_open(&l->urgent, rt, "urgent", urgent, queue_max, share, true) &&
+              pool_open(&l->hash, rt, "hash", hash, hash_queue, share, false) &&
+              pool_open(&l->slow, rt, "slow", slow, queue_max, share, true);
     l->hash.low_priority = true;
     l->slow.share = slow > 1 ? slow / 2 : 1;
     rt->lanes = l; /* jobs may be submitted from the first one on */
-    ok = ok && pool_start(&l->worker) && pool_start(&l->hash) && pool_start(&l->slow);
+    ok = ok && pool_start(&l->worker) && pool_start(&l->urgent) && pool_start(&l->hash) && pool_start(&l->slow);
     if (ok)
         return l;
     rt->lanes = NULL;
@@ -76,7 +81,9 @@ sw_db *worker_db(worker *w)
 
 static pool *pool_of(struct lanes *l, sw_lane lane)
 {
-    switch (lane) {
+    switch ((int)lane) {
+    case LANE_URGENT:
+        return &l->urgent;
     case SW_LANE_HASH:
         return &l->hash;
     case SW_LANE_SLOW:
@@ -95,7 +102,7 @@ lane_metrics lanes_read_metrics(struct lanes *l, sw_lane lane)
 {
     pool *p = pool_of(l, lane);
     pthread_mutex_lock(&p->lock);
-    lane_metrics n = {.queued = p->queued, .running = p->running, .threads = p->count, .limit = p->queue_max};
+    lane_metrics n = {.queued = p->queue.queued, .running = p->running, .threads = p->count, .limit = p->queue_max};
     pthread_mutex_unlock(&p->lock);
     return n;
 }
@@ -142,7 +149,8 @@ bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handl
         return true;
     }
     req->job.run = run_here;
-    return lane_submit(rt, lane, &req->job);
+    req->job.party = party_of(req);
+    return lane_submit(rt, req->urgent && lane == SW_LANE_WORKER ? (sw_lane)LANE_URGENT : lane, &req->job);
 }
 
 /* ---- the runtime as a whole: whether it is idle, and how its threads end ---- */
@@ -158,8 +166,8 @@ bool runtime_idle(runtime *rt)
     for (unsigned i = 0; i < rt->module_count; i++)
         if (rt->modules[i] && atomic_load_explicit(&rt->modules[i]->in_flight, memory_order_acquire) != 0)
             return false; /* also what is deferred, or in a batch */
-    if (rt->lanes && !(lane_idle(rt->lanes, SW_LANE_WORKER) && lane_idle(rt->lanes, SW_LANE_HASH) &&
-                       lane_idle(rt->lanes, SW_LANE_SLOW)))
+    if (rt->lanes && !(lane_idle(rt->lanes, SW_LANE_WORKER) && lane_idle(rt->lanes, (sw_lane)LANE_URGENT) &&
+                       lane_idle(rt->lanes, SW_LANE_HASH) && lane_idle(rt->lanes, SW_LANE_SLOW)))
         return false;
     return !rt->writer || atomic_load(&writer_read_metrics(rt->writer)->queued) == 0;
 }

@@ -80,10 +80,12 @@ static bool open_worker(pool *p, worker *w, unsigned index, bool with_db)
     return false;
 }
 
-bool pool_open(pool *p, runtime *rt, const char *name, unsigned threads, unsigned queue_max, bool with_db)
+bool pool_open(pool *p, runtime *rt, const char *name, unsigned threads, unsigned queue_max, unsigned percent,
+               bool with_db)
 {
-    *p = (pool){.rt = rt, .name = name, .last = &p->first, .queue_max = queue_max};
-    if (pthread_mutex_init(&p->lock, NULL) != 0 || !cond_init(&p->wake))
+    *p = (pool){.rt = rt, .name = name, .queue_max = queue_max};
+    if (!fair_open(&p->queue, share_of(threads, percent), share_of(queue_max, percent)) ||
+        pthread_mutex_init(&p->lock, NULL) != 0 || !cond_init(&p->wake))
         return false;
     p->workers = calloc(threads, sizeof *p->workers);
     if (!p->workers)
@@ -94,33 +96,23 @@ bool pool_open(pool *p, runtime *rt, const char *name, unsigned threads, unsigne
     return true;
 }
 
-/* May this job run now, or has its module got its share of the threads? Under the lock. */
-static bool may_run(const pool *p, const job *j)
+/* May this job of the slow lane run now, or has its module got its share of the threads? Under the lock. */
+static bool module_may_run(const void *arg, const job *j)
 {
-    sw_host *host = p->share != 0 ? job_host(j) : NULL;
+    const pool *p = arg;
+    sw_host *host = job_host(j);
     return !host || atomic_load_explicit(&host->slow_running, memory_order_relaxed) < p->share;
 }
 
-/* Takes the oldest job that may run out of the queue; NULL when there is none. */
 static job *take(pool *p)
 {
-    for (job **at = &p->first; *at; at = &(*at)->next) {
-        job *j = *at;
-        if (!may_run(p, j))
-            continue;
-        *at = j->next;
-        if (p->last == &j->next)
-            p->last = at;
-        p->queued--;
-        return j;
-    }
-    return NULL;
+    return fair_take(&p->queue, p->share != 0 ? module_may_run : NULL, p);
 }
 
 /* Passes the wake-up on while work remains. */
 static void wake_one(pool *p)
 {
-    if (p->first && p->idle > 0 && !p->waking) {
+    if (fair_ready(&p->queue) && p->idle > 0 && !p->waking) {
         p->waking = true;
         pthread_cond_signal(&p->wake);
     }
@@ -153,7 +145,7 @@ static void *worker_run(void *arg)
     for (;;) {
         job *j = take(p);
         if (!j) {
-            if (p->stopping && !p->first)
+            if (p->stopping && p->queue.queued == 0)
                 break;
             p->idle++;
             pthread_cond_wait(&p->wake, &p->lock);
@@ -162,6 +154,7 @@ static void *worker_run(void *arg)
             continue;
         }
         sw_host *host = job_host(j);
+        uint16_t party = j->party;
         p->running++;
         count_slow(p, host, true);
         wake_one(p);
@@ -170,8 +163,9 @@ static void *worker_run(void *arg)
         pthread_mutex_lock(&p->lock);
         p->running--;
         count_slow(p, host, false);
+        fair_finished(&p->queue, party);
         if (p->stopping)
-            pthread_cond_broadcast(&p->wake); /* somebody may wait for a module's share */
+            pthread_cond_broadcast(&p->wake); /* somebody may wait for a share */
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -192,17 +186,14 @@ bool pool_start(pool *p)
 bool pool_submit(pool *p, job *j)
 {
     sw_host *host = p->share != 0 ? job_host(j) : NULL;
-    j->next = NULL;
     pthread_mutex_lock(&p->lock);
-    bool room = !p->stopping && p->queued < p->queue_max;
+    bool room = !p->stopping && p->queue.queued < p->queue_max && fair_has_room(&p->queue, j->party);
     if (room && host)
         room = atomic_load_explicit(&host->slow_queued, memory_order_relaxed) < (p->queue_max + 1) / 2;
     if (room) {
         if (host)
             atomic_fetch_add_explicit(&host->slow_queued, 1, memory_order_relaxed);
-        *p->last = j;
-        p->last = &j->next;
-        p->queued++;
+        fair_add(&p->queue, j);
         wake_one(p);
     }
     pthread_mutex_unlock(&p->lock);
@@ -235,6 +226,7 @@ void pool_done(pool *p)
     if (!p->rt)
         return;
     pool_halt(p);
+    fair_close(&p->queue);
     free(p->workers);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);

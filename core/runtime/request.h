@@ -14,6 +14,8 @@ typedef struct worker worker;
 /* The unit of a lane's queue. */
 typedef struct job {
     struct job *next;
+    uint16_t party;                        /* whose it is, for a fair queue (fair.h) */
+    bool urgent;                           /* at the writer: goes first */
     void (*run)(struct job *j, worker *w); /* on a lane's thread; owns the job */
 } job;
 
@@ -70,9 +72,10 @@ struct sw_request {
     uint64_t defer_handle;
     void *completed; /* sw_complete_with() */
     int64_t started_ns;
-    int64_t handed_ms; /* when the writer was given it, of a coarse monotonic clock */
+    int64_t handed_ms; /* when the writer was given it, of a coarse monotonic clock; 0: behind others of its party */
     loop *home;        /* sw_move(SW_LANE_LOOP) goes there; NULL for loop 0 */
     bool counted;      /* in host->in_flight */
+    bool urgent;       /* SW_WORK_URGENT: the worker lane is the urgent one for it, and its step goes first */
 
     /* The outcome, on whichever thread it became known (worker or writer, after the commit): SW_OK with a reply, or a
      * failure (req->failure is filled). Owns the request from then on. Must not block. */

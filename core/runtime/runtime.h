@@ -89,9 +89,12 @@ void steady_resume(runtime *rt, sw_db *db);
 void steady_note(runtime *rt, sw_db *db);
 
 /* ---- lanes (runtime/lanes.c) ---- */
-/* Any thread. false: the lane is full or ends, or the plugin's share of the slow lane is used up. */
+/* Beside the lanes that plugins name: the workers of what is SW_WORK_URGENT. */
+enum { LANE_URGENT = 64 };
+/* Any thread. false: the lane is full or ends, the party's share of it is used up, or the plugin's of the slow lane.
+ */
 bool lane_submit(runtime *rt, sw_lane lane, job *j);
-/* As lane_submit(), for a request: sets the handler and the job. */
+/* As lane_submit(), for a request: sets the handler and the job. What is urgent goes to the urgent workers. */
 bool request_submit(runtime *rt, sw_request *req, sw_lane lane, sw_handler handler);
 struct lanes *lanes_start(runtime *rt, unsigned workers, unsigned hash, unsigned slow, unsigned queue_max);
 void lanes_stop(struct lanes *l); /* runs what is queued, then joins; see runtime_stop() */

@@ -1,5 +1,5 @@
-/* The writer: its thread and queue, and what the thread does between batches: short steps of plugins' housekeeping, and
- * keeping the WAL short (checkpoint.c). Any thread submits; a request is the writer's from then on. */
+/* The writer: its thread, and what the thread does between batches: short steps of plugins' housekeeping, and keeping
+ * the WAL short (checkpoint.c). Who comes next: writer_queue.c. */
 #include "core/base/log.h"
 #include "core/crash/crash_scope.h"
 #include "core/runtime/writer_internal.h"
@@ -7,52 +7,18 @@
 #include <stdlib.h>
 #include <steward/host.h>
 #include <string.h>
-#include <time.h>
 
-enum { DEFAULT_BATCH_MAX = 512, DEFAULT_QUEUE_MAX = 4096, DEFAULT_WRITE_STEP_MS = 50, HOUSEKEEPING_RETRY_MS = 1000 };
+enum {
+    DEFAULT_BATCH_MAX = 512,
+    DEFAULT_QUEUE_MAX = 4096,
+    DEFAULT_WRITE_STEP_MS = 50,
+    DEFAULT_SHARE = 50,
+    HOUSEKEEPING_RETRY_MS = 1000
+};
 static const int64_t DEFAULT_WAL_LIMIT = 256 * 1024 * 1024;
 
 static bool housekeeping_run(writer *w);
 static int64_t housekeeping_due(const writer *w);
-
-/* A step more or less than sw_monotonic_ms(), for a fifth of its price. */
-static int64_t coarse_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-bool writer_submit(writer *w, sw_request *req)
-{
-    job *j = &req->job;
-    j->next = NULL;
-    req->handed_ms = coarse_ms();
-    pthread_mutex_lock(&w->lock);
-    bool room = !w->stopping && atomic_load_explicit(&w->metrics.queued, memory_order_relaxed) < w->queue_max;
-    bool wake = false;
-    if (room) {
-        atomic_fetch_add_explicit(&w->metrics.queued, 1, memory_order_relaxed);
-        *w->last = j;
-        w->last = &j->next;
-        wake = w->sleeping;
-        w->sleeping = false;
-    }
-    pthread_mutex_unlock(&w->lock);
-    if (wake)
-        pthread_cond_signal(&w->wake);
-    return room;
-}
-
-bool writer_take(writer *w)
-{
-    pthread_mutex_lock(&w->lock);
-    w->mine = w->first;
-    w->first = NULL;
-    w->last = &w->first;
-    pthread_mutex_unlock(&w->lock);
-    return w->mine != NULL;
-}
 
 /* Under load housekeeping gets a tenth of the time, and a step every 100 ms at the least. */
 static bool housekeeping_share(const writer *w)
@@ -114,14 +80,12 @@ static void note_end(writer *w)
 static void *writer_run(void *arg)
 {
     writer *w = arg;
-    while (w->mine || wait_for_work(w)) {
+    while (writer_has_taken(w) || wait_for_work(w)) {
         reopen_if_in_doubt(w);
         if (w->wal_full)
             writer_truncate(w); /* it may be possible by now */
-        if (w->mine || writer_take(w)) {
-            batch_run(w);
+        if (batch_run(w))
             w->idle = false;
-        }
         if (db_wal_bytes(w->db) > w->wal_limit)
             writer_truncate(w);
         if (w->idle || housekeeping_share(w))
@@ -136,6 +100,7 @@ static void read_options(writer *w)
     const config *c = w->rt->config;
     w->batch_max = c ? (unsigned)config_int(c, "storage.batch_max") : DEFAULT_BATCH_MAX;
     w->queue_max = c ? (unsigned)config_int(c, "storage.queue") : DEFAULT_QUEUE_MAX;
+    w->party_max = share_of(w->queue_max, c ? (unsigned)config_int(c, "limits.share") : DEFAULT_SHARE);
     w->write_step_ms = c ? config_int(c, "limits.write_step") : DEFAULT_WRITE_STEP_MS;
     w->wal_limit = c ? config_int(c, "storage.wal_limit") : DEFAULT_WAL_LIMIT;
     if (w->batch_max == 0)
@@ -153,13 +118,14 @@ writer *writer_start(runtime *rt, sw_db *db)
     w->housekept_ns = now_ns();
     read_options(w);
     w->batch.outcomes = calloc(w->batch_max, sizeof *w->batch.outcomes);
-    bool ok = w->batch.outcomes && pthread_mutex_init(&w->lock, NULL) == 0 && cond_init(&w->wake) &&
-              cond_init(&w->quiet) && (w->checkpointer = checkpointer_start(w));
+    bool ok = w->batch.outcomes && writer_queues_open(w) && pthread_mutex_init(&w->lock, NULL) == 0 &&
+              cond_init(&w->wake) && cond_init(&w->quiet) && (w->checkpointer = checkpointer_start(w));
     if (ok && thread_start(&w->thread, "writer", writer_run, w)) {
         rt->writer = w;
         return w;
     }
     checkpointer_stop(w->checkpointer);
+    writer_queues_close(w);
     free(w->batch.outcomes);
     free(w);
     return NULL;
@@ -187,6 +153,7 @@ void writer_free(writer *w)
     pthread_cond_destroy(&w->wake);
     pthread_cond_destroy(&w->quiet);
     pthread_mutex_destroy(&w->lock);
+    writer_queues_close(w);
     free(w->batch.outcomes);
     free(w);
 }

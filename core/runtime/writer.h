@@ -31,10 +31,12 @@ typedef struct writer writer;
 /* false: no memory; the step then fails by itself, so the answer may be ignored. `drop` is not called. */
 bool tx_effect(sw_tx *tx, void (*run)(void *arg), void (*drop)(void *arg), void *arg);
 
-/* Any thread; never waits. false: the queue is full or the writer stops. A request's `generation` is checked again
- * before its step runs (SW_UNAUTHENTICATED). A request with step NULL passes through in order and finishes with the
- * batch. */
+/* Any thread; never waits. false: the queue or its party's share of it is full, or the writer stops. A request's
+ * `generation` is checked again before its step runs (SW_UNAUTHENTICATED). A request with step NULL passes through in
+ * order and finishes with the batch. */
 bool writer_submit(writer *w, sw_request *req);
+/* Has that party had three quarters of what it may have waiting, or have all? Then what can wait should. Any thread. */
+bool writer_crowded(const writer *w, uint16_t party, bool urgent);
 
 typedef struct {
     _Atomic uint64_t batches, steps, failed_batches, interrupted, housekeeping;

@@ -3,6 +3,7 @@
 #ifndef CORE_RUNTIME_WRITER_INTERNAL_H
 #define CORE_RUNTIME_WRITER_INTERNAL_H
 
+#include "core/runtime/fair.h"
 #include "core/runtime/runtime_internal.h"
 #include "core/runtime/thread.h"
 #include "core/runtime/writer.h"
@@ -11,6 +12,9 @@ enum {
     HOUSEKEEPING_MAX = 64,
     RAISED_MAX = 64,
     BATCH_NS = 20 * 1000000, /* a batch commits after that, whatever is queued */
+    URGENT_NS = 2 * 1000000, /* … and so soon after an urgent step of it */
+    URGENT_IN_ROW = 8,       /* then one of the others: they go on, too */
+    URGENT_RESERVE = 8,      /* a part in so many of the queue: room that only urgent steps have, beside the rest */
     COMPLAIN_NS = 1000000000,
     HELD_MS = 1000,                        /* a wall clock that was set back by no more than that is waited for */
     HOUSEKEEPING_EVERY_NS = 100 * 1000000, /* at the least, however long the queue is */
@@ -33,10 +37,11 @@ typedef struct {
     bool failed;                /* … or is lost, with all its steps */
     int64_t raised[RAISED_MAX]; /* users whose credentials change with this batch: their later steps are refused */
     unsigned raised_count;
-    bool faulted;  /* the storage failed in a step */
-    bool full;     /* more than fit: the batch ends behind the step that did it */
-    bool refused;  /* no transaction could be begun: every further step of it fails at once */
-    char why[160]; /* it failed or was refused; "" */
+    bool faulted;     /* the storage failed in a step */
+    bool full;        /* more than fit: the batch ends behind the step that did it */
+    bool refused;     /* no transaction could be begun: every further step of it fails at once */
+    char why[160];    /* it failed or was refused; "" */
+    int64_t until_ns; /* it commits then */
 } batch;
 
 typedef struct {
@@ -55,14 +60,20 @@ struct writer {
     /* Under `lock`. */
     pthread_mutex_t lock;
     pthread_cond_t wake, quiet; /* quiet: a housekeeping step has ended */
-    job *first, **last;
+    job *first, **last;         /* submitted, not yet taken */
     bool sleeping, stopping;
     housekeeping_entry kept[HOUSEKEEPING_MAX];
     unsigned kept_count;
     sw_host *keeping; /* whose housekeeping step runs now */
 
+    /* How many steps each party has here, urgent ones apart. Counted up under the lock. */
+    unsigned party_max;
+    _Atomic uint32_t held[2][PARTIES];
+    _Atomic uint32_t urgent; /* submitted, not yet taken */
+
     /* The writer's own. */
-    job *mine; /* taken from the queue, not yet run */
+    fair_queue usual, first_of_all; /* taken, not yet run */
+    unsigned urgent_in_row;
     batch batch;
     unsigned next_kept;   /* round robin */
     int64_t last_now_ms;  /* of the latest step, see step_now() */
@@ -83,16 +94,23 @@ struct writer {
     writer_metrics metrics;
 
     /* For those who ask how it goes, any thread. */
-    _Atomic int64_t oldest_ms;    /* when the first step of the batch in hand was handed in; 0 when there is none */
+    _Atomic int64_t oldest_ms; /* since when the batch in hand, or its first step that waited for none of its own party,
+                                  is there; 0 when there is none */
     _Atomic int64_t committed_ms; /* the latest commit of something */
     char failure[160];            /* under `lock`: why the latest batch failed or was refused; "" when it did not */
 };
 
-/* batch.c: one batch from `mine` and the queue. */
-void batch_run(writer *w);
+/* batch.c: one batch of what waits. false: nothing does. */
+bool batch_run(writer *w);
 void batch_reset(writer *w);
-/* writer.c: takes all of the queue into `mine`. false: the queue is empty. */
-bool writer_take(writer *w);
+/* writer_queue.c: the next step's request, in the order of turns; NULL when there is none. Its time is charged to its
+ * party. */
+job *writer_next(writer *w);
+void writer_charge(writer *w, const job *j, int64_t took_ns);
+/* Is a step waiting that has been taken already? */
+bool writer_has_taken(const writer *w);
+bool writer_queues_open(writer *w); /* false: no memory */
+void writer_queues_close(writer *w);
 
 /* batch.c: nothing may be written now, whatever SQLite would say. */
 bool writer_refuses(const writer *w);

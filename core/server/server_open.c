@@ -29,17 +29,18 @@ static bool say(const char *what)
 
 /* The numbers of threads, 0 in the configuration made concrete. */
 typedef struct {
-    unsigned loops, workers, hash, slow;
+    unsigned loops, workers, urgent, hash, slow;
 } thread_counts;
 
 static thread_counts count_threads(const config *c, bool offline)
 {
     if (offline)
-        return (thread_counts){.loops = 1, .workers = 1, .hash = 1, .slow = 1};
+        return (thread_counts){.loops = 1, .workers = 1, .urgent = 1, .hash = 1, .slow = 1};
     thread_counts t = {
         .loops = (unsigned)config_int(c, "server.loops"),
         .workers = (unsigned)config_int(c, "server.workers"),
         .hash = (unsigned)config_int(c, "server.hash_workers"),
+        .urgent = (unsigned)config_int(c, "server.urgent_workers"),
         .slow = (unsigned)config_int(c, "server.slow_workers"),
     };
     t.loops = t.loops ? t.loops : core_count();
@@ -83,7 +84,7 @@ static bool open_store(server *s, const thread_counts *t)
         .path = s->store_path,
         .full_sync = strcmp(config_text(c, "storage.synchronous"), "full") == 0,
         .cache_bytes = config_int(c, "storage.cache"),
-        .connections = (int)(t->workers + t->slow + 2), /* the writer and the checkpointer */
+        .connections = (int)(t->workers + t->urgent + t->slow + 2), /* the writer and the checkpointer */
     };
     if (master_key_check_value(&s->rt.keys, o.key_check) != SW_OK)
         return say("no key can be derived from the master key");

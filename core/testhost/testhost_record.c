@@ -242,7 +242,8 @@ static void halt(void *self)
 bool stub_open(sw_test *t)
 {
     t->stub = (outbound_stub){.http = start, .halt = halt, .self = t};
-    return (pool_open(&t->outbound, &t->s.rt, "http-out", 1, CALLS_WAITING_MAX, false) && pool_start(&t->outbound)) ||
+    return (pool_open(&t->outbound, &t->s.rt, "http-out", 1, CALLS_WAITING_MAX, 100, false) &&
+            pool_start(&t->outbound)) ||
            host_fail(t, "the outbound thread cannot be started");
 }
 

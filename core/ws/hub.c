@@ -84,7 +84,6 @@ static void read_options(struct hub *h)
         .in_flight_frames = (uint32_t)config_int(c, "ws.in_flight_frames"),
         .errors_per_minute = (uint32_t)config_int(c, "ws.errors_per_minute"),
         .sockets = (uint32_t)config_int(c, "ws.sockets"),
-        .writer_queue = (uint32_t)(config_int(c, "storage.queue") * 3 / 4),
         .ping_ms = config_int(c, "ws.ping_interval"),
         .dead_ms = config_int(c, "ws.dead_after"),
         .rate_frames = config_int(c, "ws.rate_frames"),

@@ -16,6 +16,7 @@
  * Threads: the socket's loop but for "on a worker", for on_finish, which runs on the thread that ends the request, and
  * for what a plugin reads of the frame (sw_frame_…), on the thread of its handler. */
 #include "core/crash/crash_scope.h"
+#include "core/runtime/fair.h"
 #include "core/ws/output.h"
 #include "core/ws/socket.h"
 
@@ -146,15 +147,33 @@ static void enqueue(ws_socket *s, ws_event *ev)
     ws_event_pump(s);
 }
 
+/* How many of the waiting events, from the first one on, are as urgent as that. */
+static unsigned alike(const ws_socket *s, bool urgent)
+{
+    unsigned n = 0;
+    for (pipeline_item *i = s->work.first; i && n < BATCH_MAX && of_item(i)->req.urgent == urgent; i = i->next)
+        n++;
+    return n;
+}
+
+/* What is urgent is a batch of its own, for the workers that are kept for it. It may not overtake what the socket has
+ * at the writer: while there is something, it is as all others are. */
 void ws_event_pump(ws_socket *s)
 {
-    pipeline_item *items = pipeline_take(&s->work, BATCH_MAX);
+    bool urgent = s->work.first && of_item(s->work.first)->req.urgent;
+    unsigned count = alike(s, urgent);
+    urgent = urgent && atomic_load(&s->running) == 0;
+    pipeline_item *items = pipeline_take(&s->work, count);
     if (!items)
         return;
+    for (pipeline_item *i = items; i; i = i->next)
+        of_item(i)->req.urgent = urgent;
     s->batch.items = items;
     s->batch.job.run = run_batch;
+    s->batch.job.party = party_of_user(s->who.user_id);
+    s->batch.job.urgent = urgent;
     socket_ref(s);
-    if (lane_submit(s->home->hub->rt, SW_LANE_WORKER, &s->batch.job))
+    if (lane_submit(s->home->hub->rt, urgent ? (sw_lane)LANE_URGENT : SW_LANE_WORKER, &s->batch.job))
         return;
     pipeline_batch_done(&s->work, items, false);
     socket_retry(s, STALL_MS);
@@ -187,19 +206,18 @@ static void on_batch_mail(mail *m, loop *l)
     socket_unref(s);
 }
 
-static bool writer_is_full(runtime *rt, uint32_t limit)
+static bool writer_is_full(const runtime *rt, const job *j)
 {
-    return rt->writer && atomic_load_explicit(&writer_read_metrics(rt->writer)->queued, memory_order_relaxed) >= limit;
+    return rt->writer && writer_crowded(rt->writer, j->party, j->urgent);
 }
 
 /* The events one after the other, until one leaves for another lane or the writer is full. */
 static void run_batch(job *j, worker *w)
 {
     ws_socket *s = (ws_socket *)(void *)((char *)j - offsetof(ws_socket, batch.job));
-    struct hub *h = s->home->hub;
     pipeline_item *item = s->batch.items;
     bool left = false;
-    while (item && !left && !writer_is_full(h->rt, h->o.writer_queue)) {
+    while (item && !left && !writer_is_full(s->home->hub->rt, j)) {
         ws_event *ev = of_item(item);
         item = item->next;
         left = run_event(ev, worker_db(w));
@@ -362,6 +380,7 @@ static void prepare(ws_event *ev, ws_socket *s, uint16_t type)
     ev->handler = t->row.handle;
     ev->lane = t->row.lane;
     ev->req.kind = REQUEST_FRAME;
+    ev->req.urgent = (t->row.flags & SW_WORK_URGENT) != 0;
     ev->req.work_kind = "frame";
     ev->req.work_name = t->row.type;
     ev->req.host = t->host ? t->host : &s->home->hub->self;

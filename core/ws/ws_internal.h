@@ -33,7 +33,7 @@ enum { ROLE_COUNT = SW_ROLE_BUTLER + 1 };
 typedef struct {
     size_t message, payload, queue, in_flight_bytes, frame_limit;
     size_t share; /* of limits.memory: a loop's, for queues, for work, for incomplete messages each */
-    uint32_t in_flight_frames, errors_per_minute, sockets, writer_queue;
+    uint32_t in_flight_frames, errors_per_minute, sockets;
     int64_t ping_ms, dead_ms, rate_frames, rate_bytes, burst_ms, rate_close_ms;
     bool compression;
 } hub_options;

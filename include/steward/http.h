@@ -32,7 +32,7 @@ typedef struct {
     sw_lane lane;
     sw_handler handle;
     const char *summary;  /* one sentence, for `steward routes` and the OpenAPI document           */
-    uint32_t flags;       /* SW_ROUTE_*                                                            */
+    uint32_t flags;       /* SW_ROUTE_*, SW_WORK_*                                                 */
     const char *request;  /* an example of the body in one line, for the OpenAPI document; may be NULL */
     const char *response; /* an example of the body of a 2xx reply, in one line */
     size_t body_limit;    /* since 1.2: bytes that a body may have, when that is less than the limit above; a longer one

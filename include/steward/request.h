@@ -21,6 +21,12 @@ typedef enum {
     SW_LANE_SLOW        /* may wait for another machine; a plugin gets at most half of its threads */
 } sw_lane;
 
+/* Since 1.2. Flags of a row, of sw_route and of sw_frame_handler alike. */
+enum {
+    SW_WORK_URGENT = 256 /* nothing else may keep it waiting: its steps on SW_LANE_WORKER have threads of their own, and
+                            its write step goes first. For short work that people depend on, such as an approval */
+};
+
 /* Who asks. */
 typedef struct {
     uint32_t size; /* sizeof(sw_principal) */

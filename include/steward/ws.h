@@ -27,6 +27,7 @@ typedef struct {
     sw_lane lane;
     sw_handler handle;
     const char *summary;
+    uint32_t flags; /* since 1.2: SW_WORK_* */
 } sw_frame_handler;
 
 /* The members of the incoming envelope. The texts point into the frame and live as long as the request. */

@@ -75,6 +75,7 @@ static const sw_route ROUTES[] = {
      .lane = SW_LANE_WORKER,
      .handle = post_login,
      .body_limit = 4096,
+     .flags = SW_WORK_URGENT,
      .summary = "Sign in with name and password.",
      .request = "{\"username\":\"admin\",\"password\":\"…\"}",
      .response = "{\"token\":\"<jwt>\",\"user\":{\"id\":1,\"username\":\"admin\",\"role\":\"ADMIN\","

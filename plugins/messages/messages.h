@@ -52,6 +52,13 @@ typedef struct {
     bool oldest_first; /* for a poller, which goes on from the highest id that it saw */
 } message_filter;
 
+/* What a search may still use. */
+typedef struct {
+    int64_t bytes_left; /* of contents that it looks through */
+    int64_t cpu_ms, cpu_end_ms;
+    size_t unlooked, unlooked_bytes; /* since the latest look at the clock */
+} message_budget;
+
 /* A reply that is being filled, newest row first. Rows that come oldest first wait in `texts`. */
 typedef struct {
     sw_request *req;
@@ -60,8 +67,10 @@ typedef struct {
     sw_str *texts;      /* NULL when they come newest first */
     size_t count;       /* of `texts` */
     size_t bytes, bytes_max;
-    bool truncated; /* the reply is large enough, although more rows were there */
-    bool failed;    /* there was no memory */
+    message_budget budget;
+    int64_t last_id; /* of the latest row that was looked at; the rest of a truncated page is behind it */
+    bool truncated;  /* the reply is large enough or the budget used up, although more rows were there */
+    bool failed;     /* there was no memory */
 } message_page;
 
 /* ---- message.c ---- */

@@ -1,7 +1,8 @@
 /* Which messages are asked for: the rows of a filter, on a worker, newest first or, for a poller, oldest first. With a
  * text in it (q) this is a search for a literal substring.
  *
- * Each hit is checked against the text itself (HOLDS_TEXT), so that the ways to find candidates may be coarse:
+ * Each candidate is checked against the text itself (HOLDS_TEXT), so that the ways to find them may be coarse. What is
+ * checked is counted: a search ends when its time or its bytes are used up, and says from where to go on.
  *
  * - Few rows: when the other filters leave at most SMALL rows, all of these are read.
  * - The tail: rows that are not indexed yet are read.
@@ -11,6 +12,7 @@
 #include "messages.h"
 
 #include <string.h>
+#include <time.h>
 
 enum {
     SMALL = 2000, /* so many rows are read sooner than looked up: about 2 ms */
@@ -23,17 +25,17 @@ enum {
 };
 
 /* The bits of FIND_CLAUSES, in their order. */
-enum { BY_AGENT = 1, BY_LEVEL = 2, IN_TIME = 4, HOLDS_TEXT = 8 };
+enum { BY_AGENT = 1, BY_LEVEL = 2, IN_TIME = 4 };
 
-/* The text is taken literally, and ASCII letters in any case: SQLite's lower() knows no other letters, and instr()
- * knows no wildcards. */
 static const char *const FIND_CLAUSES[] = {" AND m.agent_id = ?5", " AND m.level = ?6",
-                                           " AND m.at_ms BETWEEN ?7 AND ?8", " AND instr(lower(m.content), ?9) > 0",
-                                           NULL};
+                                           " AND m.at_ms BETWEEN ?7 AND ?8", NULL};
 
 #define MESSAGE_COLUMNS "SELECT m.id, m.agent_id, m.level, m.content, m.at_ms"
+/* The text is taken literally, and ASCII letters in any case: SQLite's lower() knows no other letters, and instr()
+ * knows no wildcards. A column, and not a clause: so every candidate comes to candidates_take(), which counts them. */
+#define HOLDS_TEXT ", instr(lower(m.content), ?9) > 0"
 
-enum { FIND, FIND_FIRST, MATCH, MATCH_FIRST, COUNT, TERMS, INDEXED_TO };
+enum { FIND, FIND_FIRST, SCAN, SCAN_FIRST, MATCH, MATCH_FIRST, COUNT, TERMS, INDEXED_TO };
 
 static const sw_statement STATEMENTS[] = {
     [FIND] = {.name = "find",
@@ -44,16 +46,24 @@ static const sw_statement STATEMENTS[] = {
                     .sql = MESSAGE_COLUMNS
                     " FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} ORDER BY m.id LIMIT ?3 OFFSET ?4",
                     .clauses = FIND_CLAUSES},
-    /* The index is read first, in the order of ids. Its hits are candidates, which the clauses check. */
+    [SCAN] = {.name = "scan",
+              .sql = MESSAGE_COLUMNS HOLDS_TEXT
+              " FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} ORDER BY m.id DESC",
+              .clauses = FIND_CLAUSES},
+    [SCAN_FIRST] = {.name = "scan_first",
+                    .sql = MESSAGE_COLUMNS HOLDS_TEXT
+                    " FROM messages m WHERE m.id > ?1 AND m.id < ?2 {clauses} ORDER BY m.id",
+                    .clauses = FIND_CLAUSES},
+    /* The index is read first, in the order of ids. Its hits are candidates. */
     [MATCH] = {.name = "match",
-               .sql = MESSAGE_COLUMNS " FROM messages_fts f CROSS JOIN messages m ON m.id = f.rowid"
-                                      " WHERE f.messages_fts MATCH ?4 AND f.rowid > ?1 AND f.rowid < ?2 {clauses}"
-                                      " ORDER BY f.rowid DESC LIMIT ?3",
+               .sql = MESSAGE_COLUMNS HOLDS_TEXT
+               " FROM messages_fts f CROSS JOIN messages m ON m.id = f.rowid"
+               " WHERE f.messages_fts MATCH ?4 AND f.rowid > ?1 AND f.rowid < ?2 {clauses} ORDER BY f.rowid DESC",
                .clauses = FIND_CLAUSES},
     [MATCH_FIRST] = {.name = "match_first",
-                     .sql = MESSAGE_COLUMNS " FROM messages_fts f CROSS JOIN messages m ON m.id = f.rowid"
-                                            " WHERE f.messages_fts MATCH ?4 AND f.rowid > ?1 AND f.rowid < ?2 {clauses}"
-                                            " ORDER BY f.rowid LIMIT ?3",
+                     .sql = MESSAGE_COLUMNS HOLDS_TEXT
+                     " FROM messages_fts f CROSS JOIN messages m ON m.id = f.rowid"
+                     " WHERE f.messages_fts MATCH ?4 AND f.rowid > ?1 AND f.rowid < ?2 {clauses} ORDER BY f.rowid",
                      .clauses = FIND_CLAUSES},
     [COUNT] = {.name = "count",
                .sql =
@@ -76,23 +86,28 @@ const sw_table SEARCH_STATEMENTS = SW_TABLE(STATEMENTS);
 
 static uint32_t mask_of(const message_filter *f)
 {
-    return (*f->agent_id ? BY_AGENT : 0u) | (*f->level ? BY_LEVEL : 0u) | (f->check_time ? IN_TIME : 0u) |
-           (*f->text ? HOLDS_TEXT : 0u);
+    return (*f->agent_id ? BY_AGENT : 0u) | (*f->level ? BY_LEVEL : 0u) | (f->check_time ? IN_TIME : 0u);
 }
 
-/* The columns are those of MESSAGE_COLUMNS, in the order of the filter. */
-static sw_status find_rows(sw_db *db, const message_filter *f, int64_t limit, int64_t offset, sw_rows **ret)
+/* The columns are those of MESSAGE_COLUMNS, in the order of the filter, whose text counts for nothing here. */
+static sw_status find_rows(sw_db *db, const message_filter *f, sw_rows **ret)
 {
-    return sw_db_query(db, &STATEMENTS[f->oldest_first ? FIND_FIRST : FIND], mask_of(f), ret, "iiiissiis", f->after_id,
-                       f->before_id, limit, offset, f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
+    return sw_db_query(db, &STATEMENTS[f->oldest_first ? FIND_FIRST : FIND], mask_of(f), ret, "iiiissii", f->after_id,
+                       f->before_id, f->limit, f->offset, f->agent_id, f->level, f->since_ms, f->until_ms);
 }
 
-/* The same rows, found by the search index. `expression` is in the language of FTS5. */
-static sw_status match_index(sw_db *db, const message_filter *f, const char *expression, int64_t limit, sw_rows **ret)
+/* The same rows, all of them, each with HOLDS_TEXT. */
+static sw_status scan_rows(sw_db *db, const message_filter *f, sw_rows **ret)
 {
-    return sw_db_query(db, &STATEMENTS[f->oldest_first ? MATCH_FIRST : MATCH], mask_of(f), ret, "iiisssiis",
-                       f->after_id, f->before_id, limit, expression, f->agent_id, f->level, f->since_ms, f->until_ms,
-                       f->text);
+    return sw_db_query(db, &STATEMENTS[f->oldest_first ? SCAN_FIRST : SCAN], mask_of(f), ret, "iinnssiis", f->after_id,
+                       f->before_id, f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
+}
+
+/* Those of them that the search index finds. `expression` is in the language of FTS5. */
+static sw_status match_index(sw_db *db, const message_filter *f, const char *expression, sw_rows **ret)
+{
+    return sw_db_query(db, &STATEMENTS[f->oldest_first ? MATCH_FIRST : MATCH], mask_of(f), ret, "iinsssiis",
+                       f->after_id, f->before_id, expression, f->agent_id, f->level, f->since_ms, f->until_ms, f->text);
 }
 
 static sw_status one_number(sw_status begun, sw_rows *rows, int64_t *ret)
@@ -186,8 +201,59 @@ static bool page_add(message_page *page, const sw_rows *row)
 
 static sw_status take(sw_rows *rows, message_page *page)
 {
-    while (sw_rows_next(rows) && page_add(page, rows))
-        ;
+    while (sw_rows_next(rows)) {
+        int64_t id = sw_rows_int(rows, 0);
+        bool more = page_add(page, rows);
+        if (!page->truncated)
+            page->last_id = id;
+        if (!more)
+            break;
+    }
+    return sw_rows_done(rows);
+}
+
+/* ---- what a search may use ---- */
+
+enum { LOOK_EVERY = 32, LOOK_BYTES = 256 * 1024 };
+
+static int64_t cpu_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Counts a candidate of `len` bytes. Tells whether the bytes or the time are used up. */
+static bool budget_spent(message_budget *b, size_t len)
+{
+    b->bytes_left -= (int64_t)len;
+    b->unlooked_bytes += len;
+    if (b->bytes_left <= 0)
+        return true;
+    if (++b->unlooked < LOOK_EVERY && b->unlooked_bytes < LOOK_BYTES)
+        return false;
+    b->unlooked = 0;
+    b->unlooked_bytes = 0;
+    return cpu_ms() >= b->cpu_end_ms;
+}
+
+/* Adds those of the rows that hold the text, until the page or the budget is used up. */
+static sw_status candidates_take(sw_rows *rows, message_page *page)
+{
+    while (page->left > 0 && sw_rows_next(rows)) {
+        int64_t id = sw_rows_int(rows, 0);
+        size_t len = sw_rows_view(rows, 3).len;
+        if (sw_rows_int(rows, 5) != 0)
+            page_add(page, rows);
+        if (page->truncated)
+            break;
+        page->last_id = id;
+        if (page->left > 0 && budget_spent(&page->budget, len)) {
+            page->truncated = true;
+            page->left = 0;
+        }
+    }
     return sw_rows_done(rows);
 }
 
@@ -244,16 +310,16 @@ static sw_status read_rows(sw_db *db, const message_filter *f, message_page *pag
 
     if (page->left == 0 || f->after_id >= f->before_id)
         return SW_OK;
-    SW_TRY(find_rows(db, f, page->skip + page->left, 0, &rows));
-    return take(rows, page);
+    SW_TRY(scan_rows(db, f, &rows));
+    return candidates_take(rows, page);
 }
 
 static sw_status match_rows(sw_db *db, const message_filter *f, const char *match, message_page *page)
 {
     sw_rows *rows;
 
-    SW_TRY(match_index(db, f, match, page->skip + page->left, &rows));
-    return take(rows, page);
+    SW_TRY(match_index(db, f, match, &rows));
+    return candidates_take(rows, page);
 }
 
 static sw_status search_long(sw_db *db, const message_filter *f, const size_t *starts, size_t count, message_page *page)
@@ -377,11 +443,12 @@ static sw_status list(sw_db *db, const message_filter *f, message_page *page)
 {
     sw_rows *rows;
 
-    SW_TRY(find_rows(db, f, f->limit, f->offset, &rows));
+    SW_TRY(find_rows(db, f, &rows));
     return take(rows, page);
 }
 
 sw_status search_run(sw_db *db, const message_filter *filter, message_page *page)
 {
+    page->budget.cpu_end_ms = *filter->text ? cpu_ms() + page->budget.cpu_ms : 0;
     return *filter->text ? find_text(db, filter, page) : list(db, filter, page);
 }

@@ -168,8 +168,22 @@ static sw_status read_filter(sw_request *req, message_filter *f)
     return since == INT64_MIN && until == INT64_MAX ? SW_OK : narrow(sw_request_db(req), f, since, until);
 }
 
+/* The rest of a page that ended early: what to set in the same query. */
+static sw_status tell_rest(sw_request *req, const message_filter *f, const message_page *page)
+{
+    const char *name = f->oldest_first ? "after_id" : "before_id";
+    const char *rest = sw_printf(req, "%s=%lld&offset=%lld", name, (long long)page->last_id, (long long)page->skip);
+
+    if (!rest)
+        return SW_NO_MEMORY;
+    sw_reply_header(req, "X-Truncated", "true");
+    sw_reply_header(req, "X-Next-Page", rest);
+    return SW_OK;
+}
+
 sw_status get_messages(sw_request *req)
 {
+    sw_host *host = sw_request_host(req);
     message_filter f;
 
     SW_TRY(read_filter(req, &f));
@@ -179,7 +193,8 @@ sw_status get_messages(sw_request *req)
         .skip = *f.text ? f.offset : 0,
         .left = f.limit,
         .texts = f.oldest_first ? sw_alloc(req, (size_t)f.limit, sizeof *page.texts) : NULL,
-        .bytes_max = (size_t)sw_option_core_int(sw_request_host(req), "limits.page_bytes"),
+        .bytes_max = (size_t)sw_option_core_int(host, "limits.page_bytes"),
+        .budget = {.bytes_left = sw_option_int(host, "search_bytes"), .cpu_ms = sw_option_int(host, "search_time")},
     };
     if (f.oldest_first && !page.texts)
         return SW_NO_MEMORY;
@@ -192,7 +207,5 @@ sw_status get_messages(sw_request *req)
         sw_json_raw(page.reply, NULL, text.at, text.len);
     }
     sw_json_array_end(page.reply);
-    if (page.truncated)
-        sw_reply_header(req, "X-Truncated", "true");
-    return SW_OK;
+    return page.truncated ? tell_rest(req, &f, &page) : SW_OK;
 }

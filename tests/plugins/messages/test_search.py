@@ -87,7 +87,7 @@ def add(server, contents):
 
 @pytest.fixture(scope="module")
 def searched():
-    with Steward() as server:
+    with Steward(options={"plugin:messages": {"search_time": "60s"}}) as server:  # whole pages, with sanitizers too
         generator = random.Random(11)
         contents = [text(generator, 80) for _ in range(ROWS - 6)]
         contents += ["x" * 65536, "名" * 20000 + "末", "Zqx needle qxZ", "tail of the OLD row", "龘", "a龘"]

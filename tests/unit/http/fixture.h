@@ -186,7 +186,7 @@ static inline void test_server_config(test_server *s, const char *const *options
         http_authenticate_on(s->http, provider_lane);
     if (provider_ask)
         http_ask_with(s->http, &s->provider, provider_ask);
-    ck_assert_ptr_nonnull(lanes_start(&s->rt, 2, 1, 2, 64));
+    ck_assert_ptr_nonnull(lanes_start(&s->rt, 2, 1, 2, 128));
     s->rt.writer = writer_start(&s->rt, s->db);
     ck_assert_ptr_nonnull(s->rt.writer);
     ck_assert(loops_start(&s->rt));

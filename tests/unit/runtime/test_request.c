@@ -199,7 +199,7 @@ START_TEST(a_running_read_can_be_ended)
     ck_assert(request_submit(&t.rt, &r->req, SW_LANE_WORKER, read_forever));
     test_sleep(50);
     pthread_mutex_lock(&t.rt.readers.lock);
-    ck_assert_uint_eq(t.rt.readers.count, 3 + 4);
+    ck_assert_uint_eq(t.rt.readers.count, 3 + 2 + 4);
     for (unsigned i = 0; i < t.rt.readers.count; i++)
         if (db_lent_since(t.rt.readers.all[i]) != 0)
             db_interrupt(t.rt.readers.all[i]);

@@ -84,18 +84,18 @@ static sw_status on_too_large(sw_request *req)
 }
 
 static const sw_frame_handler FRAMES[] = {
-    {"L-ASK", SW_ROLES_ALL, SW_LANE_LOOP, on_ask, ""},
-    {"W-ASK", SW_ROLES_ALL, SW_LANE_WORKER, on_ask, ""},
-    {"S-ASK", SW_ROLES_ALL, SW_LANE_SLOW, on_ask, ""},
-    {"MOVE-ASK", SW_ROLES_ALL, SW_LANE_WORKER, on_move, ""},
-    {"SAY", SW_ROLES_ALL, SW_LANE_LOOP, on_say, ""},
-    {"STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_store, ""},
-    {"ASK-STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_ask_store, ""},
-    {"ASK-FAIL", SW_ROLES_ALL, SW_LANE_WORKER, on_ask_fail, ""},
-    {"L-RECEIPT", SW_ROLES_ALL, SW_LANE_LOOP, on_receipt_wanted, ""},
-    {"W-RECEIPT", SW_ROLES_ALL, SW_LANE_WORKER, on_receipt_wanted, ""},
-    {"L-LARGE", SW_ROLES_ALL, SW_LANE_LOOP, on_too_large, ""},
-    {"W-LARGE", SW_ROLES_ALL, SW_LANE_WORKER, on_too_large, ""},
+    {"L-ASK", SW_ROLES_ALL, SW_LANE_LOOP, on_ask, "", 0},
+    {"W-ASK", SW_ROLES_ALL, SW_LANE_WORKER, on_ask, "", 0},
+    {"S-ASK", SW_ROLES_ALL, SW_LANE_SLOW, on_ask, "", 0},
+    {"MOVE-ASK", SW_ROLES_ALL, SW_LANE_WORKER, on_move, "", 0},
+    {"SAY", SW_ROLES_ALL, SW_LANE_LOOP, on_say, "", 0},
+    {"STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_store, "", 0},
+    {"ASK-STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_ask_store, "", 0},
+    {"ASK-FAIL", SW_ROLES_ALL, SW_LANE_WORKER, on_ask_fail, "", 0},
+    {"L-RECEIPT", SW_ROLES_ALL, SW_LANE_LOOP, on_receipt_wanted, "", 0},
+    {"W-RECEIPT", SW_ROLES_ALL, SW_LANE_WORKER, on_receipt_wanted, "", 0},
+    {"L-LARGE", SW_ROLES_ALL, SW_LANE_LOOP, on_too_large, "", 0},
+    {"W-LARGE", SW_ROLES_ALL, SW_LANE_WORKER, on_too_large, "", 0},
 };
 
 /* ---- nothing to recover, but receipts ---- */
