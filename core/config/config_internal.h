@@ -79,4 +79,8 @@ const char *config_hint_section(config *c, const char *section);
 /* What to say behind a wrong value: the value itself unless it is secret, or where to get a good one. */
 const char *config_hint_value(config *c, const config_entry *e, const char *text);
 
+/* quota_options.c: a table of core_options.c. */
+enum { QUOTA_OPTION_COUNT = 7 };
+extern const sw_option QUOTA_OPTIONS[QUOTA_OPTION_COUNT];
+
 #endif

@@ -2,7 +2,7 @@
  * config/steward.conf and the manual are made from these tables.
  *
  * A summary is what somebody reads who looks for the right value: what the option does, and when to change it. */
-#include "core/config/config.h"
+#include "core/config/config_internal.h"
 
 /* Bytes, and milliseconds. */
 #define KIB    INT64_C(1024)
@@ -132,6 +132,13 @@ static const sw_option STORAGE[] = {
      .min = MIB,
      .max = 64 * GIB,
      .summary = "Size of the write-ahead log above which writing pauses until it has been folded into the database."},
+    {.name = "min_free",
+     .type = SW_OPTION_SIZE,
+     .default_value = "256M",
+     .max = 1024 * GIB * 1024,
+     .summary =
+         "Free disk below which log lines are refused with 503, so that chats, approvals and logins go on; 0 for "
+         "none."},
     {.name = "batch_max",
      .type = SW_OPTION_INT,
      .default_value = "512",
@@ -544,6 +551,10 @@ const config_section CORE_SECTIONS[] = {
     {.section = "auth", .options = AUTH, .count = COUNT(AUTH), .summary = "Logins, passwords and keys."},
     {.section = "cors", .options = CORS, .count = COUNT(CORS), .summary = "Web pages of other origins."},
     {.section = "limits", .options = LIMITS, .count = COUNT(LIMITS), .summary = "Bounds on what clients may use."},
+    {.section = "quota",
+     .options = QUOTA_OPTIONS,
+     .count = QUOTA_OPTION_COUNT,
+     .summary = "What one user may use a second. A refusal names the option."},
     {.section = "ws", .options = WS, .count = COUNT(WS), .summary = "WebSockets, at /api/ws."},
     {.section = "outbound",
      .options = OUTBOUND,

@@ -95,6 +95,8 @@ sw_status db_exec(sw_db *db, const char *sql);
 bool db_interrupted(const sw_db *db);
 /* Rows changed and last rowid of the latest statement. */
 int64_t db_changes(const sw_db *db);
+/* Rows changed by all statements so far. */
+int64_t db_total_changes(const sw_db *db);
 int64_t db_last_id(const sw_db *db);
 /* As sw_db_query, arguments as a va_list. */
 sw_status db_vquery(sw_db *db, const sw_statement *st, uint32_t mask, sw_rows **ret_rows, const char *format,

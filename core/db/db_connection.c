@@ -342,6 +342,11 @@ int64_t db_changes(const sw_db *db)
     return db->changes;
 }
 
+int64_t db_total_changes(const sw_db *db)
+{
+    return db->raw ? sqlite3_total_changes64(db->raw) : 0;
+}
+
 int64_t db_last_id(const sw_db *db)
 {
     return db->raw ? sqlite3_last_insert_rowid(db->raw) : 0;

@@ -12,10 +12,11 @@
 #include "core/http/own_routes.h"
 #include "core/http/rate.h"
 #include "core/http/uri.h"
+#include "core/runtime/quota.h"
 #include <string.h>
 #include <strings.h>
 
-enum { TOKEN_MAX = 8192, ASK_TRIES = 4 };
+enum { TOKEN_MAX = 8192, ASK_TRIES = 4, DISK_RETRY_S = 30 };
 
 typedef enum {
     AUTH_DECIDED = 0, /* x->req.who is set, or is nobody (public routes)                   */
@@ -32,6 +33,8 @@ static void admit(exchange *x);
 static auth_answer auth_begin(exchange *x);
 static sw_status auth_role(exchange *x);
 static void answer_failure(exchange *x);
+static sw_status within_quota(exchange *x, int64_t now_ms);
+static sw_status disk_allows(exchange *x);
 static sw_status auth_then_handle(sw_request *req);
 static const char *type_refused(exchange *x);
 static bool is_foreign_form(const exchange *x);
@@ -185,7 +188,8 @@ static void admit(exchange *x)
     auth_answer answer = auth_begin(x);
     if (answer == AUTH_REFUSED)
         return;
-    if (answer == AUTH_DECIDED && auth_role(x) != SW_OK) {
+    if (answer == AUTH_DECIDED &&
+        (auth_role(x) != SW_OK || within_quota(x, x->home->clock.mono_ms) != SW_OK || disk_allows(x) != SW_OK)) {
         answer_failure(x);
         return;
     }
@@ -360,6 +364,46 @@ static sw_status auth_role(exchange *x)
     }
 }
 
+/* ---- what the principal may still use, and what the disk allows ---- */
+
+static sw_status over_quota(exchange *x, quota_kind kind, int64_t wait_ms)
+{
+    sw_fail_retry_after(&x->req, (int)((wait_ms + 999) / 1000));
+    return sw_fail(&x->req, SW_RATE_LIMITED, NULL, "too much at once: %s allows %lld a second", quota_name(kind),
+                   (long long)quota_per_second(x->home->server->rt->quotas, kind));
+}
+
+/* SW_OK, or the failure is set. What is urgent has a count of its own, and no other quota keeps it back. Any thread. */
+static sw_status within_quota(exchange *x, int64_t now_ms)
+{
+    quotas *q = x->home->server->rt->quotas;
+    const sw_principal *who = &x->req.who;
+    bool urgent = x->req.urgent;
+    if (!quota_counts(q, who))
+        return SW_OK;
+    quota_kind kind = urgent ? QUOTA_URGENT : QUOTA_REQUESTS;
+    int64_t wait = quota_take(q, who, kind, 1, now_ms);
+    if (wait == 0 && !urgent && x->method != HEAD_GET && x->method != HEAD_HEAD) {
+        kind = QUOTA_ROWS;
+        wait = quota_wait(q, who, kind, now_ms);
+    }
+    size_t len = wait == 0 && !urgent ? evbuffer_get_length(evhttp_request_get_input_buffer(x->ev)) : 0;
+    if (len > 0) {
+        kind = QUOTA_BYTES;
+        wait = quota_take(q, who, kind, (int64_t)len, now_ms);
+    }
+    return wait == 0 ? SW_OK : over_quota(x, kind, wait);
+}
+
+static sw_status disk_allows(exchange *x)
+{
+    if ((x->route->row.flags & SW_WORK_BULK) == 0 ||
+        !atomic_load_explicit(&x->home->server->rt->disk_low, memory_order_relaxed))
+        return SW_OK;
+    sw_fail_retry_after(&x->req, DISK_RETRY_S);
+    return sw_fail(&x->req, SW_UNAVAILABLE, NULL, DISK_LOW_TEXT);
+}
+
 /* The sw_handler of a route whose token must be asked for: asks, checks, and goes on with the route's own. */
 static sw_status auth_then_handle(sw_request *req)
 {
@@ -374,6 +418,8 @@ static sw_status auth_then_handle(sw_request *req)
     if (!open && status != SW_OK)
         return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
     SW_TRY(auth_role(x));
+    SW_TRY(within_quota(x, sw_monotonic_ms()));
+    SW_TRY(disk_allows(x));
     sw_lane lane = x->route->row.lane;
     /* A worker may do what the loop may; the other lanes are for those who need them. */
     if (lane == req->lane || (lane == SW_LANE_LOOP && req->lane == SW_LANE_WORKER))

@@ -1,5 +1,6 @@
 /* One batch: the steps of many requests in one transaction, committed together; then their effects, then their ends. */
 #include "core/base/log.h"
+#include "core/runtime/quota.h"
 #include "core/runtime/storage_watch.h"
 #include "core/runtime/writer_internal.h"
 
@@ -178,6 +179,12 @@ void batch_reset(writer *w)
     w->batch = (batch){.outcomes = outcomes};
 }
 
+static void charge_rows(writer *w, const sw_request *req, int64_t rows, int64_t now)
+{
+    if (rows > 0 && quota_counts(w->rt->quotas, &req->who))
+        quota_charge(w->rt->quotas, &req->who, QUOTA_ROWS, rows, now / 1000000);
+}
+
 /* Its steps. */
 static void run_steps(writer *w, job *j, int64_t began)
 {
@@ -190,9 +197,11 @@ static void run_steps(writer *w, job *j, int64_t began)
         before = now;
         if (oldest_ms == 0 && (oldest_ms = of_job(j)->handed_ms) != 0)
             atomic_store_explicit(&w->oldest_ms, oldest_ms, memory_order_relaxed);
+        int64_t rows = db_total_changes(w->db);
         run_one(w, of_job(j));
         now = now_ns();
         writer_charge(w, j, now - before);
+        charge_rows(w, of_job(j), db_total_changes(w->db) - rows, now);
         if (urgent && b->until_ns > now + URGENT_NS)
             b->until_ns = now + URGENT_NS;
         if (now >= b->until_ns || b->count == w->batch_max || b->failed || b->full)

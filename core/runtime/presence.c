@@ -147,3 +147,12 @@ uint64_t presence_loops(presence *p, int64_t user_id)
     pthread_mutex_unlock(&s->lock);
     return loops;
 }
+
+uint32_t presence_sockets(presence *p, int64_t user_id)
+{
+    shard *s = lock_shard(p, user_id);
+    entry **at = find(s, user_id);
+    uint32_t sockets = !at || !*at ? 0 : (*at)->sockets;
+    pthread_mutex_unlock(&s->lock);
+    return sockets;
+}

@@ -19,5 +19,7 @@ bool presence_enter(presence *p, int64_t user_id, unsigned loop);
 uint32_t presence_leave(presence *p, int64_t user_id, unsigned loop, bool last_here);
 /* The loops that hold a socket of this user: bit (index % 64); 0: the user is offline. */
 uint64_t presence_loops(presence *p, int64_t user_id);
+/* How many sockets of this user are registered. */
+uint32_t presence_sockets(presence *p, int64_t user_id);
 
 #endif

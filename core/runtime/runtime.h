@@ -46,7 +46,8 @@ struct runtime {
     struct lanes *lanes;
     writer *writer;
     principals *principals;
-    struct hub *hub; /* core/ws's */
+    struct quotas *quotas; /* NULL: nobody has any */
+    struct hub *hub;       /* core/ws's */
     struct defers *defers;
     struct storage_watch *watch; /* NULL in tests without one */
     struct outbound *outbound;   /* core/outbound's; NULL while it does not run */
@@ -58,6 +59,7 @@ struct runtime {
     int listen_fd; /* above 0: http listens on it instead of a port, and closes it */
     int bound_fd;  /* above 0: the port is taken, see http_bind(); closed by server_close() unless http_open() has it */
     _Atomic bool draining, ready;
+    _Atomic bool disk_low;     /* less is free than storage.min_free */
     bool safe_mode;            /* `serve --safe-mode`: only what people need to sign in */
     int64_t started_ms;        /* monotonic */
     struct registry *registry; /* core/plugin's */
@@ -130,6 +132,9 @@ bool loops_open(runtime *rt, unsigned count); /* bases and mailboxes, no threads
 bool loops_start(runtime *rt);
 void loops_stop(runtime *rt); /* breaks and joins */
 void loops_close(runtime *rt);
+
+/* What is refused while disk_low is told so. */
+#define DISK_LOW_TEXT "the disk is nearly full: less is free than storage.min_free, and log lines are refused"
 
 /* ---- memory (runtime/allocator.c) ---- */
 /* With jemalloc, free memory goes back to the system within seconds, also in a process that then does nothing (jemalloc

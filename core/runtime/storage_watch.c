@@ -91,6 +91,20 @@ static void measure_disk(storage_watch *w)
         w->free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
 }
 
+/* Below the floor what is SW_WORK_BULK is refused, so that the rest goes on. */
+static void judge_disk(storage_watch *w)
+{
+    int64_t least = w->rt->config ? config_int(w->rt->config, "storage.min_free") : 0;
+    bool low = w->free_bytes >= 0 && w->free_bytes < least;
+    if (atomic_exchange(&w->rt->disk_low, low) == low)
+        return;
+    if (low)
+        log_error("storage", "log lines are refused: %lld bytes of the disk are free, and storage.min_free is %lld",
+                  (long long)w->free_bytes, (long long)least);
+    else
+        log_info("storage", "log lines are taken again: %lld bytes of the disk are free", (long long)w->free_bytes);
+}
+
 static void look(storage_watch *w)
 {
     char why[sizeof w->lost_why] = "", one[sizeof why];
@@ -103,6 +117,7 @@ static void look(storage_watch *w)
     w->store_bytes = bytes[DATABASE];
     w->wal_bytes = bytes[WAL];
     measure_disk(w);
+    judge_disk(w);
 
     pthread_mutex_lock(&w->lock);
     bool was_lost = w->lost_why[0] != '\0', lost = *why != '\0';

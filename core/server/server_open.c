@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/sandbox.h"
 #include "core/outbound/outbound.h"
+#include "core/runtime/quota.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/storage_watch.h"
 #include "core/runtime/thread.h"
@@ -107,7 +108,8 @@ static bool open_runtime(server *s, const thread_counts *t)
     runtime *rt = &s->rt;
     const config *c = rt->config;
     rt->principals = principals_new(PRINCIPALS_GOOD, PRINCIPALS_BAD);
-    if (!rt->principals)
+    rt->quotas = quotas_new(c);
+    if (!rt->principals || !rt->quotas)
         return say("no memory for the principal cache");
     if (!loops_open(rt, t->loops))
         return say("the event loops cannot be opened");

@@ -4,6 +4,7 @@
 #include "core/admin/operator/operator.h"
 #include "core/base/log.h"
 #include "core/outbound/outbound.h"
+#include "core/runtime/quota.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -99,6 +100,7 @@ void server_close(server *s)
     admin_close(rt);
     crashes_close(s->crashes);
     principals_free(rt->principals);
+    quotas_free(rt->quotas);
     crypto_wipe(&rt->keys, sizeof rt->keys);
     data_dir_close(s);
     for (unsigned i = 0; i < s->config_count; i++)

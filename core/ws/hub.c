@@ -9,6 +9,7 @@
 #include "core/base/table.h"
 #include "core/common/buf.h"
 #include "core/http/uri.h"
+#include "core/runtime/quota.h"
 #include "core/ws/output.h"
 #include "core/ws/socket.h"
 #include "core/ws/ws_connection.h"
@@ -219,6 +220,19 @@ static size_t write_head(char head[HEAD_MAX], const http_upgrade *up, const char
     return len > 0 && len < HEAD_MAX ? (size_t)len : 0;
 }
 
+/* May that user have one more? Else it is refused. */
+static bool user_may_open(struct hub *h, loop *l, struct evhttp_request *request, const sw_principal *who)
+{
+    const quotas *q = h->rt->quotas;
+    uint32_t most = quota_counts(q, who) ? quota_sockets(q) : 0;
+    if (most == 0 || presence_sockets(h->presence, who->user_id) < most)
+        return true;
+    char text[80];
+    snprintf(text, sizeof text, "too many sockets: quota.sockets allows one user %u", most);
+    http_refuse(l, request, SW_RATE_LIMITED, NULL, text);
+    return false;
+}
+
 /* From an HTTP request that was found to be a good upgrade to an open socket. On its loop. */
 void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up)
 {
@@ -242,6 +256,8 @@ void hub_upgrade(loop *l, struct evhttp_request *request, const http_upgrade *up
         http_refuse(l, request, SW_BUSY, NULL, full ? "too many sockets" : "the server is shutting down");
         return;
     }
+    if (!user_may_open(h, l, request, up->who))
+        return;
     o.deflate = h->o.compression && hl->deflate && offers_deflate(request);
     o.head_len = write_head(head, up, trimmed.at, o.deflate);
     if (!ws_connection_open(hl, &o)) {

@@ -32,6 +32,8 @@ typedef struct receipt {
     int64_t tag;
 } receipt;
 
+static bool is_left_out(ws_socket *s, const sw_frame *f, size_t len);
+static void tell_left_out(ws_socket *s);
 static bool has_room(ws_socket *s, size_t len, size_t limit);
 static bool crowded(const ws_socket *s, size_t len);
 static bool append(ws_socket *s, const void *bytes, size_t len, sw_frame *frame);
@@ -75,11 +77,8 @@ void output_frame(ws_socket *s, sw_frame *f)
     const frame_image *packed = s->deflate ? frame_packed(f, s->home->deflate) : NULL;
     const void *bytes = packed ? packed->bytes : f->wire;
     size_t len = packed ? packed->len : f->wire_len;
-    /* The last eighth is for frames that may not be dropped. */
-    if ((f->flags & SW_FRAME_DROPPABLE) != 0 && !has_room(s, len, h->o.queue - h->o.queue / 8)) {
-        atomic_fetch_add_explicit(&h->dropped, 1, memory_order_relaxed);
+    if ((f->flags & SW_FRAME_DROPPABLE) != 0 && is_left_out(s, f, len))
         return;
-    }
     if (!has_room(s, len, h->o.queue) || crowded(s, len)) {
         if (s->state == SOCKET_OPEN)
             close_slow(s);
@@ -108,6 +107,46 @@ void output_control(ws_socket *s, const void *bytes, size_t len)
     if (!append(s, bytes, len, NULL))
         socket_end(s);
 }
+
+/* ---- what a slow client is not sent ---- */
+
+/* The last eighth of the queue is for frames that may not be dropped. Of a type whose client is told how many he
+ * missed, none is sent then before half of the queue is free again: so he sees pieces of the whole, each with its
+ * count. */
+static bool is_left_out(ws_socket *s, const sw_frame *f, size_t len)
+{
+    struct hub *h = s->home->hub;
+    bool told = h->types.all[f->type].row.left_out != NULL, missing = told && s->left_out > 0;
+    size_t limit = missing ? h->o.queue / 2 : h->o.queue - h->o.queue / 8;
+    if (has_room(s, len, limit) && !crowded(s, len)) {
+        if (missing)
+            tell_left_out(s);
+        return s->state != SOCKET_OPEN;
+    }
+    atomic_fetch_add_explicit(&h->dropped, 1, memory_order_relaxed);
+    if (told) {
+        s->left_out++;
+        s->left_out_type = f->type;
+    }
+    return true;
+}
+
+/* A frame of the type's own module says how many. */
+static void tell_left_out(ws_socket *s)
+{
+    struct hub *h = s->home->hub;
+    uint64_t count = s->left_out;
+    s->left_out = 0;
+    if (s->state != SOCKET_OPEN)
+        return;
+    sw_frame *f = frame_new(h->o.frame_limit);
+    h->types.all[s->left_out_type].row.left_out(&f->json, count);
+    if (frame_seal(f, &h->types))
+        output_frame(s, f);
+    frame_unref(f);
+}
+
+/* ---- room ---- */
 
 /* Is there room for `len` more? An empty queue takes anything; what the kernel would take is written first. */
 static bool has_room(ws_socket *s, size_t len, size_t limit)
@@ -181,6 +220,8 @@ static void after_write(ws_socket *s)
 {
     if (s->state == SOCKET_ENDED)
         return;
+    if (!s->blocked && s->left_out > 0)
+        tell_left_out(s);
     if (!s->blocked && s->state == SOCKET_ENDING)
         socket_end(s);
     else if (!s->blocked && s->state == SOCKET_DISCARD)

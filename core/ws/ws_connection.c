@@ -5,6 +5,7 @@
 #include "core/ws/ws_connection.h"
 
 #include "core/base/log.h"
+#include "core/runtime/quota.h"
 #include "core/ws/output.h"
 #include "core/ws/recovery.h"
 #include "core/ws/socket.h"
@@ -153,6 +154,23 @@ static void charge(ws_socket *s, int64_t frames, int64_t bytes)
     socket_schedule(s);
 }
 
+/* The same for its user, over all of his sockets, and for what his frames have had written. */
+static void charge_user(ws_socket *s, int64_t frames, int64_t bytes)
+{
+    quotas *q = s->home->hub->rt->quotas;
+    int64_t now_ms = s->home->now_ms;
+    if (s->state != SOCKET_OPEN || !quota_counts(q, &s->who))
+        return;
+    int64_t wait = quota_charge(q, &s->who, QUOTA_FRAMES, frames, now_ms);
+    wait = later(wait, quota_charge(q, &s->who, QUOTA_BYTES, bytes, now_ms));
+    wait = later(wait, quota_wait(q, &s->who, QUOTA_ROWS, now_ms));
+    if (wait == 0)
+        return;
+    socket_pause(s, PAUSE_RATE);
+    s->resume_ms = later(s->resume_ms, now_ms + later(wait, REST_MS));
+    socket_schedule(s);
+}
+
 static void inflate_text(ws_socket *s, const codec_event *e)
 {
     uint8_t *text = NULL;
@@ -227,11 +245,13 @@ static size_t feed(ws_socket *s, uint8_t *data, size_t len, size_t *ret_want)
         take_event(s, &e);
         if (frames >= 16) {
             charge(s, frames, (int64_t)(used - before));
+            charge_user(s, frames, (int64_t)(used - before));
             frames = 0;
             before = used;
         }
     }
     charge(s, frames, (int64_t)(used - before));
+    charge_user(s, frames, (int64_t)(used - before));
     return used;
 }
 

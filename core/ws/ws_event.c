@@ -82,6 +82,10 @@ void ws_event_take(ws_socket *s, char *text, size_t len)
     } else if (!code && (t->row.roles & SW_ROLE_BIT(s->who.role)) == 0) {
         code = "not_allowed";
         error = "not allowed for this role";
+    } else if (!code && (t->row.flags & SW_WORK_BULK) != 0 &&
+               atomic_load_explicit(&h->rt->disk_low, memory_order_relaxed)) {
+        code = "storage_unavailable";
+        error = DISK_LOW_TEXT;
     }
     bool idle = pipeline_idle(&s->work);
     if (code && idle)

@@ -120,8 +120,10 @@ struct ws_socket {
     int64_t over_since_ms, over_last_ms;
     int64_t errors_since_ms;
     uint32_t errors;
-    uint64_t queued_total;     /* bytes ever queued */
-    int64_t seen_id;           /* stored frames up to it were replayed */
+    uint64_t queued_total; /* bytes ever queued */
+    int64_t seen_id;       /* stored frames up to it were replayed */
+    uint64_t left_out;     /* frames of this type, since its client was told so last */
+    uint16_t left_out_type;
     backlog *backlog;          /* NULL when nothing waits */
     struct receipt *receipts;  /* in order */
     struct recovery *recovery; /* NULL when live */

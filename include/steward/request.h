@@ -23,8 +23,10 @@ typedef enum {
 
 /* Since 1.2. Flags of a row, of sw_route and of sw_frame_handler alike. */
 enum {
-    SW_WORK_URGENT = 256 /* nothing else may keep it waiting: its steps on SW_LANE_WORKER have threads of their own, and
-                            its write step goes first. For short work that people depend on, such as an approval */
+    SW_WORK_URGENT = 256, /* nothing else may keep it waiting: its steps on SW_LANE_WORKER have threads of their own,
+                            and its write step goes first. For short work that people depend on, such as an approval */
+    SW_WORK_BULK = 512    /* what the server can do without for a while, such as log lines: refused with SW_UNAVAILABLE
+                             while    less disk is free than storage.min_free */
 };
 
 /* Who asks. */

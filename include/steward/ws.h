@@ -28,6 +28,10 @@ typedef struct {
     sw_handler handle;
     const char *summary;
     uint32_t flags; /* since 1.2: SW_WORK_* */
+    /* Since 1.2. Frames of this type with SW_FRAME_DROPPABLE that a slow client was not sent are counted, and this
+     * writes the members of a frame that tells it how many, when it can be sent frames again. On the event loop, so it
+     * must be quick. With NULL nobody is told. */
+    void (*left_out)(sw_json *frame, uint64_t count);
 } sw_frame_handler;
 
 /* The members of the incoming envelope. The texts point into the frame and live as long as the request. */
@@ -51,7 +55,7 @@ SW_EXPORT sw_frame *sw_frame_new_tx(sw_tx *tx);    /* write step           */
 SW_EXPORT sw_json *sw_frame_json(sw_frame *frame);
 
 enum {
-    SW_FRAME_DROPPABLE = 1, /* a piece of a stream, which may be dropped for a slow client */
+    SW_FRAME_DROPPABLE = 1, /* may be left out for a slow client: a piece of a stream, a log line */
     SW_FRAME_RECEIPT = 2    /* calls `receipt` of the plugin with the tag of the frame, when its bytes have left a
                                socket whose client did not ask for hello */
 };

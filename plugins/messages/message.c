@@ -3,6 +3,7 @@
  * in the write step; what is sent leaves after the commit. Memory is the request's. */
 #include "messages.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ADD, ADD_ABOVE, KEY_FIND, KEY_PUT };
@@ -187,8 +188,30 @@ sw_status message_announce(sw_tx *tx, const message *m, bool by_frame)
     sw_json_text(out, "sender_role", sw_role_name(sender->role));
     message_write(out, "payload", m);
     sw_json_time(out, "timestamp", m->at_ms);
+    sw_frame_mark(frame, 0, SW_FRAME_DROPPABLE, 0);
     sw_tx_send(tx, frame, &humans);
     return sw_tx_publish(tx, SW_EVENT_MESSAGE_STORED, &event, sizeof event);
+}
+
+/* Dashboards show `level` and `content` of any SYSTEM_LOG unchecked: so this one is as complete as a stored message.
+ * Its id is of none. */
+void message_left_out(sw_json *out, uint64_t count)
+{
+    char content[120];
+    int64_t now = sw_now_ms();
+
+    snprintf(content, sizeof content,
+             "%llu log lines were left out here, since this client reads too slowly; they are stored",
+             (unsigned long long)count);
+    sw_json_text(out, "type", "SYSTEM_LOG");
+    sw_json_object_begin(out, "payload");
+    sw_json_int(out, "id", 0);
+    sw_json_text(out, "agent_id", "steward");
+    sw_json_text(out, "level", "WARNING");
+    sw_json_text(out, "content", content);
+    sw_json_time(out, "timestamp", now);
+    sw_json_object_end(out);
+    sw_json_time(out, "timestamp", now);
 }
 
 sw_status message_report(sw_tx *tx, const message *m)

@@ -88,6 +88,8 @@ void message_write(sw_json *out, const char *key, const message *m);
 SW_MUST_USE sw_status store_add(sw_tx *tx, message *m);
 /* Sends it to all humans and publishes message.stored. */
 SW_MUST_USE sw_status message_announce(sw_tx *tx, const message *m, bool by_frame);
+/* Tells a slow client how many SYSTEM_LOGs it was not sent. On a loop. */
+void message_left_out(sw_json *out, uint64_t count);
 /* Notes it as the sender's latest report. */
 SW_MUST_USE sw_status message_report(sw_tx *tx, const message *m);
 

@@ -66,7 +66,7 @@ static const sw_route ROUTES[] = {
      .lane = SW_LANE_WORKER,
      .handle = post_messages,
      .summary = "Store a message, or an array of up to 1,000.",
-     .flags = SW_ROUTE_LARGE_BODY,
+     .flags = SW_ROUTE_LARGE_BODY | SW_WORK_BULK,
      .request = "{\"agent_id\":\"builder\",\"level\":\"INFO\",\"content\":\"build 7 passed\"}",
      .response = MESSAGE_EXAMPLE},
 };
@@ -76,6 +76,8 @@ static const sw_frame_handler FRAMES[] = {
      .roles = SW_ROLES_SYSTEM,
      .lane = SW_LANE_WORKER,
      .handle = on_system_log,
+     .flags = SW_WORK_BULK,
+     .left_out = message_left_out,
      .summary = "Report a log line, as a message."},
 };
 

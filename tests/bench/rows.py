@@ -6,6 +6,7 @@ import random
 import resource
 import time
 
+from fair_rows import fair
 from harness import (LOAD_CORES, PASSWORD, PINNED, ROUNDS, SCHEMA, SECONDS, SERVER_CORES, Server, build, copied_store, cores, cpu_ns,
                      free_port, how, load_http, median, process, rss_kib, run_tool, scratch, tool, write)
 
@@ -326,5 +327,5 @@ def prepared(row):
     return run
 
 
-ROWS = {f.__name__: prepared(f) for f in (ping, get50, post, array, relay, idle, fanout, search, storm, start,
+ROWS = {f.__name__: prepared(f) for f in (ping, get50, post, array, relay, idle, fanout, search, storm, fair, start,
                                               rules)}

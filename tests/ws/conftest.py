@@ -12,6 +12,6 @@ from support.steward import Steward  # noqa: E402
 @pytest.fixture(scope="module")
 def server():
     """One server per test file, with an agent."""
-    with Steward() as running:
+    with Steward(options={"quota": {"sockets": "0"}}) as running:
         running.agent_id, running.agent_token = running.agent("agent")
         yield running

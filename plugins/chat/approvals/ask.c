@@ -217,17 +217,19 @@ static sw_status refuse_more(chat *c, asking *ask, fault f)
     return refuse(ask, f);
 }
 
-/* An agent may not bury the requests of others under its own. Butler's are as many as they are. */
+/* Nobody may bury the requests of others under his own; Butler, who asks for many, has a bound of its own. */
 static sw_status check_limits(chat *c, sw_tx *tx, asking *ask)
 {
     int64_t me = ask->frame.envelope.sender_id, mine = 0, all = 0;
-    int64_t mine_max = sw_option_int(c->host, "pending_max"), all_max = sw_option_int(c->host, "pending_total_max");
+    bool by_agent = ask->frame.envelope.sender_role == SW_ROLE_AGENT;
+    int64_t mine_max = sw_option_int(c->host, by_agent ? "pending_max" : "butler_pending_max");
+    int64_t all_max = sw_option_int(c->host, "pending_total_max");
     sw_rows *rows = NULL;
 
-    if (ask->frame.envelope.sender_role != SW_ROLE_AGENT)
-        return SW_OK;
     sw_status begun = sw_db_query(sw_tx_db(tx), &STATEMENTS[PENDING_OF], 0, &rows, "ii", me, mine_max);
     SW_TRY(count(begun, rows, &mine));
+    if (!by_agent)
+        return mine >= mine_max ? refuse_more(c, ask, FAULT_TOO_MANY_PENDING) : SW_OK;
     begun = sw_db_query(sw_tx_db(tx), &STATEMENTS[PENDING_ALL], 0, &rows, "i", all_max);
     SW_TRY(count(begun, rows, &all));
     if (mine >= mine_max || all >= all_max)

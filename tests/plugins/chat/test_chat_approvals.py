@@ -323,3 +323,17 @@ def test_a_command_with_half_a_character_is_asked_and_hashed_with_u_fffd(house):
                     '"command":"echo \\ud83c","reason":"x"}}')
         assert admin.get("AUTH_REQUEST")["payload"]["command"] == "echo \ufffd"
         assert listed(house, "halved")["command_sha256"] == hashlib.sha256("echo \ufffd".encode()).hexdigest()
+
+
+def test_butler_has_at_most_so_many_requests_pending():
+    with Steward(options={"plugin:chat": {"butler_pending_max": "3"}}) as server:
+        furnish(server)
+        for n in range(3):
+            ask(server, f"open-{n}")
+        with Socket(server, server.butler, query="&hello=1") as butler:
+            butler.send({**frame(server, "one-more"), "local_id": "l"})
+            assert butler.get("ERROR")["payload"]["code"] == "too_many_approvals"
+            butler.send(frame(server, "open-1"))
+            assert butler.get("ACK")["id"], "a repeat is not one more"
+        assert answer(server, "open-0").status_code == 200
+        ask(server, "one-more")

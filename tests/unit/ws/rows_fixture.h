@@ -154,9 +154,9 @@ static const sw_recovery RECOVERY = {.size = sizeof RECOVERY,
                                      .receipt = receipt};
 
 static const sw_frame_handler FRAMES[] = {
-    {"STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_store, "", 0},
-    {"PEND", SW_ROLES_ALL, SW_LANE_WORKER, on_pend, "", 0},
-    {"PIECE", SW_ROLES_ALL, SW_LANE_LOOP, on_piece, "", 0},
+    {.type = "STORE", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_store},
+    {.type = "PEND", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_pend},
+    {.type = "PIECE", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_piece},
 };
 
 static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1", .frames = SW_TABLE(FRAMES),

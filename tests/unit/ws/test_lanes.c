@@ -108,19 +108,19 @@ static sw_status on_refuse(sw_request *req)
 }
 
 static const sw_frame_handler FRAMES[] = {
-    {"L-SAY", SW_ROLES_ALL, SW_LANE_LOOP, on_say, "", 0},
-    {"W-SAY", SW_ROLES_ALL, SW_LANE_WORKER, on_say, "", 0},
-    {"STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_store, "", 0},
-    {"SAY-STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_say_store, "", 0},
-    {"L-MOVE", SW_ROLES_ALL, SW_LANE_LOOP, on_move, "", 0},
-    {"MOVE-HASH", SW_ROLES_ALL, SW_LANE_WORKER, on_move_hash, "", 0},
-    {"H-SAY", SW_ROLES_ALL, SW_LANE_HASH, on_nap_say, "", 0},
-    {"S-STORE", SW_ROLES_ALL, SW_LANE_SLOW, on_nap_store, "", 0},
-    {"FAIL-STEP", SW_ROLES_ALL, SW_LANE_WORKER, on_fail_step, "", 0},
-    {"REFUSE", SW_ROLES_ALL, SW_LANE_WORKER, on_refuse, "", 0},
-    {"L-REFUSE", SW_ROLES_ALL, SW_LANE_LOOP, on_refuse, "", 0},
-    {"DEFER", SW_ROLES_ALL, SW_LANE_WORKER, on_defer, "", 0},
-    {"ADMINS", SW_ROLE_BIT(SW_ROLE_ADMIN), SW_LANE_LOOP, on_say, "", 0},
+    {.type = "L-SAY", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_say},
+    {.type = "W-SAY", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_say},
+    {.type = "STORE", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_store},
+    {.type = "SAY-STORE", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_say_store},
+    {.type = "L-MOVE", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_move},
+    {.type = "MOVE-HASH", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_move_hash},
+    {.type = "H-SAY", .roles = SW_ROLES_ALL, .lane = SW_LANE_HASH, .handle = on_nap_say},
+    {.type = "S-STORE", .roles = SW_ROLES_ALL, .lane = SW_LANE_SLOW, .handle = on_nap_store},
+    {.type = "FAIL-STEP", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_fail_step},
+    {.type = "REFUSE", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_refuse},
+    {.type = "L-REFUSE", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_refuse},
+    {.type = "DEFER", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_defer},
+    {.type = "ADMINS", .roles = SW_ROLE_BIT(SW_ROLE_ADMIN), .lane = SW_LANE_LOOP, .handle = on_say},
 };
 
 static const sw_plugin PROBE = {SW_PLUGIN_HEAD, .name = "probe", .version = "1", .frames = SW_TABLE(FRAMES)};

@@ -84,18 +84,18 @@ static sw_status on_too_large(sw_request *req)
 }
 
 static const sw_frame_handler FRAMES[] = {
-    {"L-ASK", SW_ROLES_ALL, SW_LANE_LOOP, on_ask, "", 0},
-    {"W-ASK", SW_ROLES_ALL, SW_LANE_WORKER, on_ask, "", 0},
-    {"S-ASK", SW_ROLES_ALL, SW_LANE_SLOW, on_ask, "", 0},
-    {"MOVE-ASK", SW_ROLES_ALL, SW_LANE_WORKER, on_move, "", 0},
-    {"SAY", SW_ROLES_ALL, SW_LANE_LOOP, on_say, "", 0},
-    {"STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_store, "", 0},
-    {"ASK-STORE", SW_ROLES_ALL, SW_LANE_WORKER, on_ask_store, "", 0},
-    {"ASK-FAIL", SW_ROLES_ALL, SW_LANE_WORKER, on_ask_fail, "", 0},
-    {"L-RECEIPT", SW_ROLES_ALL, SW_LANE_LOOP, on_receipt_wanted, "", 0},
-    {"W-RECEIPT", SW_ROLES_ALL, SW_LANE_WORKER, on_receipt_wanted, "", 0},
-    {"L-LARGE", SW_ROLES_ALL, SW_LANE_LOOP, on_too_large, "", 0},
-    {"W-LARGE", SW_ROLES_ALL, SW_LANE_WORKER, on_too_large, "", 0},
+    {.type = "L-ASK", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_ask},
+    {.type = "W-ASK", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_ask},
+    {.type = "S-ASK", .roles = SW_ROLES_ALL, .lane = SW_LANE_SLOW, .handle = on_ask},
+    {.type = "MOVE-ASK", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_move},
+    {.type = "SAY", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_say},
+    {.type = "STORE", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_store},
+    {.type = "ASK-STORE", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_ask_store},
+    {.type = "ASK-FAIL", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_ask_fail},
+    {.type = "L-RECEIPT", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_receipt_wanted},
+    {.type = "W-RECEIPT", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_receipt_wanted},
+    {.type = "L-LARGE", .roles = SW_ROLES_ALL, .lane = SW_LANE_LOOP, .handle = on_too_large},
+    {.type = "W-LARGE", .roles = SW_ROLES_ALL, .lane = SW_LANE_WORKER, .handle = on_too_large},
 };
 
 /* ---- nothing to recover, but receipts ---- */
