@@ -57,9 +57,10 @@ struct sw_request {
     sw_lane lane;
     sw_step step;
     void *arg;
-    struct effect *effects; /* of a request that passes the writer without a step: run in its turn, come what may */
-    void *kept;             /* sw_request_keep() */
-    const void *data;       /* an event's data, for `after` subscribers */
+    struct effect
+        *effects; /* of a request that passes the writer without a step: run in its turn, whatever the batch comes to */
+    void *kept;   /* sw_request_keep() */
+    const void *data; /* an event's data, for `after` subscribers */
 
     failure failure;
     failure sticky;           /* the first parameter error; status 0 when there is none */
@@ -126,7 +127,8 @@ void request_fill_failure(sw_request *req, sw_status status);
 
 /* ---- tasks ---- */
 
-/* A request of nobody, with an arena of its own; it is freed after it has run. Returns NULL when there is no memory. */
+/* A request that no client has made, with an arena of its own; it is freed after it has run. NULL when there is no
+ * memory. */
 sw_request *task_new(runtime *rt, sw_host *host, sw_handler handler, int64_t tag);
 /* For a task that has never run and never will. */
 void task_free(sw_request *task);
