@@ -37,6 +37,7 @@ static const fault_row FAULTS[] = {
     [FAULT_TOO_MANY_ASKED] = {.status = SW_RATE_LIMITED,
                               .code = "too_many_approvals",
                               .text = "too many requests for approval in a minute"},
+    [FAULT_PAUSED] = {.status = SW_CONFLICT, .code = "not_allowed", .text = "the agent is paused"},
 };
 
 sw_status fault_status(fault f)
@@ -86,6 +87,7 @@ static const sw_statement STATEMENTS[] = {
     {.name = "clear_pairs", .sql = "DELETE FROM chat_pairs"},
     {.name = "clear_copies", .sql = "DELETE FROM chat_copies"},
     {.name = "clear_approvals", .sql = "DELETE FROM chat_approvals"},
+    {.name = "clear_pauses", .sql = "DELETE FROM chat_pauses"},
     {.name = "clear_inputs", .sql = "DELETE FROM chat_approval_inputs"},
     {.name = "clear_rules", .sql = "DELETE FROM chat_rules"},
     {.name = "clear_gaps", .sql = "DELETE FROM steward_gaps WHERE name LIKE 'chat%'"},

@@ -55,7 +55,8 @@ typedef enum {
     FAULT_LOCAL_ID_REUSED,
     FAULT_ACTION_CONFLICT,
     FAULT_TOO_MANY_PENDING,
-    FAULT_TOO_MANY_ASKED
+    FAULT_TOO_MANY_ASKED,
+    FAULT_PAUSED
 } fault;
 
 /* The failure of a frame. */

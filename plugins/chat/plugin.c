@@ -176,16 +176,32 @@ static const sw_option OPTIONS[] = {
     "\"2026-03-05T21:42:08.123Z\",\"expires_at\":\"2026-03-06T21:42:08.123Z\",\"delivered\":false,\"requester_id\":" \
     "5,\"requester_name\":\"scout\",\"tool\":\"Bash\",\"updated_at\":\"2026-03-05T21:42:08.123Z\"}"
 
+#define EXAMPLE_PAUSE                                                                             \
+    "{\"agent_id\":5,\"paused\":true,\"reason\":\"it deletes too much\",\"by\":\"admin\",\"at\":" \
+    "\"2026-03-05T21:42:08.123Z\"}"
 #define EXAMPLE_RULE                                                                                               \
     "{\"id\":4,\"agent_id\":5,\"tool\":\"Bash\",\"pattern\":\"git status*\",\"effect\":\"allow\",\"expires_at\":"  \
     "null,\"session_id\":null,\"note\":\"\",\"created_by\":\"admin\",\"created_at\":\"2026-03-05T21:42:08.123Z\"," \
     "\"hits\":0,\"last_hit_at\":null}"
 
 static const sw_table *const STATEMENT_TABLES[] = {
-    &THREAD_STATEMENTS,   &THREAD_LIST_STATEMENTS, &REPEAT_STATEMENTS, &ROW_STATEMENTS,
-    &ID_STATEMENTS,       &ASK_STATEMENTS,         &DECIDE_STATEMENTS, &ANNOUNCE_STATEMENTS,
-    &DELIVERY_STATEMENTS, &APPROVAL_STATEMENTS,    &COPY_STATEMENTS,   &RESET_STATEMENTS,
-    &RULE_STATEMENTS,     &CLAIM_STATEMENTS,       &EXPIRY_STATEMENTS, NULL,
+    &THREAD_STATEMENTS,
+    &THREAD_LIST_STATEMENTS,
+    &REPEAT_STATEMENTS,
+    &ROW_STATEMENTS,
+    &ID_STATEMENTS,
+    &ASK_STATEMENTS,
+    &DECIDE_STATEMENTS,
+    &ANNOUNCE_STATEMENTS,
+    &DELIVERY_STATEMENTS,
+    &APPROVAL_STATEMENTS,
+    &COPY_STATEMENTS,
+    &RESET_STATEMENTS,
+    &RULE_STATEMENTS,
+    &CLAIM_STATEMENTS,
+    &EXPIRY_STATEMENTS,
+    &PAUSE_STATEMENTS,
+    NULL,
 };
 
 static const sw_route ROUTES[] = {
@@ -297,6 +313,21 @@ static const sw_route ROUTES[] = {
      .flags = SW_WORK_URGENT,
      .summary = "Take back an authorization request of one's own that is pending.",
      .response = EXAMPLE_APPROVAL},
+    {.method = SW_POST,
+     .path = "/api/approvals/pause",
+     .access = SW_ADMIN,
+     .lane = SW_LANE_WORKER,
+     .handle = post_pause,
+     .summary = "Pause an agent, or all of them: what is pending is rejected, and nothing is approved until it ends.",
+     .request = "{\"agent_id\":5,\"paused\":true,\"reason\":\"it deletes too much\"}",
+     .response = EXAMPLE_PAUSE},
+    {.method = SW_GET,
+     .path = "/api/approvals/pause",
+     .access = SW_HUMAN,
+     .lane = SW_LANE_WORKER,
+     .handle = get_pauses,
+     .summary = "The agents that are paused; null stands for all.",
+     .response = "[" EXAMPLE_PAUSE "]"},
     {.method = SW_GET,
      .path = "/api/approvals/rules",
      .access = SW_ADMIN,
@@ -406,6 +437,7 @@ static const sw_subscription SUBSCRIPTIONS[] = {
 static const sw_housekeeping HOUSEKEEPING[] = {
     {.name = "approval-expiry", .every_ms = 1000, .step = expire_due},
     {.name = "retention", .every_ms = 5000, .step = retention_prune},
+    {.name = "pause-pending", .every_ms = 1000, .step = pause_pending},
     {.name = "ruled-retention", .every_ms = 60000, .step = ruled_prune},
     {.name = "rule-expiry", .every_ms = 60000, .step = rules_expire},
 };

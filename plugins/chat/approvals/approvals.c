@@ -141,7 +141,7 @@ sw_status approval_counts(sw_db *db, int64_t steady_ms, int64_t *ret_pending, in
 /* Who decided, when and how: not shown for an expiry, which nobody decided. */
 static void write_decision(sw_json *out, const approval *a)
 {
-    if (!a->decider_id && !a->rule_id)
+    if (strcmp(a->status, STATUS_APPROVED) != 0 && strcmp(a->status, STATUS_REJECTED) != 0)
         return;
     sw_json_time(out, "decided_at", a->decided_ms);
     sw_json_text(out, "decided_by", a->responder_name);

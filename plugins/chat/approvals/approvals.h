@@ -121,7 +121,7 @@ sw_status approval_unknown(sw_request *req);
 /* The one conditional update: still pending, and (but for EXPIRED and WITHDRAWN) not past its expiry. false: too late.
  */
 sw_status approval_decide(sw_tx *tx, const approval *a, int64_t steady_ms, bool *ret_done);
-/* A rule has decided what was just stored. */
+/* A rule or a pause has decided what was just stored. */
 sw_status approval_ruled(sw_tx *tx, const approval *a);
 
 /* ---- those who wait (waits.c) ---- */
@@ -149,7 +149,27 @@ void pace_forget(pace *p, int64_t user_id);
 /* false: `limit` have been in this minute. */
 bool pace_take(pace *p, int64_t user_id, pace_kind kind, int64_t limit);
 
+/* ---- the red button (pause.c) ---- */
+
+typedef struct {
+    int64_t agent_id, by_id, at_ms; /* agent 0: all of them */
+    const char *reason, *by_name;
+} pause_row;
+
+sw_status pause_get(sw_db *db, int64_t agent_id, pause_row *ret, bool *ret_paused);
+/* "paused by NAME: reason"; NULL when there is no memory. */
+const char *pause_words(sw_tx *tx, const pause_row *p);
+/* Of an agent that is gone. */
+sw_status pause_forget(sw_tx *tx, int64_t agent_id);
+
 /* ---- for plugin.c ---- */
+
+/* pause.c */
+extern const sw_table PAUSE_STATEMENTS;
+sw_status post_pause(sw_request *req);
+sw_status get_pauses(sw_request *req);
+/* Housekeeping: what the button has not reached. */
+sw_status pause_pending(sw_tx *tx, bool *ret_more);
 
 /* ask.c */
 extern const sw_table ASK_STATEMENTS;

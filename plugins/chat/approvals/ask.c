@@ -76,8 +76,7 @@ static void asked(sw_tx *tx, asking *ask, const approval *a)
 static sw_status asked_before(const chat *c, sw_tx *tx, asking *ask, const approval *known)
 {
     asked(tx, ask, known);
-    if (!ask->frame.by_frame || (!known->response_id && !known->rule_id) ||
-        (!known->delivered && !delivery_noted(c->delivery, known->id)))
+    if (!ask->frame.by_frame || !known->decided_ms || (!known->delivered && !delivery_noted(c->delivery, known->id)))
         return SW_OK;
     sw_frame *frame = sw_frame_new_tx(tx);
     if (!frame)
@@ -239,9 +238,10 @@ static sw_status check_limits(chat *c, sw_tx *tx, asking *ask)
     return SW_OK;
 }
 
-/* ---- what a rule decides: stored as any other, but nobody is asked, and nobody but the agent is told ---- */
+/* ---- what a rule or a pause decides: stored as any other, but nobody is asked, and nobody but who asked is told
+ * ---- */
 
-static sw_status tell_ruled(sw_tx *tx, const asking *ask)
+static sw_status tell_decided(sw_tx *tx, const asking *ask)
 {
     if (!ask->frame.by_frame)
         return SW_OK;
@@ -250,6 +250,24 @@ static sw_status tell_ruled(sw_tx *tx, const asking *ask)
         return SW_NO_MEMORY;
     frame_write_response(sw_frame_json(frame), &ask->stored);
     return deliver_users(tx, frame, ask->stored.butler_id, 0);
+}
+
+static sw_status store_decided(chat *c, sw_tx *tx, asking *ask)
+{
+    approval *a = &ask->stored;
+
+    if (ask->frame.envelope.sender_role == SW_ROLE_AGENT &&
+        !pace_take(c->pace, a->butler_id, PACE_RULE, sw_option_int(c->host, "ruled_per_minute")))
+        return refuse_more(c, ask, FAULT_TOO_MANY_ASKED);
+    a->target_user_id = 0;
+    a->conversation_id = 0;
+    a->decided_ms = sw_tx_now(tx);
+    a->claimed_ms = strcmp(a->status, STATUS_APPROVED) == 0 ? a->decided_ms : 0;
+    a->delivered = true;
+    SW_TRY(approval_add(tx, a, ask->input_text));
+    SW_TRY(approval_ruled(tx, a));
+    asked(tx, ask, a);
+    return tell_decided(tx, ask);
 }
 
 /* The note of a rule that denies tells the agent what it may do instead. */
@@ -271,25 +289,26 @@ static sw_status store_ruled(chat *c, sw_tx *tx, asking *ask)
 
     if (!by)
         return SW_NO_MEMORY;
-    if (!pace_take(c->pace, a->butler_id, PACE_RULE, sw_option_int(c->host, "ruled_per_minute")))
-        return refuse_more(c, ask, FAULT_TOO_MANY_ASKED);
     snprintf(by, sizeof "rule " + 20, "rule %lld", (long long)v->rule_id);
-    a->target_user_id = 0;
-    a->conversation_id = 0;
-    SW_TRY(approval_add(tx, a, ask->input_text));
     a->status = v->effect == RULE_ALLOW ? STATUS_APPROVED : STATUS_REJECTED;
-    a->decided_ms = sw_tx_now(tx);
-    a->claimed_ms = v->effect == RULE_ALLOW ? a->decided_ms : 0;
     a->rule_id = v->rule_id;
     a->responder_name = by;
     a->channel = "rule";
-    a->delivered = true;
     if (v->effect == RULE_DENY)
         SW_TRY(comment_of(tx, a));
-    SW_TRY(approval_ruled(tx, a));
     SW_TRY(rules_hit(tx, v));
-    asked(tx, ask, a);
-    return tell_ruled(tx, ask);
+    return store_decided(c, tx, ask);
+}
+
+static sw_status store_paused(chat *c, sw_tx *tx, asking *ask, const pause_row *p)
+{
+    approval *a = &ask->stored;
+
+    a->status = STATUS_REJECTED;
+    a->responder_name = p->by_name;
+    a->channel = "pause";
+    a->comment = pause_words(tx, p);
+    return a->comment ? store_decided(c, tx, ask) : SW_NO_MEMORY;
 }
 
 /* ---- the step ---- */
@@ -317,6 +336,8 @@ static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     uint8_t digest[32];
     const char *agent_name = "";
     int64_t first = 0;
+    bool paused = false;
+    pause_row pause;
 
     SW_TRY(known_action(c, tx, ask));
     if (ask->known)
@@ -332,6 +353,9 @@ static sw_status ask_approval(chat *c, sw_tx *tx, asking *ask)
     SW_TRY(find_agent(c, tx, ask, &agent_name));
     SW_TRY(fill(tx, ask, &ask->stored));
     ask->stored.target_agent_name = agent_name;
+    SW_TRY(pause_get(sw_tx_db(tx), ask->target_agent_id, &pause, &paused));
+    if (paused)
+        return store_paused(c, tx, ask, &pause);
     if (ask->ruled) {
         SW_TRY(rules_ask_again(c, tx, &ask->question, ask->ruled));
         if (ask->ruled->verdict.effect != RULE_ASK)

@@ -46,6 +46,8 @@ static sw_status answer(sw_tx *tx, const approval *a)
 static sw_status store_claim(sw_tx *tx, void *arg)
 {
     int64_t changes = 0;
+    bool paused = false;
+    pause_row p;
     approval a;
 
     SW_TRY(find_own(tx, arg, &a));
@@ -54,6 +56,9 @@ static sw_status store_claim(sw_tx *tx, void *arg)
         return gone(tx, &a);
     if (strcmp(status, STATUS_APPROVED) != 0)
         return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "not approved");
+    SW_TRY(pause_get(sw_tx_db(tx), a.target_agent_id, &p, &paused));
+    if (paused)
+        return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "%s", pause_words(tx, &p));
     SW_TRY(sw_tx_exec(tx, &STATEMENTS[CLAIM], &changes, "ii", a.id, sw_tx_now(tx)));
     if (changes != 1)
         return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "already claimed");

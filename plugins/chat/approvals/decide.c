@@ -168,6 +168,19 @@ static sw_status make_rule(const chat *c, sw_tx *tx, answer *a, const sw_user *u
     return rule_make(c, tx, a->rule);
 }
 
+/* What a pause has not rejected yet, it will. */
+static sw_status check_pause(sw_tx *tx, answer *a)
+{
+    bool paused = false;
+    pause_row p;
+
+    if (!a->approved)
+        return SW_OK;
+    SW_TRY(pause_get(sw_tx_db(tx), a->now.target_agent_id, &p, &paused));
+    a->fault = paused ? FAULT_PAUSED : FAULT_NONE;
+    return paused ? fault_status(FAULT_PAUSED) : SW_OK;
+}
+
 static sw_status decide(const chat *c, sw_tx *tx, answer *a)
 {
     sw_user user = {.size = sizeof user};
@@ -193,6 +206,7 @@ static sw_status decide(const chat *c, sw_tx *tx, answer *a)
     SW_TRY(check_rule(tx, a, &user));
     int64_t steady_ms = sw_steady_ms(c->host);
     if (strcmp(approval_status(&a->now, steady_ms), STATUS_PENDING) == 0) {
+        SW_TRY(check_pause(tx, a));
         SW_TRY(check_conversation(c, tx, a, user.role));
         approval decided = decided_by(a, &user, sw_tx_now(tx));
         SW_TRY(approval_decide(tx, &decided, steady_ms, &done));
@@ -308,8 +322,11 @@ sw_status on_auth_response(sw_request *req)
 static sw_status store_answer(sw_tx *tx, void *arg)
 {
     answer *a = arg;
+    sw_status status = decide(sw_tx_state(tx), tx, a);
 
-    SW_TRY(decide(sw_tx_state(tx), tx, a));
+    if (a->fault)
+        return fault_fail_http(sw_tx_request(tx), a->fault);
+    SW_TRY(status);
     if (a->outcome != SW_DECIDED && a->outcome != SW_DECIDED_SAME)
         return decide_refusal(sw_tx_request(tx), a);
     sw_json *out = sw_tx_reply(tx, 200);

@@ -15,9 +15,9 @@ static const sw_statement STATEMENTS[] = {
                   .sql = SELECT_APPROVAL " WHERE a.target_agent_id = ?1 AND a.status = 'PENDING' ORDER BY a.id"},
     [PRUNE_INPUTS] = {.name = "approval_prune_inputs",
                       .sql = "DELETE FROM chat_approval_inputs WHERE approval_id IN (SELECT id FROM chat_approvals"
-                             " WHERE channel = 'rule' AND decided_ms < ?1 ORDER BY decided_ms, id LIMIT ?2)"},
+                             " WHERE chat_id = 0 AND decided_ms < ?1 ORDER BY decided_ms, id LIMIT ?2)"},
     [PRUNE] = {.name = "approval_prune",
-               .sql = "DELETE FROM chat_approvals WHERE id IN (SELECT id FROM chat_approvals WHERE channel = 'rule'"
+               .sql = "DELETE FROM chat_approvals WHERE id IN (SELECT id FROM chat_approvals WHERE chat_id = 0"
                       " AND decided_ms < ?1 ORDER BY decided_ms, id LIMIT ?2)"},
 };
 
@@ -108,6 +108,7 @@ sw_status on_user_removed(sw_tx *tx, const void *data)
 
     SW_TRY(cache_forget_user_later(c->cache, tx, event->user_id));
     pace_forget(c->pace, event->user_id);
+    SW_TRY(pause_forget(tx, event->user_id));
     SW_TRY(rules_forget_agent(c, tx, event->user_id));
     SW_TRY(expire_all(c, tx, approvals_of_target, event->user_id));
     return expire_all(c, tx, approvals_of_agent, event->user_id);

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 CHAT = os.path.join(os.path.dirname(__file__), "..", "..", "..", "plugins", "chat")
-WHOLE = {"clear_rows", "clear_pruned", "clear_threads", "clear_pairs", "clear_guests", "clear_copies", "clear_approvals", "clear_ids", "clear_rules", "clear_inputs",
+WHOLE = {"clear_rows", "clear_pruned", "clear_threads", "clear_pairs", "clear_guests", "clear_copies", "clear_approvals", "clear_ids", "clear_rules", "clear_inputs", "clear_pauses",
          "last_id"}
 STATEMENT = re.compile(r"""\.name = "(\w+)",\s*\.sql =\s*((?:"(?:[^"\\]|\\.)*"|\w+|\s)+)(?:,\s*\.clauses = (\w+))?\}""")
 
