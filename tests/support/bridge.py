@@ -16,7 +16,8 @@ class Bridge:
 
     def __init__(self, connector=None, plugin=None, options=None, env=None, enable=True, feishu=None):
         self.feishu = feishu or Feishu()
-        self._connector = {"app_id": APP_ID, "app_secret": APP_SECRET, "rate_limit_per_minute": 1000, **(connector or {})}
+        self._connector = {"app_id": APP_ID, "app_secret": APP_SECRET, "rate_limit_per_minute": 1000,
+                           "allow_everyone": True, **(connector or {})}
         self._plugin, self._options, self._env, self._enable = plugin or {}, options or {}, env or {}, enable
         self.sockets = []
 

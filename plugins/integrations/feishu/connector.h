@@ -15,6 +15,7 @@ typedef struct {
     const char *name, *app_id, *app_secret, *verification_token, *encrypt_key, *prefix, *callback_url;
     const char *chats, *people; /* lists: one item a line */
     bool enabled, allow_dm, allow_group, mention_required, ignore_bots, verified;
+    bool allow_everyone; /* may write when both lists are empty */
     int64_t rate, verified_ms, created_ms, updated_ms;
 } connector;
 
@@ -22,6 +23,10 @@ extern const sw_table CONNECTOR_STATEMENTS;
 
 connector connector_default(void);
 bool connector_has_credentials(const connector *c);
+/* Is anybody on a list, or everyone allowed? Else a connector that is enabled takes no message. */
+bool connector_open_to_somebody(const connector *c);
+/* At the start: says so of one that an older server has enabled. */
+sw_status connector_warn(sw_tx *tx);
 /* Whether an event's token is the connector's. It is good, too, when either of them is empty. */
 bool connector_token_good(const connector *c, const char *token);
 /* The id in the path. The error "invalid connector id" is sticky. */

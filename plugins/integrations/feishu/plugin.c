@@ -83,13 +83,13 @@ static const sw_table *const STATEMENT_TABLES[] = {
     &SENDING_STATEMENTS,   &RETENTION_STATEMENTS, &RESET_STATEMENTS,   NULL,
 };
 
-#define EXAMPLE                                                                                                      \
-    "{\"id\":1,\"connector_name\":\"Feishu Butler Connector\",\"enabled\":true,\"status\":\"connected\",\"app_id\":" \
-    "\"cli_9f5343c580712544\",\"app_secret\":\"ab****yz\",\"has_app_secret\":true,\"verification_token\":\"\","      \
-    "\"has_verification_token\":false,\"encrypt_key\":\"\",\"has_encrypt_key\":false,\"allow_dm\":true,"             \
-    "\"allow_group_mention\":true,\"mention_required\":false,\"prefix_command\":\"\",\"ignore_bot_messages\":true,"  \
-    "\"rate_limit_per_minute\":30,\"allowed_chat_ids\":[],\"user_whitelist\":[\"ou_1\"],\"callback_url\":\"\","      \
-    "\"callback_verified\":true,\"last_verified_at\":\"2026-03-05T21:42:08.123Z\",\"created_at\":"                   \
+#define EXAMPLE                                                                                                                          \
+    "{\"id\":1,\"connector_name\":\"Feishu Butler Connector\",\"enabled\":true,\"status\":\"connected\",\"app_id\":"                     \
+    "\"cli_9f5343c580712544\",\"app_secret\":\"ab****yz\",\"has_app_secret\":true,\"verification_token\":\"\","                          \
+    "\"has_verification_token\":false,\"encrypt_key\":\"\",\"has_encrypt_key\":false,\"allow_dm\":true,"                                 \
+    "\"allow_group_mention\":true,\"mention_required\":false,\"prefix_command\":\"\",\"ignore_bot_messages\":true,"                      \
+    "\"rate_limit_per_minute\":30,\"allowed_chat_ids\":[],\"user_whitelist\":[\"ou_1\"],\"allow_everyone\":false,\"callback_url\":\"\"," \
+    "\"callback_verified\":true,\"last_verified_at\":\"2026-03-05T21:42:08.123Z\",\"created_at\":"                                       \
     "\"2026-03-05T21:42:08.123Z\",\"updated_at\":\"2026-03-05T21:42:08.123Z\"}"
 
 static const sw_route ROUTES[] = {
@@ -213,6 +213,12 @@ static sw_status start(sw_host *host, void **ret_state)
     return SW_OK;
 }
 
+static sw_status prepare(sw_tx *tx)
+{
+    SW_TRY(sending_recover(tx));
+    return connector_warn(tx);
+}
+
 static void reconfigure(sw_host *host, void *state)
 {
     (void)host;
@@ -293,7 +299,7 @@ const sw_plugin sw_plugin_v1 = {
     .needs = SW_TABLE(NEEDS),
     .health = health,
     .start = start,
-    .prepare = sending_recover,
+    .prepare = prepare,
     .stop = stop,
     .reconfigure = reconfigure,
     .switched = switched,

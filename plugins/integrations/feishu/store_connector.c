@@ -11,20 +11,21 @@ static const sw_statement STATEMENTS[] = {
                 .sql = "SELECT id, connector_name, enabled, app_id, app_secret, verification_token, encrypt_key,"
                        " allow_dm, allow_group_mention, mention_required, prefix_command, ignore_bot_messages,"
                        " rate_limit_per_minute, callback_url, allowed_chat_ids, user_whitelist, callback_verified,"
-                       " last_verified_ms, created_ms, updated_ms FROM feishu_connectors ORDER BY id DESC LIMIT 1"},
+                       " last_verified_ms, created_ms, updated_ms, allow_everyone FROM feishu_connectors"
+                       " ORDER BY id DESC LIMIT 1"},
     [ADD] = {.name = "connector_add",
              .sql = "INSERT INTO feishu_connectors (connector_name, enabled, app_id, app_secret, verification_token,"
                     " encrypt_key, allow_dm, allow_group_mention, mention_required, prefix_command,"
                     " ignore_bot_messages, rate_limit_per_minute, callback_url, allowed_chat_ids, user_whitelist,"
-                    " created_ms, updated_ms)"
-                    " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)"},
+                    " created_ms, updated_ms, allow_everyone)"
+                    " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16)"},
     [CHANGE] = {.name = "connector_change",
                 .sql = "UPDATE feishu_connectors SET connector_name = ?2, enabled = ?3, app_id = ?4, app_secret = ?5,"
                        " verification_token = ?6, encrypt_key = ?7, allow_dm = ?8, allow_group_mention = ?9,"
                        " mention_required = ?10, prefix_command = ?11, ignore_bot_messages = ?12,"
                        " rate_limit_per_minute = ?13, callback_url = ?14, allowed_chat_ids = ?15,"
                        " user_whitelist = ?16, callback_verified = ?17, last_verified_ms = NULLIF(?18, 0),"
-                       " updated_ms = ?19"
+                       " updated_ms = ?19, allow_everyone = ?20"
                        " WHERE id = ?1"},
     [VERIFIED] = {.name = "connector_verified",
                   .sql = "UPDATE feishu_connectors SET callback_verified = 1, last_verified_ms = ?2, updated_ms = ?2"
@@ -61,6 +62,27 @@ connector connector_default(void)
 bool connector_has_credentials(const connector *c)
 {
     return *c->app_id && *c->app_secret;
+}
+
+bool connector_open_to_somebody(const connector *c)
+{
+    return *c->chats || *c->people || c->allow_everyone;
+}
+
+sw_status connector_warn(sw_tx *tx)
+{
+    feishu *f = sw_tx_state(tx);
+    connector c;
+    sw_status found = connector_newest(f, sw_tx_db(tx), &c);
+
+    if (found == SW_NOT_FOUND || (found == SW_OK && (!c.enabled || connector_open_to_somebody(&c))))
+        return SW_OK;
+    SW_TRY(found);
+    sw_log(f->host, SW_LOG_WARN,
+           "the connector is enabled and lists nobody, so it takes no message and sends no approval card: set "
+           "user_whitelist or allowed_chat_ids, or allow_everyone");
+    return note(tx, c.id, "error", "nobody_allowed",
+                "Nobody is on user_whitelist or allowed_chat_ids, and allow_everyone is not set: no message is taken");
 }
 
 bool connector_token_good(const connector *c, const char *token)
@@ -142,6 +164,7 @@ static sw_status read_row(feishu *f, sw_db *db, const sw_rows *row, connector *r
         .verified_ms = sw_rows_int(row, 17),
         .created_ms = sw_rows_int(row, 18),
         .updated_ms = sw_rows_int(row, 19),
+        .allow_everyone = sw_rows_int(row, 20) != 0,
     };
     SW_TRY(unseal(f, db, LABEL_SECRET, row, 4, &ret->app_secret));
     SW_TRY(unseal(f, db, LABEL_TOKEN, row, 5, &ret->verification_token));
@@ -208,10 +231,11 @@ sw_status connector_add(feishu *f, sw_tx *tx, connector *c)
 
     SW_TRY(seal_three(f, tx, c, &s));
     c->created_ms = c->updated_ms = sw_tx_now(tx);
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "ssbbbiiisiisssi", c->name, c->app_id, (const void *)s.secret.at,
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "ssbbbiiisiisssii", c->name, c->app_id, (const void *)s.secret.at,
                       s.secret.len, (const void *)s.token.at, s.token.len, (const void *)s.encrypt.at, s.encrypt.len,
                       (int64_t)c->allow_dm, (int64_t)c->allow_group, (int64_t)c->mention_required, c->prefix,
-                      (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats, c->people, c->created_ms));
+                      (int64_t)c->ignore_bots, c->rate, c->callback_url, c->chats, c->people, c->created_ms,
+                      (int64_t)c->allow_everyone));
     c->id = sw_tx_last_id(tx);
     return SW_OK;
 }
@@ -222,11 +246,12 @@ sw_status connector_change(feishu *f, sw_tx *tx, connector *c)
 
     SW_TRY(seal_three(f, tx, c, &s));
     c->updated_ms = sw_tx_now(tx);
-    return sw_tx_exec(tx, &STATEMENTS[CHANGE], NULL, "isisbbbiiisiisssiii", c->id, c->name, (int64_t)c->enabled,
+    return sw_tx_exec(tx, &STATEMENTS[CHANGE], NULL, "isisbbbiiisiisssiiii", c->id, c->name, (int64_t)c->enabled,
                       c->app_id, (const void *)s.secret.at, s.secret.len, (const void *)s.token.at, s.token.len,
                       (const void *)s.encrypt.at, s.encrypt.len, (int64_t)c->allow_dm, (int64_t)c->allow_group,
                       (int64_t)c->mention_required, c->prefix, (int64_t)c->ignore_bots, c->rate, c->callback_url,
-                      c->chats, c->people, (int64_t)c->verified, c->verified_ms, c->updated_ms);
+                      c->chats, c->people, (int64_t)c->verified, c->verified_ms, c->updated_ms,
+                      (int64_t)c->allow_everyone);
 }
 
 sw_status connector_set_verified(sw_tx *tx, int64_t id)

@@ -2,7 +2,7 @@
 #include "words.h"
 #include <string.h>
 
-enum { SHORT = 4, SHOWN = 2 };
+enum { SHORT = 4, SHOWN = 2, LIST_ITEM_MAX = 256 };
 
 static bool plain(char c)
 {
@@ -122,6 +122,20 @@ bool list_has(const char *list, const char *value)
         if (item.len == wanted.len && memcmp(item.at, wanted.at, wanted.len) == 0)
             return true;
         list += len + (list[len] == '\n');
+    }
+    return false;
+}
+
+bool list_meets(const char *list, const char *items)
+{
+    while (*items) {
+        size_t len = strcspn(items, "\n");
+        char one[LIST_ITEM_MAX + 1] = "";
+        if (len <= LIST_ITEM_MAX)
+            memcpy(one, items, len);
+        if (list_has(list, one))
+            return true;
+        items += len + (items[len] == '\n');
     }
     return false;
 }

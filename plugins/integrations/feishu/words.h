@@ -26,6 +26,8 @@ bool text_is_path_segment(const char *id);
 /* Lists are texts with one item a line. Is the trimmed `value` an item, byte by byte? Ids of the platform differ by
  * case. A blank one never is. */
 bool list_has(const char *list, const char *value);
+/* Is an item of `items` one of `list`? */
+bool list_meets(const char *list, const char *items);
 /* Copies the first item that fits into `out`; false when there is none. */
 bool list_first(const char *list, char *out, size_t size);
 

@@ -6,6 +6,7 @@
 #include "feishu.h"
 #include "out/card.h"
 #include "words.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,19 +27,19 @@ enum { ADD, OUTCOME, RATE, OF_CONVERSATION, NEWEST, THREAD_FIND, THREAD_SET };
 static const sw_statement STATEMENTS[] = {
     [ADD] = {.name = "inbound_add",
              .sql = "INSERT INTO feishu_inbound (connector_id, message_id, chat_id, feishu_user_id, outcome,"
-                    " raw_payload, at_ms) VALUES (?1, ?2, ?3, ?4, 'taken', ?5, ?6)"},
+                    " raw_payload, at_ms, people) VALUES (?1, ?2, ?3, ?4, 'taken', ?5, ?6, ?7)"},
     [OUTCOME] = {.name = "inbound_outcome",
                  .sql = "UPDATE feishu_inbound SET outcome = ?2, conversation_id = ?3 WHERE id = ?1"},
     [RATE] = {.name = "inbound_rate",
               .sql = "SELECT count(*) FROM feishu_inbound WHERE connector_id = ?1 AND feishu_user_id = ?2"
                      " AND at_ms > ?3 AND at_ms <= ?4 AND outcome = 'accepted'"},
     [OF_CONVERSATION] = {.name = "inbound_of_conversation",
-                         .sql = "SELECT chat_id, feishu_user_id, message_id FROM feishu_inbound"
+                         .sql = "SELECT chat_id, feishu_user_id, message_id, people FROM feishu_inbound"
                                 " WHERE conversation_id = ?2 AND connector_id = ?1 AND outcome = 'accepted'"
                                 " ORDER BY id DESC LIMIT 1"},
     [NEWEST] = {.name = "inbound_newest",
-                .sql = "SELECT chat_id, feishu_user_id, message_id FROM feishu_inbound WHERE connector_id = ?1"
-                       " AND outcome = 'accepted' ORDER BY id DESC LIMIT 1"},
+                .sql = "SELECT chat_id, feishu_user_id, message_id, people FROM feishu_inbound WHERE connector_id = ?1"
+                       " AND outcome = 'accepted' ORDER BY id DESC LIMIT 256"},
     [THREAD_FIND] = {.name = "thread_find",
                      .sql = "SELECT conversation_id FROM feishu_threads WHERE chat_id = ?1 AND user_id = ?2"},
     [THREAD_SET] = {.name = "thread_set",
@@ -54,14 +55,17 @@ static sw_status inbound_add(sw_tx *tx, int64_t connector_id, const arrival *a, 
 {
     const event *e = &a->e;
     size_t raw_len = a->len <= RAW_MAX ? a->len : 0;
-    char *raw = sw_tx_alloc(tx, 1, raw_len + 1);
+    const event_person *p = &e->person;
+    size_t people_size = strlen(p->user_id) + strlen(p->open_id) + strlen(p->union_id) + 3;
+    char *raw = sw_tx_alloc(tx, 1, raw_len + 1), *people = sw_tx_alloc(tx, 1, people_size);
 
-    if (!raw)
+    if (!raw || !people)
         return SW_NO_MEMORY;
+    snprintf(people, people_size, "%s\n%s\n%s", p->user_id, p->open_id, p->union_id);
     memcpy(raw, a->payload, raw_len);
     json_mask(raw, raw_len, "token");
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "isssti", connector_id, e->message_id, e->chat_id,
-                      event_person_id(&e->person), (const char *)raw, raw_len, sw_tx_now(tx)));
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "issstis", connector_id, e->message_id, e->chat_id,
+                      event_person_id(p), (const char *)raw, raw_len, sw_tx_now(tx), people));
     *ret_id = sw_tx_last_id(tx);
     return SW_OK;
 }
@@ -84,23 +88,50 @@ static sw_status accepted_lately(sw_db *db, int64_t connector_id, const char *us
     return SW_OK;
 }
 
+static origin origin_read(const sw_rows *rows)
+{
+    return (origin){sw_rows_text(rows, 0), sw_rows_text(rows, 1), sw_rows_text(rows, 2), sw_rows_text(rows, 3)};
+}
+
 sw_status inbound_origin(sw_db *db, int64_t connector_id, int64_t conversation_id, origin *ret)
 {
     sw_rows *rows = NULL;
-    origin found = {"", "", ""};
+    origin found = {"", "", "", ""};
 
-    if (conversation_id)
-        SW_TRY(sw_db_query(db, &STATEMENTS[OF_CONVERSATION], 0, &rows, "ii", connector_id, conversation_id));
-    else
-        SW_TRY(sw_db_query(db, &STATEMENTS[NEWEST], 0, &rows, "i", connector_id));
+    SW_TRY(sw_db_query(db, &STATEMENTS[OF_CONVERSATION], 0, &rows, "ii", connector_id, conversation_id));
     bool any = sw_rows_next(rows);
     if (any)
-        found = (origin){sw_rows_text(rows, 0), sw_rows_text(rows, 1), sw_rows_text(rows, 2)};
+        found = origin_read(rows);
     SW_TRY(sw_rows_done(rows));
     if (!any)
         return SW_NOT_FOUND;
     *ret = found;
     return SW_OK;
+}
+
+sw_status inbound_origin_listed(sw_db *db, const connector *c, origin *ret)
+{
+    sw_rows *rows = NULL;
+    origin found = {"", "", "", ""};
+    bool any = false;
+
+    SW_TRY(sw_db_query(db, &STATEMENTS[NEWEST], 0, &rows, "i", c->id));
+    while (!any && sw_rows_next(rows)) {
+        found = origin_read(rows);
+        any = origin_listed(c, &found);
+    }
+    SW_TRY(sw_rows_done(rows));
+    if (!any)
+        return SW_NOT_FOUND;
+    *ret = found;
+    return SW_OK;
+}
+
+bool origin_listed(const connector *c, const origin *o)
+{
+    if (*c->chats)
+        return list_has(c->chats, o->chat_id);
+    return list_meets(c->people, o->people) || list_has(c->people, o->user_id);
 }
 
 /* Which thread of that user with the Butler a Feishu chat is; 0 when it has none yet. */
@@ -157,6 +188,8 @@ static const char *filter(const connector *c, const event *e)
         return "dm_disabled";
     if (e->is_group && c->mention_required && !e->mentioned)
         return "mention_required";
+    if (!connector_open_to_somebody(c))
+        return "nobody_allowed";
     if (*c->chats && !list_has(c->chats, e->chat_id))
         return "chat_not_allowed";
     if (*c->people && !event_person_listed(c->people, &e->person))

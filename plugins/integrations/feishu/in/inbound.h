@@ -49,8 +49,13 @@ sw_status decision_step(sw_tx *tx, void *arg);
 /* Where an accepted message came from. */
 typedef struct {
     const char *chat_id, *user_id, *message_id;
+    const char *people; /* all ids of the person, one a line */
 } origin;
-/* The origin of the newest accepted message of a conversation; with 0, of all. SW_NOT_FOUND. */
+/* Is it a chat on the list, or, when there is no such list, of a person on the list? */
+bool origin_listed(const connector *c, const origin *o);
+/* The origin of the newest accepted message of all that is listed. SW_NOT_FOUND. */
+sw_status inbound_origin_listed(sw_db *db, const connector *c, origin *ret);
+/* The origin of the newest accepted message of a conversation. SW_NOT_FOUND. */
 sw_status inbound_origin(sw_db *db, int64_t connector_id, int64_t conversation_id, origin *ret);
 
 #endif

@@ -125,10 +125,13 @@ static const char *type_of_user(const char *id)
     return strncmp(id, "on_", 3) == 0 ? "union_id" : "user_id";
 }
 
-/* Makes a destination of an origin. false when its chat is no longer allowed. */
-static bool use(const connector *c, const origin *o, destination *ret)
+/* Makes a destination of an origin. false when it may no longer be told: its chat or person is not listed any more.
+ * With allow_everyone and no list whoever wrote gets an answer, but not what only `listed` ones may see. */
+static bool use(const connector *c, const origin *o, bool listed, destination *ret)
 {
-    if (*c->chats && !list_has(c->chats, o->chat_id))
+    bool everyone = c->allow_everyone && !*c->chats && !*c->people;
+
+    if (!origin_listed(c, o) && (listed || !everyone))
         return false;
     if (*o->chat_id)
         *ret = (destination){CHAT_ID, o->chat_id, o->message_id};
@@ -137,15 +140,15 @@ static bool use(const connector *c, const origin *o, destination *ret)
     return *ret->id != '\0';
 }
 
-sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_id, bool any, destination *ret)
+sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_id, bool listed, destination *ret)
 {
-    origin o = {"", "", ""};
+    origin o = {"", "", "", ""};
     sw_status found = conversation_id ? inbound_origin(db, c->id, conversation_id, &o) : SW_NOT_FOUND;
 
     *ret = (destination){CHAT_ID, "", ""};
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;
-    if (found == SW_OK && use(c, &o, ret))
+    if (found == SW_OK && use(c, &o, listed, ret))
         return SW_OK;
     *ret = (destination){CHAT_ID, "", ""};
     char *first = sw_db_alloc(db, 1, FEISHU_ID_MAX + 1);
@@ -155,13 +158,13 @@ sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_i
         ret->id = first;
         return SW_OK;
     }
-    if (!any)
+    if (!listed)
         return SW_OK;
-    found = inbound_origin(db, c->id, 0, &o);
+    found = inbound_origin_listed(db, c, &o);
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;
     if (found == SW_OK)
-        (void)use(c, &o, ret);
+        (void)use(c, &o, true, ret);
     ret->reply_to = "";
     return SW_OK;
 }

@@ -25,9 +25,9 @@ extern const sw_table OUTBOX_STATEMENTS;
 sw_status on_chat_stored(sw_tx *tx, const void *data);
 sw_status on_approval_requested(sw_tx *tx, const void *data);
 sw_status on_approval_decided(sw_tx *tx, const void *data);
-/* The chat that a conversation came from, else the first chat that is allowed. With `any`, at last the one that the
- * newest accepted message came from. */
-sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_id, bool any, destination *ret);
+/* The chat that a conversation came from, else the first chat that is allowed. With `listed` only chats on the list or
+ * of people on the list count, and at last the one that the newest message of such a chat came from. */
+sw_status destination_find(sw_db *db, const connector *c, int64_t conversation_id, bool listed, destination *ret);
 /* Writes {"text":…} into `out` and returns it. *len becomes less when not all of `text` fits into `max` bytes. */
 const char *outbox_text_content(sw_json *out, const char *text, size_t *len, size_t max);
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char NOBODY[] =
+    "an enabled connector needs somebody on user_whitelist or allowed_chat_ids, or allow_everyone";
+
 enum { TEXT_MAX = FEISHU_SECRET_MAX, URL_MAX = 2048, ITEM_MAX = 128, ITEMS_MAX = 1000, RATE_MAX = 1000000 };
 
 /* ---- showing it ---- */
@@ -49,6 +52,7 @@ static void connector_write(sw_json *out, const char *key, const connector *c, c
     sw_json_int(out, "rate_limit_per_minute", c->rate);
     write_list(out, "allowed_chat_ids", c->chats);
     write_list(out, "user_whitelist", c->people);
+    sw_json_bool(out, "allow_everyone", c->allow_everyone);
     sw_json_text(out, "callback_url", c->callback_url);
     sw_json_bool(out, "callback_verified", c->verified);
     if (c->verified_ms)
@@ -224,6 +228,7 @@ static void connector_take(sw_request *req, connector *c, const sw_value *body)
     take_text(&r, "callback_url", "callbackUrl", URL_MAX, &c->callback_url);
     take_list(&r, "allowed_chat_ids", "allowedChatIds", &c->chats);
     take_list(&r, "user_whitelist", "userWhitelist", &c->people);
+    take_bool(&r, "allow_everyone", "allowEveryone", &c->allow_everyone);
     if (c->rate <= 0)
         sw_invalid(req, "invalid_parameter", "rate_limit_per_minute must be > 0");
     if (c->rate > RATE_MAX)
@@ -307,6 +312,8 @@ static sw_status change_step(sw_tx *tx, void *arg)
     SW_TRY(connector_named(f, req, sw_tx_db(tx), *id, &before));
     c = before;
     connector_take(req, &c, sw_body(req));
+    if (before.enabled && connector_open_to_somebody(&before) && !connector_open_to_somebody(&c))
+        sw_invalid(req, "invalid_request", "%s", NOBODY);
     SW_TRY(sw_check(req));
     if (connector_reset_needed(&before, &c))
         SW_TRY(reset_verification(tx, &c));
@@ -441,12 +448,12 @@ typedef struct {
     bool enabled;
 } wish;
 
-static sw_status refuse_unverified(sw_tx *tx, int64_t id)
+static sw_status refuse_enable(sw_tx *tx, int64_t id, const char *why, const char *error)
 {
-    SW_TRY(note(tx, id, "error", "set_enabled", "Rejected enable because callback not verified"));
+    SW_TRY(note(tx, id, "error", "set_enabled", "Rejected enable because %s", why));
     sw_json *out = sw_tx_reply(tx, 400);
     sw_json_object_begin(out, NULL);
-    sw_json_text(out, "error", "callback must be verified before enabling");
+    sw_json_text(out, "error", error);
     sw_json_text(out, "code", "invalid_request");
     sw_json_text(out, "request_id", sw_request_id(sw_tx_request(tx)));
     sw_json_object_end(out);
@@ -461,7 +468,9 @@ static sw_status switch_step(sw_tx *tx, void *arg)
 
     SW_TRY(connector_named(f, sw_tx_request(tx), sw_tx_db(tx), w->id, &c));
     if (w->enabled && !c.verified)
-        return refuse_unverified(tx, c.id);
+        return refuse_enable(tx, c.id, "callback not verified", "callback must be verified before enabling");
+    if (w->enabled && !connector_open_to_somebody(&c))
+        return refuse_enable(tx, c.id, "nobody is listed", NOBODY);
     SW_TRY(connector_set_enabled(tx, c.id, w->enabled));
     SW_TRY(note(tx, c.id, "success", w->enabled ? "enable_connector" : "disable_connector", "%s",
                 w->enabled ? "Feishu connector enabled" : "Feishu connector disabled"));

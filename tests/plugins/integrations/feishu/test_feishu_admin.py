@@ -15,7 +15,8 @@ TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 DEFAULTS = {"id": 0, "connector_name": "Feishu Butler Connector", "enabled": False, "status": "not_connected", "app_id": "",
             "app_secret": "", "verification_token": "", "encrypt_key": "", "allow_dm": True, "allow_group_mention": True,
             "mention_required": False, "prefix_command": "", "ignore_bot_messages": True, "rate_limit_per_minute": 30,
-            "callback_url": "", "allowed_chat_ids": [], "user_whitelist": [], "callback_verified": False}
+            "callback_url": "", "allowed_chat_ids": [], "user_whitelist": [], "allow_everyone": False,
+            "callback_verified": False}
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_the_mask_sent_back_changes_nothing_and_anything_else_does(bridge):
     ("app_secret", "new secret", True), ("encrypt_key", "new key 123", True), ("connector_name", "other", False),
     ("prefix_command", "/x", False), ("user_whitelist", ["x"], False), ("rate_limit_per_minute", 9, False)])
 def test_what_resets_the_verification(house, field, value, resets):
-    house.post(BASE, {"app_id": APP_ID, "app_secret": APP_SECRET})
+    house.post(BASE, {"app_id": APP_ID, "app_secret": APP_SECRET, "allow_everyone": True})
     assert house.post(BASE + "/1/verify-callback").json()["ok"]
     assert house.patch(BASE + "/1/enable", {"enabled": True}).status_code == 200
     after = house.patch(BASE + "/1", {field: value}).json()
@@ -161,6 +162,26 @@ def test_what_resets_the_verification(house, field, value, resets):
         shows(after, status="not_connected")
         assert after.get("last_verified_at") is None
         fails(house.patch(BASE + "/1/enable", {"enabled": True}), 400, "callback must be verified before enabling")
+
+
+NOBODY = "an enabled connector needs somebody on user_whitelist or allowed_chat_ids, or allow_everyone"
+
+
+@pytest.mark.parametrize("given", [{"user_whitelist": ["ou_1"]}, {"allowed_chat_ids": "oc_1"}, {"allow_everyone": True},
+                                   {"allowEveryone": "true"}], ids=str)
+def test_to_enable_it_somebody_must_be_allowed(house, given):
+    house.post(BASE, {"app_id": APP_ID, "app_secret": APP_SECRET, "user_whitelist": [" ", ""]})
+    assert house.post(BASE + "/1/verify-callback").json()["ok"]
+    fails(house.patch(BASE + "/1/enable", {"enabled": True}), 400, NOBODY)
+    assert house.get(BASE).json()["enabled"] is False
+    row = house.get(BASE + "/1/logs").json()["items"][0]
+    assert (row["level"], row["action"], row["detail"]) == ("error", "set_enabled", "Rejected enable because nobody is listed")
+    assert house.patch(BASE + "/1", given).status_code == 200
+    assert house.patch(BASE + "/1/enable", {"enabled": True}).json()["enabled"] is True
+    nobody = {"user_whitelist": [], "allowed_chat_ids": "", "allow_everyone": False}
+    fails(house.patch(BASE + "/1", nobody), 400, NOBODY)
+    assert house.patch(BASE + "/1/enable", {"enabled": False}).status_code == 200
+    assert house.patch(BASE + "/1", nobody).status_code == 200
 
 
 def test_the_same_value_in_another_case_is_no_change(house):
@@ -314,7 +335,7 @@ def test_a_mock_row_needs_a_connector_and_its_fields(house):
 def test_secrets_are_nowhere_in_clear(house):
     secrets = {"app_secret": "Zq8-super-secret-app", "verification_token": "Zq8-super-secret-token",
                "encrypt_key": "Zq8-super-secret-key"}
-    answers = [house.post(BASE, {"app_id": APP_ID, **secrets}).text, house.get(BASE).text]
+    answers = [house.post(BASE, {"app_id": APP_ID, "allow_everyone": True, **secrets}).text, house.get(BASE).text]
     answers.append(house.patch(BASE + "/1", {key: value + "2" for key, value in secrets.items()}).text)
     house.feishu.call("app", app_secret="Zq8-super-secret-app2")
     answers.append(house.post(BASE + "/1/verify-callback").text)
@@ -350,7 +371,7 @@ def test_secrets_are_sealed_in_the_database(house):
 
 
 def test_a_reset_clears_the_connector_too(house):
-    house.post(BASE, {"app_id": APP_ID, "app_secret": APP_SECRET})
+    house.post(BASE, {"app_id": APP_ID, "app_secret": APP_SECRET, "user_whitelist": ["ou_1"]})
     house.post(BASE + "/1/verify-callback")
     house.patch(BASE + "/1/enable", {"enabled": True})
     house.feishu.connected()

@@ -147,11 +147,11 @@ def test_a_chat_that_is_not_allowed_decides_nothing(bridge):
 
 
 def test_with_nobody_on_the_list_the_card_has_no_buttons(bridge):
-    bridge.change(user_whitelist=[])
+    bridge.change(user_whitelist=[], allowed_chat_ids=["oc_office"])
     try:
         card = bridge.ask(bridge.home, "no-list")
     finally:
-        bridge.change(user_whitelist=[BOSS, "u_deputy"])
+        bridge.change(user_whitelist=[BOSS, "u_deputy"], allowed_chat_ids=[])
     assert card["buttons"] == [] and "请在控制台批准" in card["card_text"]
 
 
@@ -167,6 +167,28 @@ def test_without_a_chat_there_is_no_card_but_a_word_in_the_log():
         eventually(lambda: bridge.approval("somewhere"))
         bridge.feishu.settled()
         assert len(bridge.feishu.cards()) == 1
+
+
+def test_a_strangers_chat_gets_no_card():
+    with Bridge() as bridge:  # everyone may write
+        butler = bridge.butler()
+        bridge.feishu.said("hello", open_id="ou_stranger", chat_id="oc_stranger")
+        frame = butler.get("CHAT")
+        bridge.request(butler, "nobody-listed")
+        bridge.logged("info", "ws_auth_card", "Skipped auth card: no target chat_id")
+        butler.send({"type": "AUTH_REQUEST", "conversation_id": frame["conversation_id"], "payload": {
+            "action_id": "of-the-stranger", "target_agent_id": bridge.agent(), "command": "ls", "reason": "r"}})
+        butler.send({"type": "CHAT", "target_id": 1, "conversation_id": frame["conversation_id"], "payload": "an answer"})
+        eventually(lambda: bridge.feishu.texts("oc_stranger") == ["an answer"], what="an answer, which a stranger may have")
+        bridge.change(user_whitelist=["on_boss"])
+        bridge.request(butler, "none-of-them-wrote")
+        bridge.feishu.said("here I am", open_id=BOSS, union_id="on_boss", chat_id="oc_boss")
+        butler.get("CHAT")
+        assert bridge.ask(butler, "for-the-boss")["to"] == "oc_boss"
+        butler.send({"type": "CHAT", "target_id": 1, "conversation_id": frame["conversation_id"], "payload": "not any more"})
+        bridge.logged("info", "ws_outbound", "Skipped outbound: no target chat_id")
+        assert [card["to"] for card in bridge.feishu.cards()] == ["oc_boss"]
+        assert bridge.feishu.texts("oc_stranger") == ["an answer"]
 
 
 def test_a_forged_click_with_an_empty_list_decides_nothing(bridge):

@@ -60,6 +60,27 @@ def test_tokens_that_an_older_server_stored_in_events_are_masked_at_the_start(br
     assert kept == {"om_old": old.replace("s3cret", "****"), "om_none": ""}
 
 
+def test_a_connector_that_an_older_server_enabled_for_everybody_takes_no_message(bridge):
+    bridge.feishu.said("before")
+    last = newer(bridge)
+    bridge.server.stop()
+    with sqlite3.connect(bridge.server.database()) as db:
+        db.execute("UPDATE feishu_connectors SET allow_everyone = 0")
+    db.close()
+    bridge.server.start()
+    bridge.feishu.connected(more_than=last)
+    assert "lists nobody" in bridge.server.log()
+    bridge.logged("error", "nobody_allowed", "Nobody is on user_whitelist")
+    bridge.feishu.said("from a stranger")
+    bridge.logged("info", "ws_filtered", "nobody_allowed")
+    bridge.request(bridge.butler(), "to-nobody")
+    bridge.logged("info", "ws_auth_card", "Skipped auth card: no target chat_id")
+    assert bridge.change(connector_name="still")["enabled"] is True
+    bridge.change(user_whitelist=["ou_ann"])
+    bridge.feishu.said("from ann", open_id="ou_ann")
+    assert texts(bridge) == ["before", "from ann"]
+
+
 def test_messages_while_the_server_is_down_come_when_it_is_back(bridge):
     last = newer(bridge)
     bridge.server.stop()
