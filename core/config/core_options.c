@@ -376,11 +376,11 @@ static const sw_option LIMITS[] = {
      .summary = "Requests a second of one client address, beyond which it gets 429; 0 for no bound."},
     {.name = "bad_tokens_per_address",
      .type = SW_OPTION_INT,
-     .default_value = "200",
+     .default_value = "300",
      .max = 10000,
      .summary =
-         "Bad tokens of one address in a minute that are told so (401); further ones get 429. Good tokens of the "
-         "same address go on working. 0: no limit."},
+         "Bad tokens of one address in a minute that are told so (401); further ones get 429. The same one again "
+         "and again counts a twentieth; good tokens of the same address go on working. 0: no limit."},
     {.name = "memory",
      .type = SW_OPTION_SIZE,
      .default_value = "512M",

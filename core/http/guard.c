@@ -223,10 +223,11 @@ static bool bearer_token(const char *value, sw_str *ret)
 }
 
 /* Who sends one bad token after the other hears no more than that. A good one is looked up all the same, so that it
- * works, whoever else has its address. Any thread. */
-static sw_status bad_token(exchange *x, const char *code, const char *text)
+ * works, whoever else has its address. `cached`: nobody had to be asked about it. Any thread. */
+static sw_status bad_token(exchange *x, bool cached, const char *code, const char *text)
 {
-    int retry_s = x->conn->by->door ? 0 : rates_bad_token(x->home->server->rates, x->slot, sw_monotonic_ms());
+    rates *r = x->home->server->rates;
+    int retry_s = x->conn->by->door ? 0 : rates_bad_token(r, x->slot, cached, sw_monotonic_ms());
     if (retry_s == 0)
         return sw_fail(&x->req, SW_UNAUTHENTICATED, code, "%s", text);
     sw_fail_retry_after(&x->req, retry_s);
@@ -273,7 +274,7 @@ static auth_answer auth_begin(exchange *x)
     default:
         if (open)
             return AUTH_DECIDED;
-        (void)bad_token(x, NULL, "invalid token");
+        (void)bad_token(x, true, NULL, "invalid token");
         answer_failure(x);
         return AUTH_REFUSED;
     }
@@ -414,7 +415,7 @@ static sw_status auth_then_handle(sw_request *req)
     if (slow)
         return sw_move(req, SW_LANE_SLOW, auth_then_handle);
     if (!open && status == SW_UNAUTHENTICATED)
-        return bad_token(x, NULL, "invalid token");
+        return bad_token(x, false, NULL, "invalid token");
     if (!open && status != SW_OK)
         return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
     SW_TRY(auth_role(x));
@@ -525,7 +526,7 @@ static sw_status ask_for_upgrade(sw_request *req)
         return SW_OK;
     }
     if (status == SW_UNAUTHENTICATED)
-        return bad_token(x, "invalid_credentials", "invalid credentials");
+        return bad_token(x, false, "invalid_credentials", "invalid credentials");
     return sw_fail(req, status == SW_BUSY ? SW_BUSY : SW_UNAVAILABLE, NULL, "the token cannot be checked now");
 }
 
@@ -555,7 +556,7 @@ static void upgrade_begin(exchange *x)
         exchange_submit(x, x->home->server->authenticate_lane, ask_for_upgrade);
         break;
     default:
-        (void)bad_token(x, "invalid_credentials", "invalid credentials");
+        (void)bad_token(x, true, "invalid_credentials", "invalid credentials");
         answer_failure(x);
     }
 }

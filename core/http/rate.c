@@ -6,7 +6,7 @@
 #include <steward/host.h>
 #include <string.h>
 
-enum { SLOTS = 65536, ONE = 1000 };
+enum { SLOTS = 65536, ONE = 1000, REPEATED = ONE / 20 };
 
 /* How many of something an address may do in `period_ms`; its buckets hold the time of the last visit in ms (low 40
  * bits), and what is left in thousandths of one (high 24). 0: full. */
@@ -81,8 +81,8 @@ void rates_disconnect(rates *r, uint32_t slot)
     atomic_fetch_sub_explicit(&r->connections[slot], 1, memory_order_relaxed);
 }
 
-/* Takes one of that slot's bucket; false: it is empty. */
-static bool take(rule *r, uint32_t slot, int64_t mono_ms)
+/* Takes `cost` thousandths of one from that slot's bucket; false: it holds less than one. */
+static bool take(rule *r, uint32_t slot, uint64_t cost, int64_t mono_ms)
 {
     if (r->count == 0)
         return true;
@@ -104,7 +104,7 @@ static bool take(rule *r, uint32_t slot, int64_t mono_ms)
             left = full;
         if (left < ONE)
             return false;
-        left -= ONE;
+        left -= cost;
     } while (!atomic_compare_exchange_weak_explicit(bucket, &old, left << 40 | now, memory_order_relaxed,
                                                     memory_order_relaxed));
     return true;
@@ -112,12 +112,12 @@ static bool take(rule *r, uint32_t slot, int64_t mono_ms)
 
 bool rates_request(rates *r, uint32_t slot, int64_t mono_ms)
 {
-    return take(&r->requests, slot, mono_ms);
+    return take(&r->requests, slot, ONE, mono_ms);
 }
 
-int rates_bad_token(rates *r, uint32_t slot, int64_t mono_ms)
+int rates_bad_token(rates *r, uint32_t slot, bool repeated, int64_t mono_ms)
 {
-    if (take(&r->bad_tokens, slot, mono_ms))
+    if (take(&r->bad_tokens, slot, repeated ? REPEATED : ONE, mono_ms))
         return 0;
     return (int)((60 + r->bad_tokens.count - 1) / r->bad_tokens.count);
 }

@@ -16,8 +16,9 @@ bool rates_connect(rates *r, uint32_t slot, uint32_t limit);
 void rates_disconnect(rates *r, uint32_t slot);
 /* One more request of that slot; false: too many within a second. */
 bool rates_request(rates *r, uint32_t slot, int64_t mono_ms);
-/* One more bad token of that slot. 0, or when there were too many in a minute after how many seconds the next one will
- * be told that it is bad. */
-int rates_bad_token(rates *r, uint32_t slot, int64_t mono_ms);
+/* One more bad token of that slot; one that was told so a moment ago (`repeated`) guesses nothing and counts a
+ * twentieth. 0, or when there were too many in a minute after how many seconds the next one will be told that it is
+ * bad. */
+int rates_bad_token(rates *r, uint32_t slot, bool repeated, int64_t mono_ms);
 
 #endif

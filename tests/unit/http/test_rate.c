@@ -41,14 +41,17 @@ START_TEST(bad_tokens_have_a_bucket_of_their_own)
 {
     rates *r = rates_new(1, 30);
     for (int i = 0; i < 30; i++)
-        ck_assert_int_eq(rates_bad_token(r, 7, 1000), 0);
-    ck_assert_int_eq(rates_bad_token(r, 7, 1000), 2);
-    ck_assert_int_eq(rates_bad_token(r, 8, 1000), 0);
+        ck_assert_int_eq(rates_bad_token(r, 7, false, 1000), 0);
+    ck_assert_int_eq(rates_bad_token(r, 7, false, 1000), 2);
+    ck_assert_int_eq(rates_bad_token(r, 8, false, 1000), 0);
     ck_assert(rates_request(r, 7, 1000));
     for (int ms = 1001; ms < 3000; ms++) /* asking again and again does not lengthen it */
-        ck_assert_int_ne(rates_bad_token(r, 7, ms), 0);
-    ck_assert_int_eq(rates_bad_token(r, 7, 3000), 0);
-    ck_assert_int_ne(rates_bad_token(r, 7, 3000), 0);
+        ck_assert_int_ne(rates_bad_token(r, 7, false, ms), 0);
+    ck_assert_int_eq(rates_bad_token(r, 7, false, 3000), 0);
+    ck_assert_int_ne(rates_bad_token(r, 7, false, 3000), 0);
+    for (int i = 0; i < 30 * 20 - 19; i++) /* until less than one is left */
+        ck_assert_int_eq(rates_bad_token(r, 9, true, 1000), 0);
+    ck_assert_int_eq(rates_bad_token(r, 9, true, 1000), 2);
     rates_free(r);
 }
 END_TEST
