@@ -38,9 +38,10 @@ typedef enum {
     SW_DECIDED_SAME,      /* it was decided before, in the same way: nothing was sent */
     SW_DECIDED_OTHERWISE, /* it was decided before, in the other way */
     SW_DECISION_EXPIRED,
-    SW_DECISION_UNKNOWN,      /* there is no such request */
-    SW_DECISION_FORBIDDEN,    /* this user may not answer it */
-    SW_DECISION_OTHER_COMMAND /* since 1.2: this id stands for another command than the one that was seen */
+    SW_DECISION_UNKNOWN,       /* there is no such request */
+    SW_DECISION_FORBIDDEN,     /* this user may not answer it */
+    SW_DECISION_OTHER_COMMAND, /* since 1.2: this id stands for another command than the one that was seen */
+    SW_DECISION_NOTED          /* since 1.2: approved, but another human must approve it, too; it is PENDING */
 } sw_decision;
 
 /* Set `size` before you call a function that fills one. */

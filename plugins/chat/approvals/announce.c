@@ -15,6 +15,13 @@ const sw_table ANNOUNCE_STATEMENTS = SW_TABLE(STATEMENTS);
 
 /* ---- the frames ---- */
 
+/* Who approved first, where two must: while that may still count, and when it did. */
+static void write_first(sw_json *out, const approval *a, const char *status)
+{
+    if (a->first_id && (strcmp(status, STATUS_PENDING) == 0 || strcmp(status, STATUS_APPROVED) == 0))
+        sw_json_text(out, "approved_by", a->first_name);
+}
+
 void approval_write_request(sw_json *out, const char *key, const approval *a, int64_t steady_ms)
 {
     sw_json_object_begin(out, key);
@@ -30,6 +37,9 @@ void approval_write_request(sw_json *out, const char *key, const approval *a, in
     sw_json_text_opt(out, "input_sha256", a->input_sha256);
     sw_json_text_opt(out, "cwd", a->cwd);
     sw_json_text_opt(out, "session_id", a->session_id);
+    if (a->needs > 1)
+        sw_json_bool(out, "four_eyes", true);
+    write_first(out, a, approval_status(a, steady_ms));
     sw_json_object_end(out);
 }
 
@@ -59,18 +69,20 @@ void frame_write_response(sw_json *out, const approval *a)
     sw_json_bool(out, "approved", strcmp(a->status, STATUS_APPROVED) == 0);
     sw_json_text(out, "status", a->status);
     sw_json_text(out, "command_sha256", a->command_sha256);
+    write_first(out, a, a->status);
     sw_json_text_opt(out, "responder_name", a->responder_name);
     sw_json_text_opt(out, "comment", a->comment);
     sw_json_object_end(out);
     sw_json_time(out, "timestamp", a->decided_ms);
 }
 
-void frame_write_status(sw_json *out, const char *action_id, const char *status, int64_t at_ms)
+void frame_write_status(sw_json *out, const approval *a, const char *status, int64_t at_ms)
 {
     sw_json_text(out, "type", "AUTH_STATUS_UPDATE");
     sw_json_object_begin(out, "payload");
-    sw_json_text(out, "action_id", action_id);
+    sw_json_text(out, "action_id", a->action_id);
     sw_json_text(out, "status", status);
+    write_first(out, a, status);
     sw_json_object_end(out);
     sw_json_time(out, "timestamp", at_ms);
 }
@@ -184,15 +196,20 @@ static sw_status send_response(sw_tx *tx, const approval *a)
     return deliver_users(tx, frame, a->butler_id, 0);
 }
 
-static sw_status send_status(sw_tx *tx, const approval *a)
+static sw_status send_status(sw_tx *tx, const approval *a, int64_t at_ms)
 {
     sw_frame *frame = sw_frame_new_tx(tx);
 
     if (!frame)
         return SW_NO_MEMORY;
-    frame_write_status(sw_frame_json(frame), a->action_id, a->status, a->decided_ms);
+    frame_write_status(sw_frame_json(frame), a, a->status, at_ms);
     deliver_humans(tx, frame);
     return SW_OK;
+}
+
+sw_status announce_first(sw_tx *tx, const approval *a)
+{
+    return send_status(tx, a, a->first_ms);
 }
 
 sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_id)
@@ -201,6 +218,6 @@ sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_
     SW_TRY(delivery_decided(c->delivery, tx, a->id));
     SW_TRY(waits_wake_later(c->waits, tx, a->id));
     SW_TRY(send_response(tx, a));
-    SW_TRY(send_status(tx, a));
+    SW_TRY(send_status(tx, a, a->decided_ms));
     return publish(tx, SW_EVENT_APPROVAL_DECIDED, a);
 }

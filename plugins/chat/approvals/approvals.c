@@ -76,6 +76,11 @@ void approval_read(const sw_rows *rows, int at, approval *ret)
         .comment = sw_rows_text(rows, at + 30),
         .claimed_ms = sw_rows_int(rows, at + 31),
         .rule_id = sw_rows_int(rows, at + 32),
+        .needs = sw_rows_int(rows, at + 34),
+        .first_id = sw_rows_int(rows, at + 35),
+        .first_name = sw_rows_text(rows, at + 36),
+        .first_channel = sw_rows_text(rows, at + 37),
+        .first_ms = sw_rows_int(rows, at + 38),
     };
     if (sw_rows_int(rows, at + 33))
         ret->status = STATUS_WITHDRAWN;
@@ -138,6 +143,19 @@ sw_status approval_counts(sw_db *db, int64_t steady_ms, int64_t *ret_pending, in
 
 /* ---- an approval as JSON ---- */
 
+/* Of a request that two humans must approve: who did so first. */
+static void write_four_eyes(sw_json *out, const approval *a)
+{
+    if (a->needs < 2)
+        return;
+    sw_json_bool(out, "four_eyes", true);
+    if (!a->first_id)
+        return;
+    sw_json_text(out, "approved_by", a->first_name);
+    sw_json_time(out, "approved_at", a->first_ms);
+    sw_json_text(out, "approved_channel", a->first_channel);
+}
+
 /* Who decided, when and how: not shown for an expiry, which nobody decided. */
 static void write_decision(sw_json *out, const approval *a)
 {
@@ -199,6 +217,7 @@ sw_status approval_write(sw_json *out, sw_db *db, const approval *a, int64_t ste
     sw_json_text(out, "status", approval_status(a, steady_ms));
     sw_json_time(out, "requested_at", a->requested_ms);
     sw_json_time(out, "expires_at", a->expires_ms);
+    write_four_eyes(out, a);
     write_decision(out, a);
     sw_json_bool(out, "delivered", a->delivered);
     SW_TRY(write_more(out, db, a));

@@ -36,6 +36,8 @@ typedef struct approval {
     const char *decider_name, *decider_role, *responder_name, *channel;
     const char *requester_role, *tool, *input_sha256, *cwd, *session_id, *comment; /* "" when there is none */
     int64_t claimed_ms, rule_id;                                                   /* 0: not claimed; no rule */
+    int64_t needs, first_id, first_ms;                                             /* see four_eyes.c */
+    const char *first_name, *first_channel;
     bool delivered;
 } approval;
 
@@ -47,12 +49,21 @@ sw_status announce_request(const chat *c, sw_tx *tx, const approval *a);
 /* After a decision or expiry: the AUTH_RESPONSE row, frames, event. `a` is as stored but for response_id. */
 sw_status announce_decision(const chat *c, sw_tx *tx, approval *a, sw_str local_id);
 
+/* After the first of two approvals: every human hears that it is pending, and who approved. */
+sw_status announce_first(sw_tx *tx, const approval *a);
+
 /* The object that was asked, with its status as of `steady_ms`. */
 void approval_write_request(sw_json *out, const char *key, const approval *a, int64_t steady_ms);
 /* Frames: the same text live and replayed. `conversation_id`: of the reader's own thread. */
 void frame_write_request(sw_json *out, const approval *a, int64_t conversation_id, int64_t steady_ms);
 void frame_write_response(sw_json *out, const approval *a);
-void frame_write_status(sw_json *out, const char *action_id, const char *status, int64_t at_ms);
+void frame_write_status(sw_json *out, const approval *a, const char *status, int64_t at_ms);
+
+/* ---- two humans (four_eyes.c) ---- */
+
+extern const sw_table FOUR_EYES_STATEMENTS;
+/* Does the answer `by` (as decided_by() made it) decide? When not, it is noted, and `a` is as stored then. */
+sw_status four_eyes(const chat *c, sw_tx *tx, approval *a, const approval *by, bool *ret_enough);
 
 /* ---- the copies of the other ADMINs (copies.c) ---- */
 
@@ -93,7 +104,7 @@ sw_status delivery_decided(delivery *d, sw_tx *tx, int64_t approval_id);
     " a.responder_name, a.channel, a.response_id, a.response_conversation, a.delivered,"             \
     " a.due_ms,"                                                                                     \
     " a.requester_role, a.tool, a.input_sha256, a.cwd, a.session_id, a.comment, a.claimed_ms,"       \
-    " a.rule_id, a.withdrawn"
+    " a.rule_id, a.withdrawn, a.needs, a.first_id, a.first_name, a.first_channel, a.first_ms"
 #define SELECT_APPROVAL "SELECT " APPROVAL_COLUMNS " FROM chat_approvals a"
 
 extern const sw_table APPROVAL_STATEMENTS;
@@ -191,6 +202,8 @@ sw_status post_withdraw(sw_request *req);
 sw_status waits_end_due(sw_request *req);
 /* decide.c */
 extern const sw_table DECIDE_STATEMENTS;
+/* Is this user one of those whose answer counts? */
+bool may_decide(const chat *c, const sw_user *user, const approval *a);
 sw_status on_auth_response(sw_request *req);
 sw_status post_auth_response(sw_request *req);
 sw_status post_decision(sw_request *req);

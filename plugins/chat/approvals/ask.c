@@ -17,8 +17,8 @@ static const sw_statement STATEMENTS[] = {
          .sql =
              "INSERT INTO chat_approvals (action_id, chat_id, butler_id, butler_name, target_user_id, conversation_id,"
              " target_agent_id, target_agent_name, command, command_sha256, reason, status, requested_ms, expires_ms, due_ms,"
-             " requester_role, tool, input_sha256, cwd, session_id)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'PENDING', ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"},
+             " requester_role, tool, input_sha256, cwd, session_id, needs)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'PENDING', ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"},
     [ADD_INPUT] = {.name = "approval_add_input",
                    .sql = "INSERT INTO chat_approval_inputs (approval_id, input) VALUES (?1, ?2)"},
     [SHOWN] = {.name = "approval_shown", .sql = "UPDATE chat_approvals SET chat_id = ?2 WHERE id = ?1"},
@@ -33,10 +33,10 @@ const sw_table ASK_STATEMENTS = SW_TABLE(STATEMENTS);
 
 static sw_status approval_add(sw_tx *tx, approval *a, sw_str input)
 {
-    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "siisiiissssiiisssss", a->action_id, a->chat_id, a->butler_id,
+    SW_TRY(sw_tx_exec(tx, &STATEMENTS[ADD], NULL, "siisiiissssiiisssssi", a->action_id, a->chat_id, a->butler_id,
                       a->butler_name, a->target_user_id, a->conversation_id, a->target_agent_id, a->target_agent_name,
                       a->command, a->command_sha256, a->reason, a->requested_ms, a->expires_ms, a->due_ms,
-                      a->requester_role, a->tool, a->input_sha256, a->cwd, a->session_id));
+                      a->requester_role, a->tool, a->input_sha256, a->cwd, a->session_id, a->needs));
     a->id = sw_tx_last_id(tx);
     if (!input.at)
         return SW_OK;
@@ -175,6 +175,9 @@ static sw_status fill(sw_tx *tx, const asking *ask, approval *a)
         .decider_role = "",
         .responder_name = "",
         .channel = "",
+        .needs = 1,
+        .first_name = "",
+        .first_channel = "",
     };
     return SW_OK;
 }
@@ -323,6 +326,7 @@ static sw_status ask_human(chat *c, sw_tx *tx, asking *ask, const uint8_t *diges
     if (p->fault)
         return fault_status(p->fault);
     a->conversation_id = p->envelope.conversation_id;
+    a->needs = sw_option_bool(c->host, "four_eyes") ? 2 : 1;
     SW_TRY(store(tx, ask, digest, a));
     SW_TRY(conversation_touch(c, tx, &p->envelope, false));
     SW_TRY(announce_request(c, tx, a));

@@ -68,7 +68,15 @@ sw_status approval_ruled(sw_tx *tx, const approval *a)
 
 /* ---- the write step of an answer ---- */
 
-/* Is this user an ADMIN, or the human who was asked? *ret_user is filled only then. */
+bool may_decide(const chat *c, const sw_user *user, const approval *a)
+{
+    if (user->role == SW_ROLE_ADMIN)
+        return true;
+    return role_human(user->role) && user->id == a->target_user_id &&
+           strcmp(sw_option_text(c->host, "approvers"), "addressed") == 0;
+}
+
+/* *ret_user is filled only when it may. */
 static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *ret_user, bool *ret_may)
 {
     sw_user user = {.size = sizeof user};
@@ -76,8 +84,7 @@ static sw_status may_answer(const chat *c, sw_tx *tx, const answer *a, sw_user *
 
     if (found != SW_OK && found != SW_NOT_FOUND)
         return found;
-    *ret_may =
-        found == SW_OK && (user.role == SW_ROLE_ADMIN || (role_human(user.role) && user.id == a->now.target_user_id));
+    *ret_may = found == SW_OK && may_decide(c, &user, &a->now);
     if (*ret_may)
         *ret_user = user;
     return SW_OK;
@@ -181,10 +188,19 @@ static sw_status check_pause(sw_tx *tx, answer *a)
     return paused ? fault_status(FAULT_PAUSED) : SW_OK;
 }
 
+/* The first of two approvals decides nothing yet, and so makes no rule. */
+static sw_status noted(sw_tx *tx, answer *a)
+{
+    a->outcome = SW_DECISION_NOTED;
+    if (!a->rule)
+        return SW_OK;
+    return sw_fail(sw_tx_request(tx), SW_CONFLICT, NULL, "two humans must approve this: a rule comes with the second");
+}
+
 static sw_status decide(const chat *c, sw_tx *tx, answer *a)
 {
     sw_user user = {.size = sizeof user};
-    bool may = false, done = false, same = false;
+    bool may = false, same = false, enough = false, done = false;
 
     a->fault = FAULT_NONE;
     sw_status found = approval_by_action(sw_tx_db(tx), a->action_id, &a->now);
@@ -209,6 +225,9 @@ static sw_status decide(const chat *c, sw_tx *tx, answer *a)
         SW_TRY(check_pause(tx, a));
         SW_TRY(check_conversation(c, tx, a, user.role));
         approval decided = decided_by(a, &user, sw_tx_now(tx));
+        SW_TRY(four_eyes(c, tx, &a->now, &decided, &enough));
+        if (!enough)
+            return noted(tx, a);
         SW_TRY(approval_decide(tx, &decided, steady_ms, &done));
         if (!done) /* cannot happen: it was pending a moment ago, and there is one writer */
             return SW_INTERNAL;
@@ -219,6 +238,11 @@ static sw_status decide(const chat *c, sw_tx *tx, answer *a)
     }
     a->outcome = outcome_of_decided(a, steady_ms);
     return SW_OK;
+}
+
+static bool answer_taken(const answer *a)
+{
+    return a->outcome == SW_DECIDED || a->outcome == SW_DECIDED_SAME || a->outcome == SW_DECISION_NOTED;
 }
 
 /* Over HTTP and as an ERROR frame the texts are the same, and the codes differ. */
@@ -260,7 +284,7 @@ static sw_status store_frame(sw_tx *tx, void *arg)
     if (a->fault)
         return decide_refusal(sw_tx_request(tx), a);
     SW_TRY(status);
-    if (a->outcome != SW_DECIDED && a->outcome != SW_DECIDED_SAME)
+    if (!answer_taken(a))
         return decide_refusal(sw_tx_request(tx), a);
     sw_tx_ack(tx, a->now.response_id, a->now.decided_ms);
     return SW_OK;
@@ -327,13 +351,15 @@ static sw_status store_answer(sw_tx *tx, void *arg)
     if (a->fault)
         return fault_fail_http(sw_tx_request(tx), a->fault);
     SW_TRY(status);
-    if (a->outcome != SW_DECIDED && a->outcome != SW_DECIDED_SAME)
+    if (!answer_taken(a))
         return decide_refusal(sw_tx_request(tx), a);
     sw_json *out = sw_tx_reply(tx, 200);
     sw_json_object_begin(out, NULL);
     sw_json_text(out, "status", "processed");
     sw_json_text(out, "action_id", a->now.action_id);
     sw_json_text(out, "decision", a->now.status);
+    if (a->outcome == SW_DECISION_NOTED)
+        sw_json_text(out, "approved_by", a->now.first_name);
     sw_json_object_end(out);
     return SW_OK;
 }

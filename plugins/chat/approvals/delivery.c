@@ -247,8 +247,7 @@ static sw_status tell(sw_request *req, const waiting *w)
     sw_frame *frame = sw_frame_new(req);
     if (!frame)
         return SW_NO_MEMORY;
-    frame_write_status(sw_frame_json(frame), a.action_id, approval_status(&a, sw_steady_ms(sw_request_host(req))),
-                       sw_now_ms());
+    frame_write_status(sw_frame_json(frame), &a, approval_status(&a, sw_steady_ms(sw_request_host(req))), sw_now_ms());
     sw_send(req, frame, &to);
     return SW_OK;
 }
@@ -320,7 +319,7 @@ static sw_status greet_recovered(sw_request *req, sw_replay_out *out)
         if (found == SW_NOT_FOUND)
             continue;
         SW_TRY(found);
-        frame_write_status(sw_replay_frame(out, 0, 0, 0), a.action_id, a.status, a.decided_ms);
+        frame_write_status(sw_replay_frame(out, 0, 0, 0), &a, a.status, a.decided_ms);
     }
     return SW_OK;
 }

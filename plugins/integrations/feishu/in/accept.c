@@ -488,6 +488,10 @@ static sw_status decide(sw_tx *tx, arrival *a, const connector *c)
         return say(tx, a, "error", "没有这个授权请求");
     case SW_DECISION_FORBIDDEN:
         return say(tx, a, "error", "管理员身份解析失败");
+    case SW_DECISION_NOTED: /* the card keeps its buttons: one of them may still end it */
+        SW_TRY(note(tx, c->id, "success", "ws_auth_card_decision", "action_id=%s decision=approved, another is needed",
+                    e->action_id));
+        return say(tx, a, "success", "已批准，还需另一位管理员批准");
     case SW_DECIDED:
         SW_TRY(note(tx, c->id, "success", "ws_auth_card_decision", "action_id=%s decision=%s", e->action_id,
                     e->approved ? "approved" : "rejected"));

@@ -337,3 +337,23 @@ def test_a_pending_card_still_works_after_a_restart(bridge):
     bridge.home = bridge.butler()
     assert clicked(bridge, card)["answer"]["toast"]["type"] == "success"
     assert told(bridge, "over-night")["payload"]["approved"] is True
+
+
+def test_where_two_humans_must_approve_a_click_is_one_of_them():
+    with Bridge({"user_whitelist": [BOSS, "u_deputy"]}, options={"plugin:chat": {"four_eyes": "true"}}) as joined:
+        joined.home = joined.butler()
+        joined.feishu.said("good morning", open_id=BOSS, chat_id="oc_office")
+        joined.home.get("CHAT")
+        made = {"username": "second", "password": "a long password", "role": "ADMIN"}
+        assert joined.server.post("/api/users", made).status_code == 201
+        card = joined.ask(joined.home, "two")
+        for who in ({}, {"open_id": "ou_x", "user_id": "u_deputy"}):  # both speak as the ADMIN of the bridge
+            answer = clicked(joined, card, **who)["answer"]
+            assert answer["toast"] == {"type": "success", "content": "已批准，还需另一位管理员批准"} and "card" not in answer
+        stored = joined.approval("two")
+        assert stored["status"] == "PENDING" and stored["approved_by"] == BOSS and stored["approved_channel"] == "feishu"
+        token = joined.server.login("second", "a long password")
+        decided = joined.server.post("/api/chat/auth/response", {"action_id": "two", "approved": True}, token=token)
+        assert decided.json()["decision"] == "APPROVED"
+        assert told(joined, "two")["payload"]["approved_by"] == BOSS
+        eventually(lambda: joined.feishu.card("two")["content"]["header"]["template"] == "green", what="the PATCH")
