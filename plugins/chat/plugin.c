@@ -318,6 +318,7 @@ static const sw_route ROUTES[] = {
      .access = SW_ADMIN,
      .lane = SW_LANE_WORKER,
      .handle = post_pause,
+     .flags = SW_WORK_URGENT,
      .summary = "Pause an agent, or all of them: what is pending is rejected, and nothing is approved until it ends.",
      .request = "{\"agent_id\":5,\"paused\":true,\"reason\":\"it deletes too much\"}",
      .response = EXAMPLE_PAUSE},

@@ -183,6 +183,8 @@ const char *card_status_text(const char *status)
         return "已批准";
     if (strcmp(status, "REJECTED") == 0)
         return "已拒绝";
+    if (strcmp(status, "WITHDRAWN") == 0)
+        return "已撤回";
     return "已过期";
 }
 

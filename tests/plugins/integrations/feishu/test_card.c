@@ -128,7 +128,10 @@ START_TEST(results_tell_who_and_what)
 {
     static const struct {
         const char *status, *color, *text;
-    } CASES[] = {{"APPROVED", "green", "已批准"}, {"REJECTED", "red", "已拒绝"}, {"EXPIRED", "grey", "已过期"}};
+    } CASES[] = {{"APPROVED", "green", "已批准"},
+                 {"REJECTED", "red", "已拒绝"},
+                 {"EXPIRED", "grey", "已过期"},
+                 {"WITHDRAWN", "grey", "已撤回"}};
 
     for (size_t i = 0; i < 3; i++) {
         json_done(&out);
