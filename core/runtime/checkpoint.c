@@ -189,7 +189,8 @@ void held_text(const writer *w, char *out, size_t size)
 void writer_truncate(writer *w)
 {
     bool was_full = w->wal_full, was_held = w->wal_held;
-    if (sw_monotonic_ms() < w->truncate_after_ms) {
+    /* Nothing is refused before the log has been tried to be emptied once more. */
+    if (sw_monotonic_ms() < w->truncate_after_ms && (was_full || !far_above(w))) {
         w->wal_full = far_above(w);
         return;
     }

@@ -2,6 +2,7 @@
 import collections
 import threading
 
+from . import bridge
 from .control import ALLOC, FOREVER
 from .house import House
 from .scenarios import ALL, RIGHT, ERROR, GONE, SHORT, heard
@@ -89,11 +90,16 @@ def run(full=False, only=None, say=print, step=None):
     scenarios = ALL if full else SHORT
     scenarios = [s for s in ALL if only in s.name] if only else scenarios
     tally = Tally(say)
-    with House() as house:
-        torture(house, scenarios, tally, step or (1 if full else 17), (0, FOREVER) if full else (0,))
-        house.restart(clean=True)
-        lost = house.lost()
-        if lost:
-            tally.fault("after a restart", f"acknowledged and lost: {lost[:3]}")
+    if scenarios:
+        with House() as house:
+            torture(house, scenarios, tally, step or (1 if full else 17), (0, FOREVER) if full else (0,))
+            house.restart(clean=True)
+            lost = house.lost()
+            if lost:
+                tally.fault("after a restart", f"acknowledged and lost: {lost[:3]}")
+    bridged = [s for s in bridge.SCENARIOS if full and (not only or only in s.name)]
+    if bridged:
+        with bridge.Bridge() as house:
+            torture(house, bridged, tally, step or 1)
     say(f"alloc: {tally.summary()}, {len(tally.wrong)} faults")
     return tally

@@ -206,6 +206,8 @@ def run(full=False, cycles=None, say=print):  # pylint: disable=redefined-outer-
             house.restarts += 1
             if number % 10 == 9 or number == cycles - 1:
                 check(house, book, tally)
+            if number % 50 == 49:
+                say(f"kill: {number + 1} cycles, {' + '.join(map(str, book.count()))} acknowledged, {len(tally.wrong)} faults")
         house.server.check_reports()
     posted, said, asked, decided = book.count()
     say(f"kill: {cycles} cycles, {cycles // 2} of them with disk faults; acknowledged: {posted} messages, {said} CHAT, "

@@ -43,7 +43,11 @@ def call(server, method, path, body=None, token=None, headers=()):
         lines.append(f"Authorization: Bearer {token}")
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
-    with connect(server) as link:
+    try:
+        link = connect(server)
+    except ConnectionError:
+        return 0, b""
+    with link:
         send(link, "\r\n".join(lines).encode() + b"\r\n\r\n" + data)
         got = b""
         while chunk := receive(link):
