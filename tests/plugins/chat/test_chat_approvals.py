@@ -267,7 +267,13 @@ def test_after_a_refusal_over_http_the_callers_sockets_hear_the_truth_twice_and_
         assert one.drain("q") == [] and bob.drain("q") == []
 
 
-@pytest.mark.parametrize("by", ["http", "ws"])
+@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
+def test_a_command_that_shows_nothing_is_refused_over_http_as_well(house, blank):
+    refused = house.post("/api/approvals", {"command": blank, "reason": "r"}, token=house.agent_token)
+    assert refused.status_code == 400 and "blank" in refused.json()["error"]
+
+
+@pytest.mark.parametrize("by", ["http", "decision", "ws"])
 def test_an_answer_that_names_another_command_decides_nothing(house, by):
     action = f"named-{by}"
     ask(house, action)
@@ -277,8 +283,9 @@ def test_an_answer_that_names_another_command_decides_nothing(house, by):
 
         def said(sha):
             payload = {"action_id": action, "approved": True, "command_sha256": sha}
-            if by == "http":
-                refused = house.post("/api/chat/auth/response", payload)
+            if by != "ws":
+                path = f"/api/approvals/{action}/decision" if by == "decision" else "/api/chat/auth/response"
+                refused = house.post(path, payload)
                 return refused.status_code, refused.json().get("error")
             page.send({"type": "AUTH_RESPONSE", "ack": True, "payload": payload})
             while (got := page.get())["type"] not in ("ACK", "ERROR"):
