@@ -133,7 +133,7 @@ START_TEST(results_tell_who_and_what)
                  {"EXPIRED", "grey", "已过期"},
                  {"WITHDRAWN", "grey", "已撤回"}};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         json_done(&out);
         json_init(&out, 0);
         card_write_result(
