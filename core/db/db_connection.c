@@ -140,6 +140,8 @@ static int configure(sw_db *db)
         rc = sqlite3_exec(raw, db->store->full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL,
                           NULL, NULL);
     if (rc == SQLITE_OK)
+        rc = connection_add_functions(raw);
+    if (rc == SQLITE_OK)
         rc = set_number(raw, "cache_size", -cache_share(db));
     if (rc == SQLITE_OK)
         rc = set_number(raw, "wal_autocheckpoint", 0); /* the checkpointer's; also clears the hook */

@@ -98,6 +98,9 @@ sw_db *connection_new(store *s, db_kind kind, char *error, size_t error_size);
  * is not cut off for having waited for a core, unless it takes twenty times as long by the wall clock. */
 bool connection_late(const sw_db *db, int64_t deadline_ms);
 
+/* db_functions.c: SQLite's result code. */
+int connection_add_functions(sqlite3 *raw);
+
 /* query.c: ends all that is prepared on this connection. */
 void statements_forget(sw_db *db);
 /* query.c: notes what failed (conflict text, flags), and says what it means for the caller. */

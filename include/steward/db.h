@@ -18,6 +18,10 @@ typedef struct {
     const char *const *clauses;
 } sw_statement;
 
+/* Since 1.2, SQL may call sw_text_holds(text, part): 1 when `part` stands somewhere in `text`, else 0. It is literal,
+ * has no wildcards, and takes ASCII letters of the text in any case; those of `part` must be small. As
+ * instr(lower(text), part) > 0, but much faster. */
+
 /* Migrations are applied once, in order, each in a transaction of its own. The host keeps a checksum of the text and
  * notices when a migration was edited, so never change one after its release. All plugins share one namespace for
  * tables, indexes, triggers and views: begin their names with the name of the plugin. */

@@ -6,9 +6,10 @@
  *
  * - Few rows: when the other filters leave at most SMALL rows, all of these are read.
  * - The tail: rows that are not indexed yet are read.
+ * - Dense hits: rows are read as they come, for as long as that finds hits often enough.
  * - Three characters or more: the rows that have all trigrams of the text (detail=none keeps no positions).
  * - One or two: the rows that have one of the trigrams that begin with the text. When there are more than TERMS_MAX of
- *   those, hits are dense, and reading in their order finds a page of them sooner. */
+ *   those, reading goes on. */
 #include "messages.h"
 
 #include <string.h>
@@ -16,7 +17,10 @@
 
 enum {
     SMALL = 2000, /* so many rows are read sooner than looked up: about 2 ms */
-    PROBE = 500,  /* so many rows are read first for one or two characters; mostly they give a page of hits */
+    FIRST = 64,   /* so many rows are read before anything is looked up; for one or two characters PROBE */
+    PROBE = 500,
+    DENSE = 100, /* one hit in so many rows: to read on costs about as much as to look up */
+    READ_MAX = 1024,
     TERMS_MAX = 500,
     TRIGRAMS_MAX = 12, /* of a longer text so many are taken, spread evenly */
     CHARACTERS_MAX = 256,
@@ -31,9 +35,9 @@ static const char *const FIND_CLAUSES[] = {" AND m.agent_id = ?5", " AND m.level
                                            " AND m.at_ms BETWEEN ?7 AND ?8", NULL};
 
 #define MESSAGE_COLUMNS "SELECT m.id, m.agent_id, m.level, m.content, m.at_ms"
-/* The text is taken literally, and ASCII letters in any case: SQLite's lower() knows no other letters, and instr()
- * knows no wildcards. A column, and not a clause: so every candidate comes to candidates_take(), which counts them. */
-#define HOLDS_TEXT ", instr(lower(m.content), ?9) > 0"
+/* The text is taken literally, without wildcards, and ASCII letters in any case. A column, and not a clause: so every
+ * candidate comes to candidates_take(), which counts them. */
+#define HOLDS_TEXT ", sw_text_holds(m.content, ?9)"
 
 enum { FIND, FIND_FIRST, SCAN, SCAN_FIRST, MATCH, MATCH_FIRST, COUNT, TERMS, INDEXED_TO };
 
@@ -133,6 +137,15 @@ sw_status store_indexed_to(sw_db *db, int64_t *ret_id)
     sw_rows *rows = NULL;
     sw_status begun = sw_db_query(db, &STATEMENTS[INDEXED_TO], 0, &rows, "");
     return one_number(begun, rows, ret_id);
+}
+
+/* As store_indexed_to(). As long as the rows are not ended, all queries see the store as it is now, and none has to
+ * take SQLite's locks anew: a third of what a search that finds its page at once would cost. */
+static sw_status begin_snapshot(sw_db *db, int64_t *ret_indexed_to, sw_rows **ret)
+{
+    SW_TRY(sw_db_query(db, &STATEMENTS[INDEXED_TO], 0, ret, ""));
+    *ret_indexed_to = sw_rows_next(*ret) ? sw_rows_int(*ret, 0) : 0;
+    return SW_OK;
 }
 
 static const char LAST_CHARACTERS[] = "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf"; /* U+10FFFF twice: nothing sorts after it */
@@ -322,6 +335,40 @@ static sw_status match_rows(sw_db *db, const message_filter *f, const char *matc
     return candidates_take(rows, page);
 }
 
+/* Splits a filter: the `rows` that come first in the order of the page, and the rest. Ids have no gaps. */
+static void split(const message_filter *f, int64_t rows, message_filter *ret_first, message_filter *ret_rest)
+{
+    *ret_first = *ret_rest = *f;
+    if (f->before_id - f->after_id - 1 <= rows) {
+        ret_rest->after_id = ret_rest->before_id;
+    } else if (f->oldest_first) {
+        ret_first->before_id = f->after_id + 1 + rows;
+        ret_rest->after_id = ret_first->before_id - 1;
+    } else {
+        ret_first->after_id = f->before_id - 1 - rows;
+        ret_rest->before_id = ret_first->after_id + 1;
+    }
+}
+
+/* Reads rows as they come as long as hits are dense, and takes them out of the filter. What has been read tells how
+ * dense they are just here; the index would have to be read for that, at a price that grows with all rows that there
+ * are. */
+static sw_status read_dense(sw_db *db, message_filter *f, int64_t first, message_page *page)
+{
+    message_filter part;
+    int64_t rows = first, may_read = first, wanted = page->skip + page->left;
+
+    while (page->left > 0 && f->after_id < f->before_id && rows >= FIRST) {
+        split(f, rows, &part, f);
+        SW_TRY(read_rows(db, &part, page));
+        int64_t left = page->skip + page->left;
+        may_read += DENSE * (wanted - left) - rows;
+        wanted = left;
+        rows = may_read < READ_MAX ? may_read : READ_MAX;
+    }
+    return SW_OK;
+}
+
 static sw_status search_long(sw_db *db, const message_filter *f, const size_t *starts, size_t count, message_page *page)
 {
     size_t trigrams = count - 2, taken = trigrams < TRIGRAMS_MAX ? trigrams : TRIGRAMS_MAX;
@@ -368,27 +415,12 @@ static sw_status terms_of(sw_db *db, const char *text, expression *any, size_t *
 
 static sw_status search_short(sw_db *db, const message_filter *f, message_page *page)
 {
-    message_filter probed = *f, rest = *f;
-
-    if (f->before_id - f->after_id <= PROBE + 1)
-        return read_rows(db, f, page);
-    if (f->oldest_first) {
-        probed.before_id = f->after_id + 1 + PROBE;
-        rest.after_id = probed.before_id - 1;
-    } else {
-        probed.after_id = f->before_id - 1 - PROBE;
-        rest.before_id = probed.after_id + 1;
-    }
-    SW_TRY(read_rows(db, &probed, page));
-    if (page->left == 0)
-        return SW_OK;
-
     expression any;
     size_t count;
     SW_TRY(terms_of(db, f->text, &any, &count));
     if (count == 0)
         return SW_OK;
-    return count > TERMS_MAX ? read_rows(db, &rest, page) : match_rows(db, &rest, any.at, page);
+    return count > TERMS_MAX ? read_rows(db, f, page) : match_rows(db, f, any.at, page);
 }
 
 /* ---- the plan ---- */
@@ -407,20 +439,24 @@ static sw_status is_small(sw_db *db, const message_filter *f, bool *ret_small)
 static sw_status find_indexed(sw_db *db, const message_filter *f, const size_t *starts, size_t count,
                               message_page *page)
 {
+    message_filter rest = *f;
+
     if (page->left == 0 || f->after_id >= f->before_id)
         return SW_OK;
-    return count >= 3 ? search_long(db, f, starts, count, page) : search_short(db, f, page);
+    SW_TRY(read_dense(db, &rest, count >= 3 ? FIRST : PROBE, page));
+    if (page->left == 0 || rest.after_id >= rest.before_id)
+        return SW_OK;
+    return count >= 3 ? search_long(db, &rest, starts, count, page) : search_short(db, &rest, page);
 }
 
-static sw_status find_text(sw_db *db, const message_filter *filter, message_page *page)
+static sw_status find_from(sw_db *db, const message_filter *filter, int64_t indexed_to, message_page *page)
 {
     message_filter f = *filter, tail, indexed;
     size_t starts[CHARACTERS_MAX + 1], count = characters(f.text, starts);
-    int64_t last, last_at, indexed_to;
+    int64_t last, last_at;
     bool small;
 
     SW_TRY(store_last(db, &last, &last_at));
-    SW_TRY(store_indexed_to(db, &indexed_to));
     f.before_id = f.before_id <= last ? f.before_id : last + 1;
     SW_TRY(is_small(db, &f, &small));
     if (small)
@@ -435,6 +471,16 @@ static sw_status find_text(sw_db *db, const message_filter *filter, message_page
     }
     SW_TRY(read_rows(db, &tail, page));
     return find_indexed(db, &indexed, starts, count, page);
+}
+
+static sw_status find_text(sw_db *db, const message_filter *filter, message_page *page)
+{
+    int64_t indexed_to;
+    sw_rows *snapshot;
+
+    SW_TRY(begin_snapshot(db, &indexed_to, &snapshot));
+    SW_TRY(find_from(db, filter, indexed_to, page));
+    return sw_rows_done(snapshot);
 }
 
 /* ---- all of them ---- */

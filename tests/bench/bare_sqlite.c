@@ -1,8 +1,9 @@
 /* SQLite alone.
  *   bare_sqlite read  --db FILE --seconds 3          the newest 50 messages, every column, again and again
- *   bare_sqlite group --db FILE --schema F --seconds 5 --producers 64   one writer thread, one commit for all that wait
- *   bare_sqlite array --db FILE --schema F --seconds 5 --rows 1000      one commit per `rows` rows
- * In the last two the search index is filled between the commits, 1,000 rows at a time, and is complete at the end. */
+ *   bare_sqlite scan  --db FILE --seconds 3 --text WORD                 the newest 50 that hold it, found by LIKE from
+ * row to row bare_sqlite group --db FILE --schema F --seconds 5 --producers 64   one writer thread, one commit for all
+ * that wait bare_sqlite array --db FILE --schema F --seconds 5 --rows 1000      one commit per `rows` rows In the last
+ * two the search index is filled between the commits, 1,000 rows at a time, and is complete at the end. */
 #include "schema.h"
 
 #include <pthread.h>
@@ -16,17 +17,21 @@ enum { INDEX_ROWS = 1000, PRODUCERS_MAX = 1024 };
 
 /* ---- read ---- */
 
-static int run_read(int argc, char **argv)
+static const char NEWEST[] = "SELECT id, agent_id, level, content, at_ms FROM messages WHERE id > 0"
+                             " AND id < 9223372036854775807 ORDER BY id DESC LIMIT 50";
+static const char HOLDING[] = "SELECT id, agent_id, level, content, at_ms FROM messages"
+                              " WHERE content LIKE '%' || ?1 || '%' ORDER BY id DESC LIMIT 50";
+
+static int run_pages(int argc, char **argv, const char *sql)
 {
     raw_store s = {0};
     sqlite3_stmt *st;
     uint64_t pages = 0, bytes = 0;
     raw_open(&s, option_text(argc, argv, "db", ""), NULL, "off");
-    if (sqlite3_prepare_v2(s.db,
-                           "SELECT id, agent_id, level, content, at_ms FROM messages WHERE id > 0"
-                           " AND id < 9223372036854775807 ORDER BY id DESC LIMIT 50",
-                           -1, &st, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s.db, sql, -1, &st, NULL) != SQLITE_OK)
         fail("%s", sqlite3_errmsg(s.db));
+    if (sql == HOLDING)
+        sqlite3_bind_text(st, 1, option_text(argc, argv, "text", ""), -1, SQLITE_TRANSIENT);
     for (int64_t i = 0; i < 200; i++) { /* warm */
         while (sqlite3_step(st) == SQLITE_ROW)
             ;
@@ -210,11 +215,13 @@ static int run_array(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "read") == 0)
-        return run_read(argc, argv);
+        return run_pages(argc, argv, NEWEST);
+    if (argc > 1 && strcmp(argv[1], "scan") == 0)
+        return run_pages(argc, argv, HOLDING);
     if (argc > 1 && strcmp(argv[1], "group") == 0)
         return run_group(argc, argv);
     if (argc > 1 && strcmp(argv[1], "array") == 0)
         return run_array(argc, argv);
-    fprintf(stderr, "usage: bare_sqlite read|group|array --db FILE …\n");
+    fprintf(stderr, "usage: bare_sqlite read|scan|group|array --db FILE …\n");
     return 2;
 }

@@ -189,29 +189,29 @@ class Server:
                 time.sleep(0.02)
 
 
-def large_store():
-    """A data folder with STORE_ROWS messages, made once per schema."""
+def large_store(rows=STORE_ROWS):
+    """A data folder with so many messages, made once per schema."""
     digest = hashlib.sha256()
     for path in sorted(glob.glob(os.path.join(ROOT, "plugins", "**", "migrations", "*.sql"), recursive=True)):
         with open(path, "rb") as file:
             digest.update(file.read())
-    folder = os.path.join(BUILD, "bench", f"store-{STORE_ROWS}-{digest.hexdigest()[:12]}")
+    folder = os.path.join(BUILD, "bench", f"store-{rows}-{digest.hexdigest()[:12]}")
     if not os.path.exists(os.path.join(folder, "ready")):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         with Server(folder):
             pass
-        run_tool("fill", "--db", os.path.join(folder, "data", "steward.db"), "--rows", STORE_ROWS, on=_CORES)
+        run_tool("fill", "--db", os.path.join(folder, "data", "steward.db"), "--rows", rows, on=_CORES)
         with open(os.path.join(folder, "ready"), "w", encoding="ascii"):
             pass
     return folder
 
 
 @contextlib.contextmanager
-def copied_store():
+def copied_store(rows=STORE_ROWS):
     """A folder with a copy of it."""
     with scratch() as folder:
-        subprocess.run(["cp", "-a", "--reflink=auto", os.path.join(large_store(), "data"), folder], check=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", os.path.join(large_store(rows), "data"), folder], check=True)
         yield folder
 
 

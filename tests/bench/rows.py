@@ -4,10 +4,11 @@ import http.client
 import os
 import random
 import resource
+import sqlite3
 import time
 
 from fair_rows import fair
-from harness import (LOAD_CORES, PASSWORD, PINNED, ROUNDS, SCHEMA, SECONDS, SERVER_CORES, Server, build, copied_store, cores, cpu_ns,
+from harness import (LOAD_CORES, PASSWORD, PINNED, ROUNDS, SCHEMA, SECONDS, SERVER_CORES, STORE_ROWS, Server, build, copied_store, cores, cpu_ns,
                      free_port, how, load_http, median, process, rss_kib, run_tool, scratch, tool, write)
 
 CPU = "CPU time per operation"
@@ -248,6 +249,34 @@ def search():
     return made
 
 
+def common_words(path, rows=3000, count=8):
+    """Words that stand in 2 to 10 of 100 of the newest rows, the rarest to the most frequent."""
+    found = {}
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        for (content,) in db.execute("SELECT content FROM messages ORDER BY id DESC LIMIT ?", (rows,)):
+            for word in set(content.split()):
+                found[word] = found.get(word, 0) + 1
+    words = sorted((n, w) for w, n in found.items() if w.isascii() and len(w) >= 4 and 0.02 <= n / rows <= 0.1)
+    return [words[i * (len(words) - 1) // (count - 1)][1] for i in range(count)]
+
+
+def common():
+    """Beside what the whole server does for it, the bare scan has nothing to do but to step the rows."""
+    made = []
+    for rows in (100000, STORE_ROWS):
+        with copied_store(rows) as folder, Server(folder) as server:
+            db = os.path.join(server.data, "steward.db")
+            words = common_words(db)
+            scans = [run_tool("bare_sqlite", "scan", "--db", db, "--text", w, "--seconds", 1, on=SERVER_CORES)["cpu_us"] for w in words]
+            ours = [cpu_of_http(server.pid, server.port, connections=8, seconds=SECONDS, path=[f"/api/messages?q={w}" for w in words],
+                                header=server.bearer) for _ in range(ROUNDS)]
+            rss = server.rss_mib()
+        cpu, scan = median([o[0] for o in ours]), sum(scans) / len(scans)
+        made.append(line(f"search for a common word, {rows:,} rows", f"{cpu / scan:.2f} x bare scan by LIKE", "<= 0.5", cpu / scan <= 0.5,
+                         ours[-1][1], cpu, rss, parts=[f"scans {', '.join(f'{w} {t:.0f}' for w, t in zip(words, scans))} us"]))
+    return made
+
+
 def ping_p99(server):
     return load_http(server.port, connections=8, seconds=SECONDS, path="/api/ping", on=LOAD_CORES[:1])
 
@@ -327,5 +356,5 @@ def prepared(row):
     return run
 
 
-ROWS = {f.__name__: prepared(f) for f in (ping, get50, post, array, relay, idle, fanout, search, storm, fair, start,
+ROWS = {f.__name__: prepared(f) for f in (ping, get50, post, array, relay, idle, fanout, search, common, storm, fair, start,
                                               rules)}

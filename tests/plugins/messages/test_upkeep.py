@@ -39,6 +39,7 @@ def statements():
 
 
 def plan(db, sql):
+    db.create_function("sw_text_holds", 2, lambda text, part: part in text.lower(), deterministic=True)
     numbers = [int(n) for n in re.findall(r"\?(\d+)", sql)]
     return [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + sql, [""] * max(numbers, default=0))]
 

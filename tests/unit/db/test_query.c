@@ -218,6 +218,36 @@ START_TEST(a_statement_may_not_end_the_transaction)
 }
 END_TEST
 
+/* As many letters as make every outcome likely, at both sides of the width at which places are looked at together. */
+START_TEST(texts_are_searched_as_by_instr_of_the_lower_text)
+{
+    static const char ASK[] = "SELECT sw_text_holds(?1, ?2), ifnull(instr(lower(?1), ?2) > 0, 0)",
+                      LETTERS[] = "abAB@`{[\xc3\xa4\xe4\xb8\xad";
+    sqlite3_stmt *stmt = NULL;
+    unsigned held = 0, state = 1;
+    ck_assert_int_eq(sqlite3_prepare_v2(db_raw(db), ASK, -1, &stmt, NULL), SQLITE_OK);
+    for (int round = 0; round < 20000; round++) {
+        char text[80], part[8];
+        int size = (int)((state = state * 1103515245u + 12345u) >> 16) % 80, len = round % 5;
+        for (int i = 0; i < size; i++)
+            text[i] = LETTERS[((state = state * 1103515245u + 12345u) >> 16) % (round % 2 ? 4 : sizeof LETTERS - 1)];
+        for (int i = 0; i < len; i++)
+            part[i] = "ab@`{["[((state = state * 1103515245u + 12345u) >> 16) % (round % 2 ? 2 : 6)];
+        sqlite3_bind_text(stmt, 1, text, size, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, part, len, SQLITE_STATIC);
+        ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+        ck_assert_int_eq(sqlite3_column_int(stmt, 0), sqlite3_column_int(stmt, 1));
+        held += (unsigned)sqlite3_column_int(stmt, 0);
+        sqlite3_reset(stmt);
+    }
+    ck_assert_uint_gt(held, 2000);
+    sqlite3_bind_null(stmt, 1);
+    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+    ck_assert_int_eq(sqlite3_column_int(stmt, 0), 0);
+    sqlite3_finalize(stmt);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -233,6 +263,7 @@ static void add(TCase *tests)
     ADD(returned_rows_may_be_left_unread);
     ADD(mistakes_are_internal_errors);
     ADD(a_statement_may_not_end_the_transaction);
+    ADD(texts_are_searched_as_by_instr_of_the_lower_text);
 }
 
 int main(void)
