@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import struct
+import time
 
 PATIENCE = float(os.environ.get("TORTURE_PATIENCE", "120"))  # of one call; a server that has not answered by then hangs
 
@@ -103,6 +104,7 @@ class Wire:
 
     def get(self):
         """The next frame; None when the socket has ended."""
+        by = time.monotonic() + PATIENCE
         while self.code is None:
             head = self._bytes(2)
             size = None if head is None else head[1] & 127
@@ -116,6 +118,8 @@ class Wire:
                 self.code = int.from_bytes(data[:2], "big") if data else 1005
             elif head[0] & 15 == 9:
                 self._frame(10, data)
+                if time.monotonic() > by:
+                    raise Hang("nothing but pings")
             elif head[0] & 15 == 1:
                 return json.loads(data)
         return None
