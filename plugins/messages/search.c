@@ -165,15 +165,19 @@ static sw_status begin_terms(sw_db *db, const char *prefix, int64_t limit, sw_ro
 
 /* ---- the page that is filled ---- */
 
-static void write_row(sw_json *out, const sw_rows *row)
+/* Returns its id. */
+static int64_t write_row(sw_json *out, const sw_rows *row)
 {
+    int64_t id = sw_rows_int(row, 0);
+
     sw_json_object_begin(out, NULL);
-    sw_json_int(out, "id", sw_rows_int(row, 0));
+    sw_json_int(out, "id", id);
     sw_json_column(out, "agent_id", row, 1);
     sw_json_column(out, "level", row, 2);
     sw_json_column(out, "content", row, 3);
     sw_json_time(out, "timestamp", sw_rows_int(row, 4));
     sw_json_object_end(out);
+    return id;
 }
 
 /* The row waits for the end of the page. */
@@ -181,7 +185,7 @@ static void keep_row(message_page *page, const sw_rows *row)
 {
     sw_json *text = sw_json_new(page->req);
 
-    write_row(text, row);
+    page->last_id = write_row(text, row);
     sw_str written = sw_json_str(text);
     page->failed = !written.at;
     page->texts[page->count++] = written;
@@ -205,7 +209,7 @@ static bool page_add(message_page *page, const sw_rows *row)
     if (page->texts)
         keep_row(page, row);
     else {
-        write_row(page->reply, row);
+        page->last_id = write_row(page->reply, row);
         page->bytes = sw_json_length(page->reply);
     }
     page->left = page->failed ? 0 : page->left - 1;
@@ -214,14 +218,8 @@ static bool page_add(message_page *page, const sw_rows *row)
 
 static sw_status take(sw_rows *rows, message_page *page)
 {
-    while (sw_rows_next(rows)) {
-        int64_t id = sw_rows_int(rows, 0);
-        bool more = page_add(page, rows);
-        if (!page->truncated)
-            page->last_id = id;
-        if (!more)
-            break;
-    }
+    while (sw_rows_next(rows) && page_add(page, rows))
+        ;
     return sw_rows_done(rows);
 }
 
