@@ -33,8 +33,8 @@ def test_kill_nine_beside_a_failing_disk_loses_doubles_and_reorders_nothing():
 
 
 def test_nothing_reads_text_by_a_reader_that_aborts_without_memory():
-    """jansson's lexer asserts when memory runs out inside of it; libjwt parses tokens with it."""
+    """jansson's lexer asserts when memory runs out inside of it, and libjwt would read tokens with it."""
     built = [os.path.join(BUILD, "bin", "steward"), *glob.glob(os.path.join(BUILD, "lib", "steward", "plugins", "*.so"))]
     for path in built:
         symbols = subprocess.run(["nm", "-D", "--undefined-only", path], capture_output=True, text=True, check=True).stdout
-        assert not [line for line in symbols.splitlines() if "json_load" in line or "jwt_" in line], path
+        assert not [line for line in symbols.splitlines() if "json_load" in line or "jwt_decode" in line], path
