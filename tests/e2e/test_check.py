@@ -190,7 +190,9 @@ def test_a_file_with_a_secret_that_everybody_may_read_is_said(tmp_path, text):
     done = run_steward("check", "-c", str(tmp_path / "steward.conf"), cwd=tmp_path)
     assert done.returncode == 0
     assert "steward.conf:2: auth." in done.stderr and "every user of this machine may read the file: chmod o=" in done.stderr
-    with Steward(plugins="auth, users") as server:
+    careless = Steward(plugins="auth, users")
+    careless.config_mode = 0o644
+    with careless as server:
         assert "every user of this machine may read the file" in server.log()
 
 

@@ -81,7 +81,7 @@ def test_a_full_disk_answers_503_delivers_nothing_and_heals(tmp_path):
     if mounted.returncode != 0:
         pytest.skip("no tmpfs can be mounted here")
     try:
-        with Steward(options={"server": {"data_dir": str(small)}, "storage": {"wal_limit": "2M"}}) as server:
+        with Steward(options={"server": {"data_dir": str(small)}, "storage": {"wal_limit": "2M", "min_free": "0"}}) as server:
             with Socket(server, server.admin()) as dashboard:
                 ballast = small / "ballast"
                 fill_disk(ballast)

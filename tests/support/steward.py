@@ -66,6 +66,7 @@ class Steward:
         self.env = dict(env or {})
         self.wrapper = list(wrapper) or WRAPPER
         self.serve_options = []
+        self.config_mode = 0o600  # it holds a password
         self.process = None
         self.tokens = {}
         self.checked = 0
@@ -91,6 +92,7 @@ class Steward:
 
     def write_config(self):
         with open(self.config, "w", encoding="utf-8") as out:
+            os.chmod(self.config, self.config_mode)
             for section, values in self.options.items():
                 out.write(f"[{section}]\n")
                 for key, value in values.items():

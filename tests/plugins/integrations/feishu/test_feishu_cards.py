@@ -182,6 +182,8 @@ def test_a_strangers_chat_gets_no_card():
         eventually(lambda: bridge.feishu.texts("oc_stranger") == ["an answer"], what="an answer, which a stranger may have")
         bridge.change(user_whitelist=["on_boss"])
         bridge.request(butler, "none-of-them-wrote")
+        eventually(lambda: len([row for row in bridge.logs("ws_auth_card") if "Skipped" in row[2]]) == 3,
+                   what="a word for each of the three that nobody is to see")
         bridge.feishu.said("here I am", open_id=BOSS, union_id="on_boss", chat_id="oc_boss")
         butler.get("CHAT")
         assert bridge.ask(butler, "for-the-boss")["to"] == "oc_boss"
