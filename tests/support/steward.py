@@ -66,7 +66,7 @@ class Steward:
         self.env = dict(env or {})
         self.wrapper = list(wrapper) or WRAPPER
         self.serve_options = []
-        self.config_mode = 0o600  # it holds a password
+        self.config_mode = 0o644 if wrapper else 0o600  # it holds a password, and a wrapper may make it another user's
         self.process = None
         self.tokens = {}
         self.checked = 0
